@@ -1,0 +1,91 @@
+# The commands of the course. `make` alone lists them.
+# GNU make 3.81 (macOS) or newer.
+
+PYTHON ?= python3
+JOBS ?= 2
+
+# Each Python has an environment of its own: .venv, .venv-python3.12 ...
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+READY := $(VENV)/rnns-unrolled.json
+PAGE := _build/html/index.html
+BOOK := $(shell find _config.yml _toc.yml book data helpers -type f \
+          ! -path '*/.*' ! -name '*.pyc' 2>/dev/null)
+PORT ?= 8000
+
+# Neither progress bars nor "compiling ..." where outputs are compared.
+TEST := RNN_QUIET=1 $(if $(ENGINE),RNN_ENGINE=$(ENGINE)) \
+        $(BIN)/python -m pytest -n $(JOBS) --dist loadscope
+NOTEBOOKS := --nbval --nbval-current-env --nbval-cell-timeout 300
+
+.PHONY: help
+help: ## list these commands
+	@echo "RNNs, Unrolled. The commands, each of which makes the environment first:"
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | \
+	  awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@echo "With another Python: make test PYTHON=python3.12"
+
+.PHONY: book
+book: $(PAGE) ## render the book
+	@echo "The book: file://$(CURDIR)/$(PAGE) (or with full search: make serve)"
+
+$(PAGE): $(READY) $(BOOK)
+	@mkdir -p _build
+	@echo "Rendering the book ..."
+	@# A page that warned must warn again next time: forget what was read.
+	@$(BIN)/jupyter-book build . -W --keep-going -n -q > _build/book.log 2>&1 || { \
+	  cat _build/book.log; rm -rf _build/.doctrees $(PAGE); exit 1; }
+	@touch $(PAGE)
+
+.PHONY: test
+test: $(READY) ## run the tests and every chapter (ENGINE=numba: on that engine)
+	@$(TEST) $(NOTEBOOKS) tests book
+
+.PHONY: test-all
+test-all: test book ## and the tests that are slow, need a browser or a package index
+	@$(TEST) -m "slow or browser or network" tests
+
+.PHONY: execute
+execute: $(READY) ## run every chapter live, refresh its outputs (CHAPTER=03: that one)
+	@$(BIN)/python -m helpers.notebooks execute $(if $(CHAPTER),--chapter $(CHAPTER))
+
+.PHONY: lab
+lab: $(READY) ## open the chapters in JupyterLab
+	@$(BIN)/python -m jupyterlab book
+
+.PHONY: serve
+serve: $(PAGE) ## show the book at a local address (PORT=8000)
+	@echo "The book: http://localhost:$(PORT)/ (Ctrl-C ends it)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html \
+	  > /dev/null 2>&1 || true
+
+.PHONY: clean
+clean: ## remove the rendered book and the environments
+	@rm -rf _build .venv .venv-* *.egg-info
+
+.PHONY: lock
+lock: $(READY) ## write requirements.lock from requirements.txt
+	@$(BIN)/python -m pip install --quiet --upgrade --target _build/uv uv
+	@_build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	  --annotation-style line --custom-compile-command "make lock" \
+	  requirements.txt --output-file requirements.lock
+
+.PHONY: repository
+repository: $(READY) ## write the public address into the notebooks (REPOSITORY=https://...)
+	@$(BIN)/python -m helpers.notebooks repository "$(REPOSITORY)"
+
+# Always asked, since it looks at contents; where nothing is to be done it leaves the
+# file as it was, and nothing that depends on it is made again. A pyenv command whose
+# version is not switched on is asked for by its number.
+.PHONY: FORCE
+FORCE:
+$(READY): FORCE
+	@if ! $(PYTHON) -c "" 2>/dev/null && command -v pyenv >/dev/null; then \
+	  PYENV_VERSION=$$(pyenv latest $(subst python,,$(notdir $(PYTHON))) 2>/dev/null); \
+	  export PYENV_VERSION; \
+	fi; \
+	if ! $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
+	  echo "'$(PYTHON)' does not run a Python 3. Install Python 3.11, 3.12 or 3.13," \
+	    "or name another one: make book PYTHON=python3.12" >&2; exit 1; \
+	fi; \
+	$(PYTHON) helpers/environment.py $(VENV)

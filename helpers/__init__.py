@@ -1,0 +1,1 @@
+"""RNNs, Unrolled: what a chapter has explained, for the chapters that follow."""

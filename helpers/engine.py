@@ -1,0 +1,319 @@
+"""Choose the engine that PyTensor compiles for, and explain its errors.
+
+PyTensor turns one graph into a program for several engines. A notebook chooses one in
+the line on its top:
+
+    from helpers import engine
+    engine.select()
+
+and everything after it is plain PyTensor: `pytensor.function(...)`, then calls.
+`engine.explain(error)` says in plain words what went wrong and what to do.
+
+    name      what it is                 first compile       one small training step
+    jax       JAX (XLA), the default     about 1 s           50 us
+    numba     Numba (LLVM)               10 to 60 s, cached  40 us
+    c         C++, needs a compiler      seconds, cached     60 us
+    python    PyTensor's own, no compile about 1 s           2 ms
+"""
+
+import os
+import platform
+import shutil
+import sys
+import threading
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytensor
+from pytensor.compile import mode as modes
+from pytensor.compile.maker import FunctionMaker
+from pytensor.link.jax.linker import JAXLinker
+from pytensor.link.numba.linker import NumbaLinker
+
+from helpers.advice import explain
+
+__all__ = ["Engine", "explain", "installed", "select"]
+
+NAMES = ("jax", "numba", "c", "python")
+FLOATX = ("float64", "float32")
+PATIENCE = 3.0  # seconds of compiling before a line says so
+
+# The C++ compiler that PyTensor found when it was imported, or "". Kept here because
+# `select` empties `config.cxx` for the other engines.
+_CXX = pytensor.config.cxx
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What `select` chose.
+
+    name: "jax", "numba", "c" or "python"; title: the same with its version;
+    floatX: "float64" or "float32"; threads: the most that it uses.
+    """
+
+    name: str
+    title: str
+    floatX: str
+    threads: int
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
+        return (
+            f"Engine: {self.title}, {self.floatX}, {threads} "
+            f"(PyTensor {version('pytensor')})"
+        )
+
+    def _ipython_display_(self) -> None:
+        """Show nothing as the value of a cell: `select` has printed the line."""
+
+
+def installed() -> tuple[str, ...]:
+    """Return the names of the engines that can be selected here, fastest first."""
+    found = {
+        "jax": find_spec("jax") and find_spec("jaxlib"),
+        "numba": find_spec("numba"),
+        "c": _CXX and shutil.which(_CXX.strip('"')),
+        "python": True,
+    }
+    return tuple(name for name in NAMES if found[name])
+
+
+def select(name: str | None = None, floatX: str = "float64") -> Engine:
+    """Compile for this engine from now on; print and return what was chosen.
+
+    Without a name it is the environment variable RNN_ENGINE, else JAX where it is
+    installed, else Numba. May be called again: functions that are already compiled
+    keep their engine and their floatX.
+
+    Raises ValueError for an engine that is unknown or not installed, and for a floatX
+    other than "float64" and "float32"; nothing is changed then.
+    """
+    name = _checked_name(name)
+    if floatX not in FLOATX:
+        raise ValueError(f"floatX: expected one of {FLOATX}, got {floatX!r}")
+    chosen = Engine(name, _title(name), floatX, _threads())
+    config = pytensor.config
+    config.floatX = floatX
+    if name == "c":
+        config.cxx = _CXX
+        _prepare_c()
+    else:
+        # With a compiler at hand PyTensor would use it inside the Python engine too:
+        # seconds of compiling, and a warning that it found no BLAS to link to.
+        config.cxx = ""
+    if name == "jax" or "jax" in sys.modules:
+        _prepare_jax(floatX, chosen.threads)
+    config.mode = _mode(name)
+    print(chosen)
+    return chosen
+
+
+def _checked_name(name: str | None) -> str:
+    """Return the engine to use, in small letters; ValueError if it is not there."""
+    source = "name"
+    if name is None and os.environ.get("RNN_ENGINE"):
+        name, source = os.environ["RNN_ENGINE"], "RNN_ENGINE"
+    here = installed()
+    if name is None:
+        return here[0] if here[0] == "jax" else "numba"
+    wanted = name.strip().lower() if isinstance(name, str) else name
+    if wanted in here:
+        return wanted
+    missing = f" ({wanted} is not installed)" if wanted in NAMES else ""
+    if wanted == "c":
+        missing = " (c needs the C++ compiler g++ or clang++, and none was found)"
+    raise ValueError(
+        f"{source}: expected an engine that is installed here, one of "
+        f"{', '.join(here)}; got {name!r}{missing}"
+    )
+
+
+def _title(name: str) -> str:
+    if name == "python":
+        return f"Python {platform.python_version()}"
+    if name == "c":
+        return f"C++ ({Path(_CXX.strip(chr(34))).name})"
+    return f"{'JAX' if name == 'jax' else 'Numba'} {version(name)}"
+
+
+def _threads() -> int:
+    """How many threads an engine may use.
+
+    Parallel runs are where threads hurt: two processes of two threads each on two cores
+    took 2 to 4 times as long as with one thread each. joblib and Dask therefore give
+    their workers OMP_NUM_THREADS, which BLAS reads by itself, and this is made to hold
+    for JAX. BLAS is not touched otherwise: it keeps small products on one thread by
+    itself, and the large ones of the language model gain from all cores.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    if limit.isdecimal() and int(limit) > 0:
+        return int(limit)
+    from joblib import cpu_count  # also knows the limits of a container
+
+    return cpu_count()
+
+
+def _prepare_c() -> None:
+    """Let PyTensor ask for the compiler's version and for BLAS now, quietly.
+
+    A pip installation has no BLAS that C++ code can be linked to. PyTensor warns about
+    that on stderr when it first looks and then uses NumPy's products, which is all that
+    small networks need; a notebook's outputs should not show the warning.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _ = pytensor.config.gcc_version_str, pytensor.config.blas__ldflags
+    # If another engine came first, PyTensor has decided to do without its C++ loop.
+    sys.modules.pop("pytensor.link.c.cvm", None)
+
+
+def _prepare_jax(floatX: str, threads: int) -> None:
+    """Set JAX's 64-bit switch from floatX, and its threads before it starts.
+
+    PyTensor sets the switch from floatX once, when its JAX part is first imported.
+    After a later change of floatX, float64 functions would silently compute in float32.
+    """
+    import jax
+    import pytensor.link.jax.dispatch  # noqa: F401  (before the switch, which it sets)
+
+    jax.config.update("jax_enable_x64", floatX == "float64")
+    # float32 sums are float64 inside PyTensor's graphs; JAX says each time that it
+    # rounds them, which is what was asked for.
+    warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+    if not jax.config.jax_platforms:
+        jax.config.update("jax_platforms", "cpu")  # small networks: a GPU only waits
+    if "NPROC" in os.environ:
+        jax.devices()
+    else:
+        os.environ["NPROC"] = str(threads)  # read by XLA when its CPU client starts
+        jax.devices()
+        del os.environ["NPROC"]
+
+
+# Compiling --------------------------------------------------------------------
+#
+# A `Mode` names the class that builds its functions (`function_maker`). Ours is
+# PyTensor's own with two additions: it says so when compiling takes long, and it wraps
+# the machine that a function runs (`function.vm`), see `_Machine`.
+
+
+def _mode(name: str) -> modes.Mode:
+    base = {
+        "jax": modes.JAX,
+        "numba": modes.NUMBA,
+        "c": modes.CVM,
+        "python": modes.FAST_COMPILE,
+    }[name]
+    return _Mode(linker=base.linker, optimizer=base.provided_optimizer)
+
+
+class _Mode(modes.Mode):
+    @property
+    def function_maker(self):
+        return _Maker
+
+
+class _Maker(FunctionMaker):
+    def __init__(self, inputs, outputs, mode, *args, **kwargs):
+        self.notice = _Notice(mode.linker)
+        with self.notice.if_slow():
+            super().__init__(inputs, outputs, mode, *args, **kwargs)
+
+    def create(self, *args, **kwargs):
+        with self.notice.if_slow():
+            function = super().create(*args, **kwargs)
+        function.vm = _Machine(function, self)
+        return function
+
+
+class _Notice:
+    """Says on stderr, once per function, that compiling takes longer than PATIENCE."""
+
+    def __init__(self, linker) -> None:
+        self.said = False
+        if isinstance(linker, JAXLinker):
+            self.text = (
+                "Compiling with JAX: once for this function, and once again for each "
+                "new shape of its inputs."
+            )
+        elif isinstance(linker, NumbaLinker):
+            self.text = (
+                "Compiling with Numba: up to a minute for a new graph; kept on disk, "
+                "so that the next time takes seconds."
+            )
+        else:
+            self.text = "Compiling: PyTensor is still preparing this function."
+
+    @contextmanager
+    def if_slow(self):
+        if self.said or os.environ.get("RNN_QUIET") == "1":
+            yield
+            return
+        timer = threading.Timer(PATIENCE, self.say)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def say(self) -> None:
+        self.said = True
+        print(self.text, file=sys.stderr, flush=True)
+
+
+class _Machine:
+    """Runs a function's own machine, with three things taken care of.
+
+    The first call compiles under JAX and Numba: said if it takes long. Under JAX the
+    64-bit switch is put back, for the time of the call, to what it was when the
+    function was built. Elsewhere, shared values that a JAX function has left as JAX
+    arrays become NumPy arrays, which alone Numba and C++ can read and write.
+    """
+
+    def __init__(self, function, maker: _Maker) -> None:
+        self._vm = function.vm
+        self._notice = maker.notice
+        self._jax = sys.modules["jax"] if isinstance(maker.linker, JAXLinker) else None
+        self._x64 = self._jax and self._jax.config.jax_enable_x64
+        self._compiled = not isinstance(maker.linker, JAXLinker | NumbaLinker)
+        self._shared = tuple(
+            container.storage
+            for spec, container in zip(
+                maker.inputs, function.input_storage, strict=True
+            )
+            if spec.shared
+        )
+
+    def __getattr__(self, name):
+        return getattr(self._vm, name)
+
+    def __call__(self, *args, **kwargs):
+        if not self._compiled:
+            with self._notice.if_slow():
+                result = self._run(*args, **kwargs)
+            self._compiled = True
+            return result
+        return self._run(*args, **kwargs)
+
+    def _run(self, *args, **kwargs):
+        if self._jax is None:
+            for cell in self._shared:
+                if not isinstance(cell[0], np.ndarray) and hasattr(
+                    cell[0], "__array__"
+                ):
+                    cell[0] = np.array(cell[0])
+            return self._vm(*args, **kwargs)
+        switch = self._jax.config.jax_enable_x64
+        if switch == self._x64:
+            return self._vm(*args, **kwargs)
+        self._jax.config.update("jax_enable_x64", self._x64)
+        try:
+            return self._vm(*args, **kwargs)
+        finally:
+            self._jax.config.update("jax_enable_x64", switch)

@@ -1,0 +1,130 @@
+"""The command line: `python -m helpers.experiments NAME --seeds 20 --jobs 2`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+
+from helpers import results
+from helpers.experiments import REGISTRY
+from helpers.experiments.runner import Experiment, Workers, record, verify
+
+DESCRIPTION = """\
+Run experiments over many seeds and record them in data/results/. A run that was
+interrupted, however rudely, continues where it was: give the same command again.
+"""
+EPILOG = """\
+--verify runs recorded seeds again and compares the median of each metric with the
+interval, from the recorded values, into which the median of that many new runs falls
+with 95% probability if nothing has changed: "same" (each seed gives its recorded
+value to 1e-6), "inside" or "OUTSIDE". It changes no file.
+"""
+
+
+def main(
+    argv: Sequence[str] | None = None, registry: dict[str, Experiment] = REGISTRY
+) -> int:
+    """The command with these arguments; returns its exit code.
+
+    0: all went well; 1: a seed failed, or a result did not verify; 2 (by SystemExit,
+    from argparse): arguments that make no sense; 130: interrupted.
+    """
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.list:
+        print(
+            results.table(
+                [(e.name, e.summary) for e in registry.values()],
+                ("name", "what it measures"),
+                width=200,
+            )
+        )
+        return 0
+    known = ", ".join(registry)
+    if not options.names:
+        parser.error(f"NAME is missing; there are: {known}")
+    for name in options.names:
+        if name not in registry:
+            parser.error(f"no experiment {name!r}; there are: {known}")
+    if options.dask and options.jobs:
+        parser.error("--jobs says nothing to a Dask cluster: its workers are the jobs")
+    workers = Workers(options.jobs or joblib.cpu_count(), options.engine, options.dask)
+    code = 0
+    for name in options.names:
+        try:
+            if options.verify:
+                text, holds = verify(
+                    registry[name], options.seeds, workers, options.output
+                )
+                print(f"{name}\n{text}")
+                code = code if holds else 1
+            else:
+                path = record(
+                    registry[name], options.seeds or 20, workers, options.output
+                )
+                print(
+                    f"{results.describe(results.load(name, options.output))}\n"
+                    f"  written to {path}"
+                )
+        except ValueError as error:
+            parser.error(str(error))
+        except (ImportError, OSError, RuntimeError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            code = 1
+        except KeyboardInterrupt:
+            kept = "" if options.verify else "; the same command continues where it was"
+            print(f"{name}: interrupted{kept}", file=sys.stderr)
+            return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.experiments", description=DESCRIPTION, epilog=EPILOG
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="what to run (see --list)")
+    add("--list", action="store_true", help="name the experiments and stop")
+    add("--verify", action="store_true", help="compare with what is recorded")
+    add(
+        "--seeds",
+        type=_count,
+        metavar="N",
+        help="run seeds 0 to N-1 (default: 20; with --verify, all recorded)",
+    )
+    add(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="so many processes (default: one per core)",
+    )
+    add(
+        "--dask",
+        metavar="ADDRESS",
+        help="run on the Dask cluster with this scheduler, such as tcp://HOST:8786",
+    )
+    add(
+        "--engine",
+        metavar="NAME",
+        help="jax, numba, c or python (default: as helpers.engine chooses)",
+    )
+    add(
+        "--output",
+        type=Path,
+        default=results.FOLDER,
+        metavar="FOLDER",
+        help="where results lie (default: data/results)",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be a positive integer; got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

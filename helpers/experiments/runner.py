@@ -1,0 +1,433 @@
+"""Runs an experiment over many seeds, and records it or compares it with its record.
+
+Each seed is one job: in a process of this machine (loky) or on a Dask cluster, both
+through joblib. A finished seed is written to disk at once, so a run that was killed
+continues where it was: the same command runs only what is missing.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from helpers import engine, results
+
+TRACE_UPDATES = 200  # the length of a trace, which the tests compute again
+DASK_TIMEOUT_S = 10  # to wait for a scheduler's answer
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Something measured once per seed.
+
+    `run(seed, parameters, None)` does the whole run and returns
+    `{"metrics": {...}, "trace": {...}, ...}`: `metrics` is a dict of numbers, nested
+    if need be, and `trace` holds for each setting that was trained its losses during
+    the first 200 updates, thinned. `run(seed, parameters, 200)` stops each training
+    after 200 updates and returns only the trace. What else a whole run returns, such
+    as curves, is recorded beside them.
+    """
+
+    name: str  # also the name of the file, data/results/NAME.json
+    summary: str  # one sentence: what it measures
+    parameters: dict  # everything that decides the outcome but the seed
+    run: Callable[[int, dict, int | None], dict]
+    metrics: tuple[str, ...]  # dotted keys into "metrics" that --verify compares
+    floatX: str = "float64"
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
+            raise ValueError(
+                f"name must be lower-case words joined by hyphens; got {self.name!r}"
+            )
+        if not self.metrics or isinstance(self.metrics, str):
+            raise ValueError(
+                f"metrics must be a tuple of one key or more; got {self.metrics!r}"
+            )
+        results.plain(self.parameters, "parameters")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where the seeds run: `jobs` processes here, or the Dask cluster at `dask`."""
+
+    jobs: int = 1
+    engine: str | None = None  # helpers.engine chooses if None
+    dask: str | None = None  # the address of the scheduler
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A seed that raised an error."""
+
+    seed: int
+    error: str  # its type and message
+    trace: str  # the whole traceback
+
+
+class Incomplete(RuntimeError):
+    """Some seeds did not finish; those that did are kept."""
+
+
+# One seed --------------------------------------------------------------------
+
+
+def run_seed(experiment: Experiment, seed: int, updates: int | None = None) -> dict:
+    """The result of one seed as JSON will hold it, on the engine now selected.
+
+    Raises ValueError naming the key for a result that is not of the agreed form or
+    holds NaN or infinity.
+    """
+    result = experiment.run(seed, experiment.parameters, updates)
+    if not isinstance(result, dict):
+        raise ValueError(f"result must be a dict; got {type(result).__name__}")
+    result = results.plain(result, "result")
+    if not isinstance(result.get("trace"), dict) or not result["trace"]:
+        raise ValueError("result must have a trace: losses for each trained setting")
+    if updates is not None:
+        return {"trace": result["trace"]}
+    if not isinstance(result.get("metrics"), dict):
+        raise ValueError("result must have metrics, a dict of numbers")
+    metrics = results.flatten(result["metrics"])
+    for key, value in metrics.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"result.metrics.{key} must be a number; got {value!r}")
+    for key in experiment.metrics:
+        if key not in metrics:
+            raise ValueError(
+                f"result.metrics must hold {key!r}; got {', '.join(metrics)}"
+            )
+    for key in ("seed", "duration_s"):
+        if key in result:
+            raise ValueError(f"result must leave the key {key!r} to the runner")
+    return result
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for package in ("pytensor", "jax", "numpy", "scipy"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def _job(
+    experiment: Experiment, seed: int, engine_name: str | None, expected: dict
+) -> dict | Failure:
+    """One seed in a worker. Errors are returned, so that the other seeds go on."""
+    start = time.perf_counter()
+    try:
+        if versions() != expected:
+            raise RuntimeError(f"the worker has {versions()}, not {expected}")
+        with contextlib.redirect_stdout(io.StringIO()):
+            engine.select(engine_name, floatX=experiment.floatX)
+        result = run_seed(experiment, seed)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        return Failure(seed, message, traceback.format_exc())
+    return {
+        "seed": seed,
+        "duration_s": round(time.perf_counter() - start, 3),
+        **result,
+    }
+
+
+# Many seeds ------------------------------------------------------------------
+
+
+def compute(
+    experiment: Experiment, seeds: Iterable[int], workers: Workers
+) -> Iterator[dict | Failure]:
+    """Runs of the seeds as they finish, in any order.
+
+    Raises Incomplete if the workers themselves die, ModuleNotFoundError where Dask is
+    asked for but not installed, and ConnectionError where no cluster can serve.
+    """
+    seeds = list(seeds)
+    if not seeds:
+        return
+    jobs = (
+        joblib.delayed(_job)(experiment, seed, workers.engine, versions())
+        for seed in seeds
+    )
+    with _quiet_workers(), contextlib.ExitStack() as stack:
+        if workers.dask is None:
+            n_jobs = min(workers.jobs, len(seeds))
+            # One thread each: the processes share the cores among them, and the
+            # networks are too small to gain from more.
+            backend = joblib.parallel_config("loky", inner_max_num_threads=1)
+        else:
+            n_jobs = -1
+            stack.enter_context(_dask_client(workers.dask))
+            backend = joblib.parallel_config("dask")
+        stack.enter_context(backend)
+        # No more is handed out than can run at once: what waits in the queue of a
+        # killed run would be computed all the same, and for nothing.
+        parallel = joblib.Parallel(
+            n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
+        )
+        try:
+            yield from parallel(jobs)
+        except Exception as error:
+            message = f"the workers stopped ({type(error).__name__}: {error})"
+            raise Incomplete(message) from error
+
+
+@contextlib.contextmanager
+def _quiet_workers() -> Iterator[None]:
+    """Messages about compiling would break the progress bar: none in the workers."""
+    before = os.environ.get("RNN_QUIET")
+    os.environ["RNN_QUIET"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["RNN_QUIET"]
+        else:
+            os.environ["RNN_QUIET"] = before
+
+
+def _dask_client(address: str):
+    """A client of the cluster; errors as in `compute`."""
+    try:
+        import distributed
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            '--dask needs the package "distributed": pip install -e ".[dask]"'
+        ) from None
+    try:
+        client = distributed.Client(address, timeout=DASK_TIMEOUT_S)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"no Dask scheduler answers at {address!r} ({error})"
+        ) from None
+    threads = client.nthreads().values()
+    if not threads or max(threads) > 1:
+        client.close()
+        # Two seeds in one process would share its engine and its compiler.
+        raise ConnectionError(
+            f"the Dask cluster at {address!r} must have workers of one thread each; "
+            f"got {len(threads)} workers with {sum(threads)} threads (start them with "
+            f"`dask worker {address} --nworkers auto --nthreads 1`)"
+        )
+    return client
+
+
+# Recording -------------------------------------------------------------------
+
+
+def record(
+    experiment: Experiment,
+    n_seeds: int,
+    workers: Workers,
+    folder: Path | str = results.FOLDER,
+) -> Path:
+    """Run seeds 0 to n_seeds - 1 and write `folder`/NAME.json; returns its path.
+
+    Each finished seed is kept in `folder`/.partial/NAME/ until all are, in a folder
+    named by a hash of all that decides the outcome, so that no run is ever continued
+    with other parameters, another engine or other versions. Raises Incomplete,
+    naming the seeds and their errors, if not all of them finished.
+    """
+    folder, seeds, name = Path(folder), range(n_seeds), experiment.name
+    setting = {
+        "parameters": results.plain(experiment.parameters, "parameters"),
+        "versions": versions(),
+        "engine": _select_engine(experiment, workers),
+        "floatX": experiment.floatX,
+    }
+    text = json.dumps(setting, sort_keys=True).encode()
+    partial = folder / ".partial" / name / hashlib.sha256(text).hexdigest()[:12]
+    finished = _finished(partial, seeds)
+    if finished:
+        _say(f"{name}: {len(finished)} of {n_seeds} seeds were finished before")
+    missing = [seed for seed in seeds if seed not in finished]
+    outcomes = compute(experiment, missing, workers)
+    session, start = f"{time.time():.3f}", time.perf_counter()
+    problems = []
+    try:
+        for outcome in _progress(name, outcomes, n_seeds, len(finished)):
+            if isinstance(outcome, Failure):
+                problems.append(outcome)
+                continue
+            elapsed = round(time.perf_counter() - start, 3)
+            entry = {"session": session, "elapsed_s": elapsed, "run": outcome}
+            results.write_json(_partial_file(partial, outcome["seed"]), entry)
+            finished[outcome["seed"]] = entry
+    except Incomplete as error:
+        problems.append(error)
+    if problems:
+        raise Incomplete(
+            f"{_report(problems)}\n{len(finished)} of {n_seeds} seeds are finished and "
+            "kept; the same command runs only the others"
+        )
+
+    # A session counts from its start to its last finished seed.
+    sessions: dict[str, float] = {}
+    for entry in finished.values():
+        elapsed = max(entry["elapsed_s"], sessions.get(entry["session"], 0))
+        sessions[entry["session"]] = elapsed
+    local = workers.dask is None
+    path = folder / f"{name}.json"
+    results.write_json(
+        path,
+        {
+            "schema": results.SCHEMA,
+            "experiment": name,
+            "summary": experiment.summary,
+            "command": _command(name, n_seeds, workers),
+            "seeds": list(seeds),
+            **setting,
+            "jobs": workers.jobs if local else None,
+            "cores": joblib.cpu_count() if local else None,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "duration_s": round(sum(sessions.values()), 3),
+            "duration_note": "wall-clock time, summed over the sessions of the run",
+            "runs": [finished[seed]["run"] for seed in seeds],
+        },
+    )
+    for seed in seeds:
+        _partial_file(partial, seed).unlink(missing_ok=True)
+    if not any(partial.glob("seed-*.json")):
+        shutil.rmtree(partial, ignore_errors=True)
+    for parent in (partial.parent, partial.parent.parent):
+        with contextlib.suppress(OSError):  # not empty: an unfinished run of another
+            parent.rmdir()
+    return path
+
+
+def _partial_file(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed:03d}.json"
+
+
+def _finished(folder: Path, seeds: Iterable[int]) -> dict[int, dict]:
+    """What earlier sessions left; a damaged file is reported and left out."""
+    finished = {}
+    for seed in seeds:
+        path = _partial_file(folder, seed)
+        try:
+            entry = results.read_json(path)
+            run = entry["run"]
+            if run["seed"] != seed or not {"metrics", "trace"} <= run.keys():
+                raise ValueError(f"not a run of seed {seed}")
+            entry["session"] + "", entry["elapsed_s"] + 0.0  # TypeError if neither
+        except FileNotFoundError:
+            continue
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            _say(f"{path.name} is damaged ({error!r}): seed {seed} runs again")
+        else:
+            finished[seed] = entry
+    return finished
+
+
+def _select_engine(experiment: Experiment, workers: Workers) -> str:
+    """Select the engine here too: a wrong name fails at once, and we learn its name."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return engine.select(workers.engine, floatX=experiment.floatX).name
+
+
+def _command(name: str, n_seeds: int, workers: Workers) -> str:
+    """The command that repeats the run; the number of jobs changes no number."""
+    command = f"python -m helpers.experiments {name} --seeds {n_seeds}"
+    chosen = workers.engine or os.environ.get("RNN_ENGINE")
+    return f"{command} --engine {chosen}" if chosen else command
+
+
+def _report(problems: list[Failure | Incomplete]) -> str:
+    failures = [p for p in problems if isinstance(p, Failure)]
+    lines = [f"seed {f.seed} failed: {f.error}" for f in failures]
+    lines += [str(p) for p in problems if isinstance(p, Incomplete)]
+    if failures:
+        lines.append(f"in seed {failures[0].seed}: {failures[0].trace.rstrip()}")
+    return "\n".join(lines)
+
+
+def _progress(name: str, outcomes: Iterator, n_seeds: int, before: int) -> Iterator:
+    return tqdm(
+        outcomes,
+        desc=name,
+        total=n_seeds,
+        initial=before,
+        unit="seed",
+        disable=os.environ.get("RNN_QUIET") == "1",
+    )
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+# Verifying -------------------------------------------------------------------
+
+
+def verify(
+    experiment: Experiment,
+    n_seeds: int | None,
+    workers: Workers,
+    folder: Path | str = results.FOLDER,
+) -> tuple[str, bool]:
+    """Run recorded seeds again, the first n_seeds or all: (table, whether it holds).
+
+    A long run cannot be repeated to the last digit on another machine, so we ask for
+    less: the median of each metric must fall where the median of that many new runs
+    falls with 95% probability if nothing has changed (`results.median_of_new_runs`).
+    Where each seed gives its recorded value to 1e-6, nothing has changed for sure.
+    The recorded file is only read. Raises RuntimeError for a record made with other
+    parameters or lacking a metric, and Incomplete for seeds that fail.
+    """
+    recorded = results.load(experiment.name, folder)
+    if recorded.parameters != results.plain(experiment.parameters, "parameters"):
+        raise RuntimeError(
+            f"{experiment.name} was recorded with other parameters; record it again: "
+            f"`{recorded.meta['command']}`"
+        )
+    n_seeds = n_seeds or len(recorded.seeds)
+    if n_seeds > len(recorded.seeds):
+        raise ValueError(
+            f"--seeds must be at most the {len(recorded.seeds)} recorded ones; "
+            f"got {n_seeds}"
+        )
+    _select_engine(experiment, workers)
+    outcomes = compute(experiment, recorded.seeds[:n_seeds], workers)
+    outcomes = list(_progress(experiment.name, outcomes, n_seeds, 0))
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    if failures:
+        raise Incomplete(_report(failures))
+    runs = sorted(outcomes, key=lambda run: recorded.seeds.index(run["seed"]))
+    rows, holds = [], True
+    for key in experiment.metrics:
+        old = recorded.metric(key)
+        new = np.array([results.flatten(run["metrics"])[key] for run in runs])
+        median, low, high = results.median_of_new_runs(old, n_seeds)
+        slack = 1e-6 * max(abs(low), abs(high))  # all seeds alike: low is high
+        if np.allclose(new, old[:n_seeds], rtol=1e-6, atol=1e-12):
+            verdict = "same"
+        elif low - slack <= np.median(new) <= high + slack:
+            verdict = "inside"
+        else:
+            verdict, holds = "OUTSIDE", False
+        rerun = f"{np.median(new):.4g}"
+        rows.append([key, f"{median:.4g}", f"{low:.4g}", f"{high:.4g}", rerun, verdict])
+    headers = ["median of", "recorded", "from", "to", "rerun", ""]
+    note = (
+        f"from, to: where the median of {n_seeds} new runs falls with 95% probability "
+        "if nothing has changed"
+    )
+    return f"{results.table(rows, headers, width=200)}\n{note}", holds

@@ -1,0 +1,190 @@
+"""The set-up cell: nothing at home, on Colab everything that a notebook needs."""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+
+from helpers import notebooks
+
+ADDRESS = "https://github.com/ada/course"
+CELL = notebooks.setup_source(ADDRESS, "main")
+
+
+def run_cell(source=CELL):
+    """Run the text of a cell, in a namespace of its own."""
+    exec(compile(source, "set-up cell", "exec"), {})
+
+
+@pytest.fixture
+def commands(monkeypatch, tmp_path):
+    """What the cell has run, in an empty folder; nothing is really run."""
+    commands = []
+
+    def run(command, check):
+        assert check, "a command that fails must stop the cell"
+        commands.append(command)
+        if command[0] == "git":
+            Path(command[-1]).mkdir()
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    return commands
+
+
+@pytest.fixture
+def colab(monkeypatch):
+    """As if this ran on Colab."""
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+
+
+def test_the_text_holds_the_address_and_fits_the_page():
+    assert "ADDRESS" not in CELL
+    assert "BRANCH" not in CELL
+    assert f'"{ADDRESS}"' in CELL
+    assert max(map(len, CELL.splitlines())) <= 75
+    assert CELL.startswith("# On Colab, this cell fetches the course")
+
+
+def test_at_home_it_does_nothing(commands):
+    path = list(sys.path)
+    run_cell()
+    assert commands == []
+    assert sys.path == path
+
+
+def test_on_colab_it_fetches_and_installs_the_course(commands, colab, tmp_path):
+    run_cell()
+    course = str(tmp_path / "rnns-unrolled")
+    clone, install = commands
+    assert clone[:2] == ["git", "clone"]
+    assert "--depth=1" in clone
+    assert clone[-4:] == ["--branch", "main", ADDRESS, course]
+    assert install[0] == sys.executable
+    assert install[1:4] == ["-m", "pip", "install"]
+    assert install[-2:] == ["-e", course]
+    assert sys.path[0] == course
+
+
+def test_on_colab_a_second_run_fetches_nothing(commands, colab):
+    run_cell()
+    del commands[:]
+    run_cell()
+    assert [command[0] for command in commands] == [sys.executable]
+
+
+def test_on_colab_a_failure_stops_the_cell(commands, colab, monkeypatch):
+    def fail(command, check):
+        commands.append(command)
+        raise subprocess.CalledProcessError(128, command)
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    with pytest.raises(subprocess.CalledProcessError):
+        run_cell()
+    assert len(commands) == 1
+
+
+def test_without_an_address_it_says_what_to_do(commands, colab):
+    with pytest.raises(RuntimeError, match="make repository"):
+        run_cell(notebooks.setup_source("", "main"))
+    assert commands == []
+
+
+def test_every_notebook_has_the_cell_with_the_address_of_the_project():
+    wanted = notebooks.setup_source(*notebooks.repository())
+    for path in notebooks.find():
+        code = [c for c in notebooks.read(path).cells if c.cell_type == "code"]
+        assert code[0].source == wanted, f"{path.name}: helpers.notebooks setup"
+
+
+# The whole way, in a stand-in for Colab ---------------------------------------
+
+RUN = """
+import nbformat, sys
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(notebook, timeout=600).execute()
+nbformat.write(notebook, sys.argv[1])
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A git repository of the course as it stands in this folder."""
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    copy, root = tmp_path / "origin", notebooks.ROOT
+    copy.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:
+        pytest.skip("the course's folder is not a git repository")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (root / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, copy / name)
+    for command in (
+        ["init", "-q"],
+        ["checkout", "-q", "-b", "main"],
+        ["add", "."],
+        ["commit", "-q", "-m", "The course"],
+    ):
+        subprocess.run([*git, *command], cwd=copy, check=True)
+    return copy.as_uri()
+
+
+@pytest.fixture
+def colab_python(tmp_path):
+    """A fresh Python with what Colab has, and a kernel that imports google.colab."""
+    folder = tmp_path / "colab"
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    packages = ["ipykernel", "nbclient", "matplotlib"]
+    subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "google" / "colab").mkdir(parents=True)
+    (site / "google" / "colab" / "__init__.py").touch()
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "colab.py").write_text("import google.colab\n")
+    return python
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_a_chapter_alone_runs_on_colab(repository, colab_python, tmp_path):
+    chapter = notebooks.find()[0]
+    notebook = notebooks.read(chapter)
+    notebooks.put_setup(notebook, notebooks.setup_source(repository, "main"))
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    notebook.cells += [
+        nbformat.v4.new_code_cell(first.source),  # a reader runs it once more
+        nbformat.v4.new_code_cell("import helpers\nprint(helpers.__file__)"),
+    ]
+    content = tmp_path / "content"
+    content.mkdir()
+    alone = content / chapter.name
+    nbformat.write(notebook, alone)
+    course_elsewhere = {"PYTHONPATH", "RNN_ENGINE", "MPLBACKEND"}
+    environment = {k: v for k, v in os.environ.items() if k not in course_elsewhere}
+    environment["IPYTHONDIR"] = str(tmp_path / "ipython")
+    result = subprocess.run(
+        [colab_python, "-c", RUN, alone],
+        cwd=content,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    said = notebooks.read(alone).cells[-1].outputs[0].text
+    assert said.strip() == str(content / "rnns-unrolled" / "helpers" / "__init__.py")

@@ -1,0 +1,53 @@
+"""The recorded results belong to the code as it is now.
+
+Long runs are not repeated here (`python -m helpers.experiments NAME --verify` does
+that), but their beginnings are: the losses of the first 200 updates of two seeds.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers import engine, results
+from helpers.experiments import REGISTRY
+from helpers.experiments.runner import TRACE_UPDATES, run_seed
+
+
+def recorded_names():
+    """Of the files in data/results/, those that record an experiment."""
+    for path in sorted(results.FOLDER.glob("*.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(document, dict) and document.get("schema") == results.SCHEMA:
+            yield path.stem
+
+
+def test_every_record_is_of_an_experiment_and_every_experiment_recorded():
+    assert set(recorded_names()) == set(REGISTRY)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_recorded_parameters_are_those_of_the_code(name):
+    experiment, recorded = REGISTRY[name], results.load(name)
+    parameters = results.plain(experiment.parameters, "parameters")
+    assert recorded.parameters == parameters
+    assert recorded.meta["floatX"] == experiment.floatX
+    assert recorded.meta["summary"] == experiment.summary
+    for key in experiment.metrics:
+        assert recorded.metric(key).shape == (len(recorded.seeds),)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_first_updates_give_the_recorded_losses(name):
+    experiment, recorded = REGISTRY[name], results.load(name)
+    engine.select(floatX=experiment.floatX)
+    assert recorded.seeds[:2] == (0, 1)
+    for seed in (0, 1):
+        now = results.flatten(run_seed(experiment, seed, TRACE_UPDATES)["trace"])
+        then = results.flatten(recorded.runs[seed]["trace"])
+        assert now.keys() == then.keys()
+        for setting, losses in now.items():
+            assert len(losses) > 0
+            np.testing.assert_allclose(
+                losses, then[setting], rtol=1e-6, err_msg=f"seed {seed}, {setting}"
+            )

@@ -1,0 +1,137 @@
+"""The lists of requirements agree with each other, and the lock satisfies them."""
+
+import itertools
+import re
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from helpers.notebooks import ROOT
+
+PYTHONS = ("3.11.9", "3.12.7", "3.13.0")
+SYSTEMS = (  # sys_platform, platform_system, platform_machine
+    ("linux", "Linux", "x86_64"),
+    ("darwin", "Darwin", "arm64"),
+    ("darwin", "Darwin", "x86_64"),
+    ("win32", "Windows", "AMD64"),
+)
+
+
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def project():
+    return tomllib.loads(text("pyproject.toml"))
+
+
+def sections():
+    """The requirements of requirements.txt, in the sections that comments head."""
+    found, lines = [], text("requirements.txt").split("\n\n", 1)[1]
+    for section in lines.split("\n\n"):
+        title, *entries = section.strip().splitlines()
+        assert title.startswith("# "), f"a section starts with its title, not {title!r}"
+        found.append([re.split(r"\s+#", entry)[0].strip() for entry in entries])
+    return found
+
+
+def locked():
+    """The requirements of the lock, the course itself left out."""
+    lines = text("requirements.lock").splitlines()
+    entries = [re.split(r"\s+#", line)[0] for line in lines]
+    return [Requirement(entry) for entry in entries if entry[:1] not in ("", "#", "-")]
+
+
+def environment(python, system):
+    """An environment for markers, that of CPython on a platform."""
+    return {
+        "python_version": python.rpartition(".")[0],
+        "python_full_version": python,
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "sys_platform": system[0],
+        "platform_system": system[1],
+        "platform_machine": system[2],
+        "os_name": "nt" if system[0] == "win32" else "posix",
+    }
+
+
+def applies(requirement, where):
+    return requirement.marker is None or requirement.marker.evaluate(where)
+
+
+def test_what_a_notebook_needs_stands_twice_and_is_the_same():
+    first = [entry for entry in sections()[0] if not entry.startswith("-e")]
+    assert first == project()["project"]["dependencies"]
+
+
+def test_the_course_itself_is_installed():
+    assert sections()[0][-1] == "-e ."
+    assert re.search(r"(?m)^-e \.\s", text("requirements.lock"))
+
+
+def test_every_requirement_is_a_range_with_its_reason():
+    for line in text("requirements.txt").splitlines():
+        if line and not line.startswith(("#", "-e")):
+            assert re.search(r"\S\s+# \S", line), f"no reason: {line}"
+            assert re.search(r"[<=]=?\d", line.partition("#")[0]), f"no bound: {line}"
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("system", SYSTEMS, ids="-".join)
+def test_the_lock_satisfies_every_requirement(python, system):
+    where, lock = environment(python, system), locked()
+    for entry in itertools.chain.from_iterable(sections()):
+        if entry.startswith("-e") or not applies(wanted := Requirement(entry), where):
+            continue
+        names = [
+            pin
+            for pin in lock
+            if pin.name.lower() == wanted.name.lower() and applies(pin, where)
+        ]
+        assert len(names) == 1, f"{wanted.name} is locked {len(names)} times: make lock"
+        (pin,) = names[0].specifier
+        assert pin.operator == "=="
+        assert wanted.specifier.contains(pin.version), f"{names[0]}: make lock"
+
+
+def test_the_lock_names_no_host_and_no_folder():
+    for line in text("requirements.lock").splitlines():
+        entry = line.partition("#")[0].strip()
+        assert not re.search(r"://|file:|--|^[./]|@", entry), line
+
+
+def test_the_packages_are_those_in_the_folder():
+    listed = project()["tool"]["setuptools"]["packages"]
+    there = {
+        path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for path in (ROOT / "helpers").rglob("__init__.py")
+    }
+    assert set(listed) == there
+
+
+def test_the_citation_is_that_of_this_version():
+    citation = yaml.safe_load(text("CITATION.cff"))
+    course = project()["project"]
+    assert str(citation["version"]) == course["version"]
+    assert " AND ".join(citation["license"]) == course["license"]
+    assert citation["abstract"].startswith(course["description"])
+
+
+def test_every_action_is_pinned_to_a_commit():
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        used = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
+        assert used
+        for action in used:
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+
+
+def test_the_workflow_may_write_nothing_but_the_page():
+    workflow = yaml.safe_load(text(".github/workflows/course.yml"))
+    assert workflow["permissions"] == {"contents": "read"}
+    jobs = workflow["jobs"]
+    assert "permissions" not in jobs["test"]
+    assert jobs["publish"]["permissions"] == {"pages": "write", "id-token": "write"}
+    assert jobs["test"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]

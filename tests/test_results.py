@@ -1,0 +1,356 @@
+"""Reading, summarising, printing and writing of recorded results."""
+
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import results
+from helpers.results import Estimate
+
+RUNS = [
+    {
+        "seed": seed,
+        "metrics": {"rmse": 1.5 * seed, "noise 0.1": {"test": seed}},
+        "trace": {"width 8": [1.0, 0.5 / (seed + 1)]},
+        "uneven": [0] * seed,
+    }
+    for seed in range(3)
+]
+DOCUMENT = {
+    "schema": results.SCHEMA,
+    "experiment": "toy",
+    "command": "python -m helpers.experiments toy --seeds 3",
+    "parameters": {"lr": 0.1},
+    "seeds": [0, 1, 2],
+    "date": "2026-01-02T03:04:05+00:00",
+    "duration_s": 200.4,
+    "runs": RUNS,
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write the document with some keys changed, and give the folder."""
+
+    def write(**changed):
+        results.write_json(tmp_path / "toy.json", DOCUMENT | changed)
+        return tmp_path
+
+    return write
+
+
+def test_load(write):
+    result = results.load("toy", write())
+    assert (result.name, result.seeds) == ("toy", (0, 1, 2))
+    assert result.parameters == {"lr": 0.1}
+    assert list(result.runs) == RUNS
+    assert result.meta == {k: DOCUMENT[k] for k in ("command", "date", "duration_s")}
+
+
+def test_metrics_and_curves_are_stacked_over_seeds(write):
+    result = results.load("toy", write())
+    np.testing.assert_array_equal(result.metric("rmse"), [0, 1.5, 3])
+    np.testing.assert_array_equal(result.metric("noise 0.1.test"), [0, 1, 2])
+    expected = [[1, 0.5], [1, 0.25], [1, 0.5 / 3]]
+    np.testing.assert_array_equal(result.curve("trace.width 8"), expected)
+
+
+def test_unknown_keys_name_the_known_ones(write):
+    result = results.load("toy", write())
+    with pytest.raises(ValueError, match=r"one of noise 0\.1\.test, rmse; got 'mae'"):
+        result.metric("mae")
+    with pytest.raises(ValueError, match="got 'trace'"):
+        result.curve("trace")
+    with pytest.raises(ValueError, match="'uneven' differs in shape"):
+        result.curve("uneven")
+
+
+def test_describe(write):
+    lines = results.describe(results.load("toy", write())).splitlines()
+    assert lines == [
+        "toy: 3 seeds (0 to 2), recorded 2026-01-02 in 3 min 20 s",
+        "  python -m helpers.experiments toy --seeds 3",
+    ]
+    one = results.load("toy", write(runs=RUNS[:1], seeds=[0]))
+    assert results.describe(one).startswith("toy: seed 0, recorded")
+
+
+def test_a_missing_record_says_how_to_make_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"experiments toy` makes it"):
+        results.load("toy", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"schema": "something else"}, "in the form 'something else'"),
+        ({"experiment": "other"}, "holds 'other'"),
+        ({"seeds": [0, 1]}, "its runs are not those of its seeds"),
+        ({"seeds": [2, 1, 0]}, "its runs are not those of its seeds"),
+        ({"seeds": [], "runs": []}, "its runs are not those of its seeds"),
+        ({"runs": [1, 2, 3]}, "is no record"),
+        ({"runs": [{}, {}, {}]}, "no 'seed'"),
+    ],
+)
+def test_a_file_that_is_no_record(write, changed, message):
+    folder = write(**changed)
+    with pytest.raises(ValueError, match=rf"(?s){message}.*makes it again"):
+        results.load("toy", folder)
+
+
+@pytest.mark.parametrize("text", ['{"schema": "rnns', "", '{"a": NaN}', "\udcff"])
+def test_a_damaged_file(tmp_path, text):
+    (tmp_path / "toy.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=r"is damaged \(.*makes it again"):
+        results.load("toy", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{}"])
+def test_other_json(tmp_path, text):
+    (tmp_path / "toy.json").write_text(text)
+    with pytest.raises(ValueError, match="is no record of the experiment 'toy'"):
+        results.load("toy", tmp_path)
+
+
+# Intervals -------------------------------------------------------------------
+
+REPEATS = 20_000  # a share of 0.95 has a standard error of 0.0015
+
+
+def share_inside(estimate, truth):
+    return np.mean((estimate.low <= truth) & (truth <= estimate.high))
+
+
+def skewed(rng, n):
+    """Many samples of n values with median 1, far from normal."""
+    return rng.lognormal(size=(n, REPEATS))
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "coverage"),
+    [(20, 6, 0.9586), (6, 1, 0.9688), (30, 10, 0.9572)],
+)
+def test_median_interval_covers_the_true_median(n, k, coverage):
+    rng = np.random.default_rng(0)
+    estimate = results.median_interval(skewed(rng, n))
+    assert share_inside(estimate, 1) == pytest.approx(coverage, abs=0.006)
+    values = rng.permutation(n) + 1
+    assert results.median_interval(values) == ((n + 1) / 2, k, n + 1 - k)
+
+
+@pytest.mark.parametrize("n_new", [20, 19, 10, 5, 3])
+def test_new_medians_fall_into_their_interval(n_new):
+    rng = np.random.default_rng(1)
+    estimate = results.median_of_new_runs(skewed(rng, 20), n_new)
+    new = np.median(skewed(rng, n_new), axis=0)
+    assert share_inside(estimate, new) > 0.95 - 0.005
+    if n_new == 20:  # not by being far too wide
+        assert share_inside(estimate, new) < 0.98
+        assert share_inside(results.median_interval(skewed(rng, 20)), new) < 0.9
+
+
+def test_new_medians_interval_widens_as_runs_get_fewer():
+    values = np.arange(1, 21)
+    widths = []
+    for n_new in (1000, 20, 5, 1):
+        estimate = results.median_of_new_runs(values, n_new)
+        assert estimate.value == 10.5
+        widths.append(estimate.high - estimate.low)
+    assert widths == sorted(widths)
+    assert results.median_of_new_runs(values) == (10.5, 4, 17)
+    assert results.median_of_new_runs(values, 1) == (10.5, 1, 20)
+    assert results.median_of_new_runs([3.0], 1) == (3, 3, 3)
+
+
+def test_mean_interval_covers_the_true_mean():
+    values = np.random.default_rng(2).normal(3, 2, size=(8, REPEATS))
+    assert share_inside(results.mean_interval(values), 3) == pytest.approx(
+        0.95, abs=0.006
+    )
+    assert results.mean_interval([2.0, 2.0]) == (2, 2, 2)
+
+
+def test_wilson():
+    # 8 of 10: centre and half-width worked out by hand from Wilson's formula.
+    z = 1.959964
+    centre = (0.8 + z**2 / 20) / (1 + z**2 / 10)
+    half = z * math.sqrt(0.8 * 0.2 / 10 + z**2 / 400) / (1 + z**2 / 10)
+    estimate = results.wilson(8, 10)
+    assert estimate.value == 0.8
+    assert estimate[1:] == pytest.approx((centre - half, centre + half), abs=1e-6)
+    assert results.wilson(0, 20).low == 0
+    assert 0 < results.wilson(0, 20).high < 0.2
+    assert results.wilson(20, 20).high == 1
+
+
+def test_intervals_keep_the_shape_of_curves():
+    values = np.random.default_rng(3).normal(size=(20, 4, 5))
+    for interval in (results.median_interval, results.mean_interval):
+        estimate = interval(values)
+        assert all(part.shape == (4, 5) for part in estimate)
+        one = interval(values[:, 1, 2])
+        assert all(isinstance(part, float) for part in one)
+        assert one == tuple(part[1, 2] for part in estimate)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: results.median_interval(range(5)), "at least 6 entries .* got 5"),
+        (lambda: results.median_interval(range(6), 0.99), "at least 8 entries"),
+        (lambda: results.median_interval([]), r"got the shape \(0,\)"),
+        (lambda: results.median_interval(3.0), r"got the shape \(\)"),
+        (lambda: results.median_interval([1, math.nan] * 9), "values must be finite"),
+        (lambda: results.median_interval(range(9), 95), "between 0 and 1; got 95"),
+        (lambda: results.median_of_new_runs([1, 2], 0), "n_new must be a positive"),
+        (lambda: results.mean_interval([1]), "at least 2 entries; got 1"),
+        (lambda: results.wilson(3, 2), "successes must .* got 3 of 2"),
+        (lambda: results.wilson(-1, 2), "successes must"),
+        (lambda: results.wilson(0, 0), "successes must"),
+        (lambda: results.wilson(1, 2, 0), "between 0 and 1; got 0"),
+    ],
+)
+def test_intervals_of_what_makes_no_sense(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_the_smallest_number_of_values_is_the_smallest():
+    for confidence, needed in [(0.5, 2), (0.9, 5), (0.95, 6), (0.99, 8)]:
+        results.median_interval(range(needed), confidence)
+        with pytest.raises(ValueError, match=f"at least {needed} entries"):
+            results.median_interval(range(needed - 1), confidence)
+
+
+# Printing --------------------------------------------------------------------
+
+
+def test_table():
+    rows = [("plain", 3, Estimate(0.51234, 0.5, 0.6)), ("decay", 12, "1.0 (none)")]
+    assert results.table(rows, ("cure", "runs", "rmse")).splitlines() == [
+        "cure   runs               rmse",
+        "-----  ----  -----------------",
+        "plain     3  0.5123 [0.5, 0.6]",
+        "decay    12         1.0 (none)",
+    ]
+
+
+def test_table_of_nothing():
+    assert results.table([], ("a", "b")) == "a  b\n-  -"
+
+
+def test_table_of_what_does_not_fit():
+    with pytest.raises(ValueError, match="one per header; got"):
+        results.table([("a",)], ("a", "b"))
+    with pytest.raises(ValueError, match="fit into 75 characters; got a table of 76"):
+        results.table([("x" * 76,)], ("a",))
+    assert results.table([("x" * 75,)], ("a",))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (8.34, "8.3 s"),
+        (59.96, "1 min 0 s"),
+        (200.4, "3 min 20 s"),
+        (3599.7, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_duration(seconds, text):
+    assert results.duration(seconds) == text
+
+
+# Writing ---------------------------------------------------------------------
+
+
+def test_plain_converts_arrays_and_rounds():
+    import jax.numpy as jnp
+
+    mixed = {
+        "numpy": np.arange(3, dtype="float32") / 4,
+        "scalars": (np.float64(1 / 3), np.int64(2), np.bool_(True), None, "text"),
+        "jax": jnp.ones((1, 2)),
+        "long": np.longdouble(2.5),
+    }
+    assert results.plain(mixed, "result") == {
+        "numpy": [0, 0.25, 0.5],
+        "scalars": [0.3333333333, 2, True, None, "text"],
+        "jax": [[1, 1]],
+        "long": 2.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": [0.0, math.nan]}, r"result\.a\[1\] must be finite; got nan"),
+        ({"a": {"b": np.array([math.inf])}}, r"result\.a\.b\[0\] must be finite"),
+        ({8: 1}, "keys of result must be text; got 8"),
+        ({"a": {1, 2}}, r"result\.a must be made of"),
+        ({"a": 1j}, r"result\.a must be made of"),
+        ({"a": np.array([1j])}, r"result\.a must be made of"),
+        ({"a": np.array([object()])}, r"result\.a must be made of"),
+    ],
+)
+def test_plain_refuses_by_name(value, message):
+    with pytest.raises(ValueError, match=message):
+        results.plain(value, "result")
+
+
+numbers = st.floats(-1e308, 1e308)
+leaves = st.none() | st.booleans() | st.integers() | numbers | st.text()
+nested = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), nested))
+def test_what_is_written_is_read(tmp_path_factory, document):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    document = results.plain(document, "document")
+    results.write_json(path, document)
+    assert results.read_json(path) == document
+    assert results.plain(document, "document") == document  # rounding is final
+
+
+@given(numbers)
+def test_plain_keeps_ten_digits(x):
+    assert results.plain(x, "x") == pytest.approx(x, rel=1e-9, abs=1e-320)
+
+
+def test_a_run_a_line(write):
+    text = (write() / "toy.json").read_text()
+    assert json.loads(text) == DOCUMENT
+    lines = [line.strip().rstrip(",") for line in text.splitlines()]
+    assert all(json.dumps(run) in lines for run in RUNS)
+
+
+@pytest.mark.parametrize("broken", ["replace", "fsync"])
+def test_a_failing_write_leaves_the_old_file(write, monkeypatch, broken):
+    folder = write()
+    before = (folder / "toy.json").read_bytes()
+
+    def full(*arguments):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, broken, full)
+    with pytest.raises(OSError, match="no space left"):
+        write(duration_s=1)
+    assert (folder / "toy.json").read_bytes() == before
+    assert [path.name for path in folder.iterdir()] == ["toy.json"]
+
+
+def test_nan_is_never_written(write):
+    folder = write()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write(duration_s=math.nan)
+    assert results.load("toy", folder).meta["duration_s"] == 200.4

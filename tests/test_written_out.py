@@ -1,0 +1,75 @@
+"""What a chapter writes out gives the numbers of the helper that replaces it later."""
+
+import ast
+
+import nbformat
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from helpers import engine, feedforward, gradients
+from helpers.notebooks import ROOT
+
+
+def functions(notebook: str) -> dict:
+    """The functions that the cells of a notebook define, ready to call."""
+    nb = nbformat.read(ROOT / "book" / notebook, as_version=4)
+    namespace = {"np": np, "pt": pt, "pytensor": pytensor}
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.FunctionDef):
+                exec(compile(ast.Module([node], []), notebook, "exec"), namespace)
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    engine.select("python")
+    return functions("01_feedforward.ipynb")
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (1, 8, 1), (3, 5, 4, 2)])
+def test_initial_values_network_loss_and_sgd(chapter, sizes):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((5, sizes[0])), rng.standard_normal((5, sizes[-1]))
+
+    def after_two_steps(source):
+        values = source("initial_values")(sizes, np.random.default_rng(1))
+        params = [pytensor.shared(value) for value in values]
+        o = source("network")(pt.constant(x), params)
+        loss = source("mean_squared_error")(o, y)
+        updates = source("sgd")(loss, params, 0.1)
+        step = pytensor.function([], loss, updates=updates)
+        losses = [float(step()), float(step())]
+        return losses + [p.get_value() for p in params]
+
+    written = after_two_steps(chapter.__getitem__)
+    imported = after_two_steps(lambda name: getattr(feedforward, name))
+    for a, b in zip(written, imported, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_minibatches(chapter):
+    for source in (chapter["minibatches"], feedforward.minibatches):
+        batches = list(source(23, 5, np.random.default_rng(2)))
+        np.testing.assert_array_equal(
+            np.concatenate(batches), np.random.default_rng(2).permutation(23)[:20]
+        )
+
+
+def test_numerical_gradient_and_relative_error(chapter):
+    rng = np.random.default_rng(3)
+    values = [rng.standard_normal((2, 3)), rng.standard_normal(3)]
+
+    def f(A, v):
+        return np.sin(A @ v).sum()
+
+    written = chapter["numerical_gradient"](f, values)
+    imported = gradients.numerical_gradient(f, values)
+    for a, b in zip(written, imported, strict=True):
+        np.testing.assert_array_equal(a, b)
+    a, b = values[1], written[1]
+    assert chapter["relative_error"](a, b) == gradients.relative_error(a, b)
