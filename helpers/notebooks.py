@@ -189,9 +189,8 @@ def run(notebook: NotebookNode, folder: Path) -> list[float]:
         nonlocal started
         started = time.perf_counter()
 
-    def stop(cell: NotebookNode, cell_index: int) -> None:
-        if cell.cell_type == "code":
-            seconds.append(time.perf_counter() - started)
+    def stop(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+        seconds.append(time.perf_counter() - started)
 
     normalise(notebook)
     client = NotebookClient(
@@ -200,8 +199,9 @@ def run(notebook: NotebookNode, folder: Path) -> list[float]:
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
-        on_cell_start=start,
-        on_cell_complete=stop,
+        extra_arguments=["--log-level=ERROR"],  # no advice on encryption
+        on_cell_execute=start,
+        on_cell_executed=stop,
     )
     # What the book shows comes from the default engine, and figures from the kernel.
     chosen_elsewhere = {"RNN_ENGINE", "MPLBACKEND"}

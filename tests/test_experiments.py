@@ -81,7 +81,7 @@ def test_a_killed_run_loses_no_finished_seed(tmp_path):
     marks, output = tmp_path / "marks", tmp_path / "results"
     marks.mkdir()
 
-    def start(output):
+    def start():
         script = Path(toy_experiments.__file__)
         options = ["--seeds", "6", "--jobs", "2", "--output", str(output)]
         command = [sys.executable, str(script), str(marks), "toy", *options]
@@ -98,9 +98,9 @@ def test_a_killed_run_loses_no_finished_seed(tmp_path):
     def kept():
         return sorted(path.name for path in output.glob(".partial/toy/*/*.json"))
 
-    process = start(output)
+    process = start()
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(kept()) < 3:
             assert process.poll() is None, (tmp_path / "stderr").read_text()
             assert time.monotonic() < deadline
@@ -114,7 +114,7 @@ def test_a_killed_run_loses_no_finished_seed(tmp_path):
             os.killpg(process.pid, signal.SIGKILL)  # its orphaned workers
 
     (marks / "go").touch()
-    assert start(output).wait(timeout=30) == 0
+    assert start().wait(timeout=120) == 0
     said = (tmp_path / "stderr").read_text()
     assert "toy: 3 of 6 seeds were finished before" in said
     ran = times_run(marks)
@@ -122,9 +122,9 @@ def test_a_killed_run_loses_no_finished_seed(tmp_path):
     assert ran.keys() == set(range(6))
     assert list(output.iterdir()) == [output / "toy.json"]
 
-    assert start(tmp_path / "uninterrupted").wait(timeout=30) == 0
-    uninterrupted = lasting(tmp_path / "uninterrupted" / "toy.json")
-    assert lasting(output / "toy.json") == uninterrupted
+    options = {"folder": str(marks), "wait_from": 3}
+    assert run(tmp_path, "--seeds", 6, "--jobs", 2, **options) == 0
+    assert lasting(output / "toy.json") == lasting(tmp_path / "toy.json")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +234,34 @@ def test_dask_workers_of_several_threads_are_refused(tmp_path, cluster, capsys):
     assert "must have workers of one thread each; got 1 workers with 2" in (
         capsys.readouterr().err
     )
+
+
+def test_a_dask_cluster_without_the_course_is_refused(tmp_path, capsys):
+    """Started in another folder, the scheduler and worker cannot import the toy."""
+    pytest.importorskip("distributed")
+    code = """
+import distributed
+if __name__ == "__main__":
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options, processes=False, protocol="tcp") as there:
+        print(there.scheduler_address, flush=True)
+        input()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        address = process.stdout.readline().strip()
+        assert run(tmp_path, "--seeds", 2, "--dask", address) == 1
+    finally:
+        process.communicate("\n", timeout=120)
+    assert "cannot import the course" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense"])

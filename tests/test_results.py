@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import results
@@ -313,6 +313,7 @@ nested = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=30)  # each waits for the disk
 @given(st.dictionaries(st.text(), nested))
 def test_what_is_written_is_read(tmp_path_factory, document):
     path = tmp_path_factory.getbasetemp() / "any.json"
@@ -322,6 +323,7 @@ def test_what_is_written_is_read(tmp_path_factory, document):
     assert results.plain(document, "document") == document  # rounding is final
 
 
+@settings(deadline=None)
 @given(numbers)
 def test_plain_keeps_ten_digits(x):
     assert results.plain(x, "x") == pytest.approx(x, rel=1e-9, abs=1e-320)

@@ -175,7 +175,7 @@ def compute(
             backend = joblib.parallel_config("loky", inner_max_num_threads=1)
         else:
             n_jobs = -1
-            stack.enter_context(_dask_client(workers.dask))
+            stack.enter_context(_dask_client(workers.dask, experiment))
             backend = joblib.parallel_config("dask")
         stack.enter_context(backend)
         # No more is handed out than can run at once: what waits in the queue of a
@@ -204,8 +204,8 @@ def _quiet_workers() -> Iterator[None]:
             os.environ["RNN_QUIET"] = before
 
 
-def _dask_client(address: str):
-    """A client of the cluster; errors as in `compute`."""
+def _dask_client(address: str, experiment: Experiment):
+    """A client of a cluster that can run the experiment; errors as in `compute`."""
     try:
         import distributed
     except ModuleNotFoundError:
@@ -218,16 +218,32 @@ def _dask_client(address: str):
         raise ConnectionError(
             f"no Dask scheduler answers at {address!r} ({error})"
         ) from None
-    threads = client.nthreads().values()
-    if not threads or max(threads) > 1:
+    try:
+        threads = client.nthreads().values()
+        if not threads or max(threads) > 1:
+            # Two seeds in one process would share its engine and its compiler.
+            raise ConnectionError(
+                f"the Dask cluster at {address!r} must have workers of one thread "
+                f"each; got {len(threads)} workers with {sum(threads)} threads (start "
+                f"them with `dask worker {address} --nworkers auto --nthreads 1`)"
+            )
+        try:  # without the course at its other end, joblib would wait for ever
+            client.run_on_scheduler(_arrived, experiment)
+            client.run(_arrived, experiment)
+        except Exception as error:
+            raise ConnectionError(
+                f"the Dask cluster at {address!r} cannot import the course; its "
+                f"scheduler and workers need it installed as here ({error})"
+            ) from None
+    except ConnectionError:
         client.close()
-        # Two seeds in one process would share its engine and its compiler.
-        raise ConnectionError(
-            f"the Dask cluster at {address!r} must have workers of one thread each; "
-            f"got {len(threads)} workers with {sum(threads)} threads (start them with "
-            f"`dask worker {address} --nworkers auto --nthreads 1`)"
-        )
+        raise
     return client
+
+
+def _arrived(experiment: Experiment) -> bool:
+    """Something to call elsewhere, which works only where the course is installed."""
+    return isinstance(experiment, Experiment)
 
 
 # Recording -------------------------------------------------------------------

@@ -1,0 +1,909 @@
+"""The engine line, the traps that it takes care of, and the advice on errors."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from pytensor.scan.utils import until
+
+from helpers import engine
+from helpers.advice import ADVICE
+
+HERE = engine.installed()
+needs_jax = pytest.mark.skipif("jax" not in HERE, reason="JAX is not installed")
+needs_c = pytest.mark.skipif("c" not in HERE, reason="there is no C++ compiler")
+ENGINES = [
+    pytest.param("jax", marks=needs_jax),
+    "python",
+    pytest.param("numba", marks=pytest.mark.slow),
+    pytest.param("c", marks=[pytest.mark.slow, needs_c]),
+]
+FAST_ENGINES = ENGINES[:2]
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch):
+    """Each test starts without RNN_ENGINE and leaves the engine as it found it."""
+    monkeypatch.delenv("RNN_ENGINE", raising=False)
+    before = {key: getattr(pytensor.config, key) for key in ("mode", "floatX", "cxx")}
+    yield
+    for key, value in before.items():
+        setattr(pytensor.config, key, value)
+    if "jax" in sys.modules:
+        wide = pytensor.config.floatX == "float64"
+        sys.modules["jax"].config.update("jax_enable_x64", wide)
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run code in a fresh Python in which every warning is an error."""
+    root = Path(__file__).resolve().parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(root), **environment}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+# Graphs ------------------------------------------------------------------------
+
+T, N_IN, N_HIDDEN = 5, 2, 3
+
+
+def weights(*shape: int, seed: int = 0, name: str | None = None, static: bool = False):
+    value = np.random.default_rng(seed).normal(0, 0.5, size=shape)
+    value = value.astype(pytensor.config.floatX)
+    return pytensor.shared(value, name=name, shape=shape if static else None)
+
+
+def elman(steps: int | None = T):
+    """Input, states (steps, N_HIDDEN) and the two weight matrices of a network."""
+    W_ih = weights(N_IN, N_HIDDEN, seed=1, name="W_ih")
+    W_hh = weights(N_HIDDEN, N_HIDDEN, seed=2, name="W_hh")
+    x = pt.matrix("x", shape=(steps, N_IN))
+    h = pytensor.scan(
+        lambda x_t, h: pt.tanh(x_t @ W_ih + h @ W_hh),
+        sequences=x,
+        outputs_info=pt.zeros(N_HIDDEN),
+        return_updates=False,
+    )
+    return x, h, (W_ih, W_hh)
+
+
+def gradients(steps: int | None = T):
+    """A function from x (T, N_IN) to the loss and its two gradients."""
+    x, h, parameters = elman(steps)
+    loss = (h**2).mean()
+    return pytensor.function([x], [loss, *pt.grad(loss, parameters)])
+
+
+def inputs() -> np.ndarray:
+    x = np.random.default_rng(0).normal(size=(T, N_IN))
+    return x.astype(pytensor.config.floatX)
+
+
+def by_hand() -> tuple[float, np.ndarray, np.ndarray]:
+    """The same loss and gradients in NumPy, float64, without PyTensor."""
+    draw = [np.random.default_rng(seed) for seed in (1, 2)]
+    W_ih = draw[0].normal(0, 0.5, size=(N_IN, N_HIDDEN))
+    W_hh = draw[1].normal(0, 0.5, size=(N_HIDDEN, N_HIDDEN))
+    x = np.random.default_rng(0).normal(size=(T, N_IN))
+    h = np.zeros((T + 1, N_HIDDEN))
+    for t in range(T):
+        h[t + 1] = np.tanh(x[t] @ W_ih + h[t] @ W_hh)
+    dW_ih, dW_hh, dh = np.zeros_like(W_ih), np.zeros_like(W_hh), np.zeros(N_HIDDEN)
+    for t in reversed(range(T)):
+        da = (dh + 2 * h[t + 1] / (T * N_HIDDEN)) * (1 - h[t + 1] ** 2)
+        dW_ih += np.outer(x[t], da)
+        dW_hh += np.outer(h[t], da)
+        dh = W_hh @ da
+    return (h[1:] ** 2).mean(), dW_ih, dW_hh
+
+
+def nested(readout_inside: bool):
+    """A function from x (2, T, N_IN) to the gradients of a scan within a scan."""
+    W_ih = weights(N_IN, N_HIDDEN, seed=1, static=True)
+    W_hh = weights(N_HIDDEN, N_HIDDEN, seed=2, static=True)
+    W_ho = weights(N_HIDDEN, 1, seed=3, static=True)
+    x = pt.tensor3("x", shape=(2, T, N_IN))
+    h0 = pt.zeros(N_HIDDEN)
+
+    def step(x_t, h):
+        h = pt.tanh(x_t @ W_ih + h @ W_hh)
+        return [h, h @ W_ho] if readout_inside else h
+
+    def sequence(x):
+        info = [h0, None] if readout_inside else h0
+        result = pytensor.scan(
+            step, sequences=x, outputs_info=info, return_updates=False
+        )
+        return result[1] if readout_inside else result
+
+    result = pytensor.scan(
+        sequence, sequences=x, outputs_info=None, return_updates=False
+    )
+    o = result if readout_inside else result @ W_ho
+    loss = (o**2).sum()
+    return pytensor.function([x], [loss, *pt.grad(loss, [W_ih, W_hh, W_ho])])
+
+
+def doubling(mode: str | None = None):
+    """A function that doubles a number until it is over 100."""
+    x = pt.scalar("x")
+    doubled = pytensor.scan(
+        lambda x: (2 * x, until(2 * x > 100)),
+        outputs_info=x,
+        n_steps=50,
+        return_updates=False,
+    )
+    return pytensor.function([x], doubled, mode=mode)
+
+
+# Choosing ------------------------------------------------------------------------
+
+
+def test_the_line_says_what_was_chosen(capsys):
+    chosen = engine.select("python")
+    line = capsys.readouterr().out
+    pattern = r"Engine: Python 3\.\d+\.\d+, float64, \d+ threads? \(PyTensor 3\.\S+\)\n"
+    assert re.fullmatch(pattern, line)
+    assert f"{chosen}\n" == line
+    assert (chosen.name, chosen.floatX) == ("python", "float64")
+
+
+@needs_jax
+def test_jax_is_the_default(capsys):
+    assert engine.select().name == "jax"
+    assert re.match(r"Engine: JAX \d+\.\d+\S*, float64, ", capsys.readouterr().out)
+
+
+def test_numba_is_the_default_without_jax(monkeypatch):
+    monkeypatch.setattr(
+        engine, "find_spec", lambda package: None if package == "jax" else True
+    )
+    assert "jax" not in engine.installed()
+    assert engine.select().name == "numba"
+    with pytest.raises(ValueError, match=r"numba, .*python; got 'jax' \(jax is not in"):
+        engine.select("jax")
+
+
+def test_names_are_case_insensitive_and_the_environment_counts(monkeypatch):
+    monkeypatch.setenv("RNN_ENGINE", "NumBa")
+    assert engine.select().name == "numba"
+    assert engine.select(" Python ").name == "python"  # the argument comes first
+
+
+@pytest.mark.parametrize("name", ["theano", 3, ""])
+def test_an_unknown_engine_lists_those_that_are_installed(name, capsys):
+    engine.select("python")
+    before = pytensor.config.mode
+    with pytest.raises(ValueError, match=r"^name: expected .*python; got") as caught:
+        engine.select(name, floatX="float32")
+    assert all(known in str(caught.value) for known in HERE)
+    assert repr(name) in str(caught.value)
+    assert (pytensor.config.mode, pytensor.config.floatX) == (before, "float64")
+    assert capsys.readouterr().out.count("Engine:") == 1
+
+
+def test_an_unknown_engine_in_the_environment_names_the_variable(monkeypatch):
+    monkeypatch.setenv("RNN_ENGINE", "steam")
+    with pytest.raises(ValueError, match=r"^RNN_ENGINE: expected .* got 'steam'"):
+        engine.select()
+
+
+@pytest.mark.parametrize("floatX", ["float16", 64, None])
+def test_an_unknown_floatX(floatX):
+    with pytest.raises(ValueError, match=r"^floatX: expected .*'float32'.*, got"):
+        engine.select("python", floatX=floatX)
+
+
+def test_importing_is_cheap_and_silent():
+    code = (
+        "import sys, helpers.engine; sys.exit(len({'jax', 'numba'} & {*sys.modules}))"
+    )
+    result = run(code)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_the_value_of_the_cell_is_not_shown_again():
+    formatters = pytest.importorskip("IPython.core.formatters")
+    assert formatters.DisplayFormatter().format(engine.select("python")) == ({}, {})
+
+
+def test_the_compiler_is_used_by_c_only():
+    """Where there is one, the Python engine would use it, and warn about BLAS."""
+    code = """
+import numpy as np, pytensor, pytensor.tensor as pt
+from helpers import engine
+for name in engine.installed():
+    engine.select(name)
+    assert bool(pytensor.config.cxx) == (name == "c"), name
+engine.select("python")
+x = pt.matrix("x")
+pytensor.function([x], x @ x)(np.ones((2, 2)))
+pytensor.function([x], x @ x, mode="FAST_COMPILE")(np.ones((2, 2)))
+"""
+    result = run(code)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_c_without_a_compiler():
+    code = "from helpers import engine; print(engine.installed()); engine.select('c')"
+    result = run(code, PYTENSOR_FLAGS="cxx=")
+    assert "'c'" not in result.stdout
+    assert "ValueError: name: expected" in result.stderr
+    assert "got 'c' (c needs the C++ compiler" in result.stderr
+
+
+@needs_jax
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("limit", [1, 3])
+def test_jax_keeps_to_the_threads_that_a_parallel_run_gives_it(limit):
+    """joblib and Dask limit their workers by OMP_NUM_THREADS, which JAX ignores."""
+    code = """
+import os
+from pathlib import Path
+from helpers import engine
+before = dict(os.environ)
+print(engine.select("jax").threads)
+assert dict(os.environ) == before
+names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+print(sum(name.startswith("tf_XLAEigen") for name in names))
+"""
+    environment = {"OMP_NUM_THREADS": str(limit)}
+    result = run(code, **environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    line, threads, started = result.stdout.splitlines()
+    assert f" {limit} thread{'s' if limit > 1 else ''} (" in line
+    assert (threads, started) == (str(limit), str(limit))
+
+
+# The traps -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_all_engines_give_the_numbers_of_numpy(name):
+    engine.select(name)
+    results = [np.asarray(result) for result in gradients()(inputs())]
+    for result, expected in zip(results, by_hand(), strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FAST_ENGINES)
+def test_both_precisions_in_one_process(name):
+    """JAX's 64-bit switch does not follow floatX by itself; the numbers show it."""
+    functions = {}
+    for floatX in ("float32", "float64", "float32"):
+        engine.select(name, floatX=floatX)
+        functions[floatX] = gradients()
+        results = [np.asarray(result) for result in functions[floatX](inputs())]
+        assert {str(result.dtype) for result in results} == {floatX}
+        tolerance = 1e-12 if floatX == "float64" else 1e-5
+        for result, expected in zip(results, by_hand(), strict=True):
+            np.testing.assert_allclose(result, expected, rtol=tolerance)
+    # Still float32, and a function keeps the precision that it was compiled with, also
+    # when JAX compiles it anew.
+    loss, *_ = functions["float64"](inputs().astype("float64"))
+    assert np.asarray(loss).dtype == "float64"
+    engine.select(name)
+    loss, *_ = functions["float32"](inputs().astype("float32"))
+    assert np.asarray(loss).dtype == "float32"
+
+
+@needs_jax
+def test_a_function_keeps_its_precision_for_new_shapes():
+    engine.select("jax")
+    x = pt.vector("x")
+    f = pytensor.function([x], x / 3)
+    engine.select("jax", floatX="float32")
+    np.testing.assert_array_equal(np.asarray(f(np.ones(2))), np.ones(2) / 3)
+    np.testing.assert_array_equal(np.asarray(f(np.ones(4))), np.ones(4) / 3)
+
+
+@needs_jax
+def test_float32_is_silent(recwarn):
+    """JAX would say that it rounds the float64 inside PyTensor's float32 sums."""
+    engine.select("jax", floatX="float32")
+    gradients()(inputs())
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+@needs_jax
+def test_results_are_jax_arrays():
+    import jax
+
+    engine.select("jax")
+    loss, gradient, _ = gradients()(inputs())
+    assert isinstance(gradient, jax.Array)
+    assert isinstance(np.asarray(gradient), np.ndarray)
+    assert f"{float(loss):.6f}" == f"{by_hand()[0]:.6f}"
+
+
+@needs_jax
+@pytest.mark.parametrize("name", ENGINES[1:])
+def test_what_jax_has_updated_can_be_used_elsewhere(name):
+    """A JAX function leaves JAX arrays in shared variables; others need NumPy's."""
+    W = weights(2, 2, name="W")
+    start = W.get_value()
+    x = pt.matrix("x")
+    double = {"updates": {W: 2 * W}}
+    engine.select("jax")
+    on_jax = pytensor.function([x], x @ W, **double)
+    engine.select(name)
+    elsewhere = pytensor.function([x], x @ W, **double)
+    for i, function in enumerate([on_jax, elsewhere, on_jax, elsewhere]):
+        np.testing.assert_allclose(function(np.eye(2)), start * 2**i, rtol=1e-12)
+    read = pytensor.function([x], x @ W)
+    on_jax(np.eye(2))
+    np.testing.assert_allclose(read(np.eye(2)), start * 2**5, rtol=1e-12)
+    assert type(W.get_value(borrow=True)) is np.ndarray
+
+
+@needs_jax
+def test_the_gradient_of_a_scan_needs_a_static_length_on_jax():
+    engine.select("jax")
+    x, h, _ = elman(None)
+    assert np.asarray(pytensor.function([x], h)(inputs())).shape == (T, N_HIDDEN)
+    gradients(T)(inputs())
+    with pytest.raises(TypeError, match="concrete values"):
+        gradients(None)(inputs())
+    engine.select("python")
+    np.testing.assert_allclose(gradients(None)(inputs())[2], by_hand()[2], rtol=1e-10)
+
+
+@needs_jax
+def test_until_needs_the_python_engine():
+    engine.select("jax")
+    with pytest.raises(NotImplementedError, match="While Scan"):
+        doubling()
+    powers = [2.0, 4, 8, 16, 32, 64, 128]
+    np.testing.assert_array_equal(doubling("FAST_COMPILE")(1.0), powers)
+    engine.select("python")
+    np.testing.assert_array_equal(doubling()(1.0), powers)
+
+
+@needs_jax
+def test_the_gradient_of_a_nested_scan_needs_the_readout_outside_on_jax():
+    x = np.random.default_rng(4).normal(size=(2, T, N_IN))
+    engine.select("jax")
+    outside = [np.asarray(result) for result in nested(readout_inside=False)(x)]
+    with pytest.raises(IndexError, match="static"):
+        nested(readout_inside=True)(x)
+    engine.select("python")
+    for result, same in zip(outside, nested(readout_inside=True)(x), strict=True):
+        np.testing.assert_allclose(result, same, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", FAST_ENGINES)
+@pytest.mark.filterwarnings("error")
+def test_scan_without_updates_warns_of_nothing(name):
+    engine.select(name)
+    _, h, _ = elman()
+    assert h.type.shape[1] in (None, N_HIDDEN)
+    gradients()(inputs())
+
+
+@pytest.mark.filterwarnings("error")
+def test_random_numbers_in_a_graph():
+    """The Python engine draws what NumPy draws, and goes on at the next call."""
+    engine.select("python")
+    rng = pytensor.shared(np.random.default_rng(5), name="rng")
+
+    def step(rng):
+        return pt.random.normal(rng=rng, return_next_rng=True)
+
+    end, drawn = pytensor.scan(
+        step, outputs_info=[rng, None], n_steps=3, return_updates=False
+    )
+    draw = pytensor.function([], drawn, updates={rng: end})
+    same = np.random.default_rng(5)
+    for _ in range(2):
+        np.testing.assert_array_equal(draw(), same.normal(size=3))
+
+
+@needs_c
+@pytest.mark.slow
+def test_c_is_silent_about_blas_and_used_after_another_engine():
+    code = """
+import numpy as np, pytensor, pytensor.tensor as pt
+from helpers import engine
+x = pt.matrix("x")
+for name in ("python", "c"):
+    engine.select(name)
+    f = pytensor.function([x], x @ x + 1)
+    assert (f(np.ones((2, 2))) == 3).all()
+print(f.vm.nodes[0].op, type(f.vm._vm).__name__)
+"""
+    result = run(code, RNN_QUIET="1")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.rstrip().endswith(" CVM")
+
+
+@pytest.mark.slow
+def test_numba_keeps_what_it_has_compiled_on_disk(tmp_path):
+    code = """
+import numpy as np, pytensor, pytensor.tensor as pt
+from helpers import engine
+engine.select("numba")
+x = pt.vector("x")
+assert pytensor.function([x], pt.tanh(x).sum())(np.zeros(3)) == 0
+"""
+    kept = []
+    for _ in range(2):
+        result = run(code, PYTENSOR_FLAGS=f"base_compiledir={tmp_path}", RNN_QUIET="1")
+        assert (result.returncode, result.stderr) == (0, "")
+        kept.append({path.name for path in tmp_path.rglob("*.nbc")})
+    assert kept[0]
+    assert kept[0] == kept[1]
+
+
+# Long compiles ---------------------------------------------------------------------
+
+
+def test_a_long_compile_says_so_once(monkeypatch, capsys):
+    monkeypatch.delenv("RNN_QUIET", raising=False)
+    monkeypatch.setattr(engine, "PATIENCE", 0)
+    threads = threading.active_count()
+    engine.select()
+    f = gradients()
+    f(inputs())
+    f(inputs())
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("Compiling")
+    assert not [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+    assert threading.active_count() == threads
+
+
+@needs_jax
+def test_the_first_call_compiles_and_says_so(monkeypatch, capsys):
+    monkeypatch.delenv("RNN_QUIET", raising=False)
+    engine.select("jax")
+    monkeypatch.setattr(engine, "PATIENCE", 600)
+    f = gradients()
+    monkeypatch.setattr(engine, "PATIENCE", 0)
+    assert capsys.readouterr().err == ""
+    f(inputs())
+    assert capsys.readouterr().err.startswith("Compiling with JAX")
+
+
+def test_numba_says_that_it_takes_a_minute_once(monkeypatch, capsys):
+    monkeypatch.delenv("RNN_QUIET", raising=False)
+    monkeypatch.setattr(engine, "PATIENCE", 0)
+    engine.select("numba")
+    x = pt.vector("x")
+    pytensor.function([x], pt.tanh(x).sum())  # not called: nothing is compiled
+    said = capsys.readouterr().err
+    assert re.match(r"Compiling with Numba: .*minute.*on disk.*\n$", said)
+
+
+@pytest.mark.parametrize("name", FAST_ENGINES)
+def test_short_compiles_and_quiet_ones_say_nothing(name, monkeypatch, capsys):
+    engine.select(name)
+    x = pt.vector("x")
+    monkeypatch.setenv("RNN_QUIET", "1")
+    monkeypatch.setattr(engine, "PATIENCE", 0)
+    pytensor.function([x], 2 * x)(np.ones(2))
+    monkeypatch.delenv("RNN_QUIET")
+    monkeypatch.setattr(engine, "PATIENCE", 600)
+    pytensor.function([x], 2 * x)(np.ones(2))
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_at_the_first_call_leaves_the_function_usable():
+    engine.select("python")
+    x, y = pt.matrices("xy")
+    f = pytensor.function([x, y], x @ y)
+    with pytest.raises(ValueError, match="not aligned"):
+        f(np.ones((2, 3)), np.ones((2, 3)))
+    np.testing.assert_array_equal(f(np.eye(2), np.eye(2)), np.eye(2))
+    np.testing.assert_array_equal(f.copy()(np.eye(2), np.eye(2)), np.eye(2))
+
+
+# Advice ----------------------------------------------------------------------------
+
+FAILURES = []
+
+
+def fails(name: str, *words: str, marks=()):
+    """Register a failing program: its engine, and words that its advice must hold.
+
+    The first words stand as they are in `happened` of one piece of advice only.
+    """
+
+    def register(program):
+        marked = [*marks, *([needs_jax] if name == "jax" else [])]
+        case = pytest.param(name, program, words, id=program.__name__, marks=marked)
+        FAILURES.append(case)
+        return program
+
+    return register
+
+
+def symbols():
+    return pt.vector("x"), pt.vector("y"), pt.matrix("X"), pt.matrix("Y")
+
+
+@fails("jax", "number of steps", "x = pt.matrix(", "shape=(T, n_in)")
+def gradient_of_a_scan_of_unknown_length():
+    gradients(None)(inputs())
+
+
+@fails("jax", "number of steps", "several sequences")
+def two_sequences_of_unknown_length():
+    x, y, *_ = symbols()
+    s = pytensor.scan(
+        lambda x_t, y_t: x_t * y_t,
+        sequences=[x, y],
+        outputs_info=None,
+        return_updates=False,
+    )
+    pytensor.function([x, y], s)(np.ones(3), np.ones(3))
+
+
+@fails("jax", "number of steps", "plain Python number")
+def size_from_an_input():
+    n = pt.iscalar("n")
+    pytensor.function([n], pt.zeros(n) + 1)(3)
+
+
+@fails("jax", "number of steps", "plain Python number")
+def range_from_an_input():
+    n = pt.iscalar("n")
+    pytensor.function([n], pt.arange(n) + 1)(3)
+
+
+@fails("jax", "number of steps", "x[:n]")
+def slice_from_an_input():
+    x, *_ = symbols()
+    n = pt.iscalar("n")
+    pytensor.function([n, x], x[:n] + 1)(2, np.ones(3))
+
+
+@fails("jax", "A scan that may end early", 'mode="FAST_COMPILE"')
+def until_on_jax():
+    doubling()
+
+
+@fails("jax", "scan within a scan", "compute the readout from them outside")
+def readout_inside_a_nested_scan():
+    nested(readout_inside=True)(np.ones((2, T, N_IN)))
+
+
+@fails("jax", "The size of x[mask]", "pt.switch(mask, x, 0.0)")
+def mask_on_jax():
+    x, *_ = symbols()
+    pytensor.function([x], x[x > 0])(np.ones(3))
+
+
+@fails("jax", "placeholders (tracers)", "jnp.where")
+def if_on_a_tracer():
+    x = pt.vector("x", shape=(3,))
+    absolute = pytensor.wrap_jax(lambda x: x if x.sum() > 0 else -x)
+    pytensor.function([x], absolute(x))(np.ones(3))
+
+
+@fails(
+    "jax", "has no translation for JAX", "The operation Print", 'mode="FAST_COMPILE"'
+)
+def operation_unknown_to_jax():
+    x, *_ = symbols()
+    pytensor.function([x], pytensor.printing.Print("x")(x))
+
+
+@fails("jax", "cannot be changed in place", "np.array(f(x))")
+def changing_a_result():
+    x, *_ = symbols()
+    pytensor.function([x], 2 * x)(np.ones(3))[0] = 1
+
+
+@fails("jax", "cannot be changed in place", "np.array(f(x))")
+def changing_a_view_of_a_result():
+    x, *_ = symbols()
+    np.asarray(pytensor.function([x], 2 * x)(np.ones(3)))[0] = 1
+
+
+@fails("jax", "Numba found a JAX array", "W.set_value(np.array(W.get_value()))")
+def jax_array_given_to_numba():
+    x, *_ = symbols()
+    W = weights(3)
+    pytensor.function([x], [], updates={W: W + x})(np.ones(3))
+    pytensor.function([x], W + x, mode="NUMBA")(np.ones(3))
+
+
+@fails("numba", "Numba could not work out the types", "trust_input")
+def argument_that_is_no_array():
+    x, *_ = symbols()
+    pytensor.function([x], 2 * x, trust_input=True)(None)
+
+
+@fails("python", "compiled as C++", 'engine.select("c")')
+def compiling_c_without_a_compiler():
+    x, *_ = symbols()
+    pytensor.function([x], 2 * x, mode="C")
+
+
+@fails(
+    "python",
+    "its update computes",
+    "w has the type Vector(float32",
+    "computes Vector(float64",
+)
+def update_of_another_precision():
+    x, *_ = symbols()
+    w = pytensor.shared(np.zeros(3, "float32"), name="w")
+    pytensor.function([x], [], updates={w: w - x})
+
+
+@fails(
+    "python", "its update computes", "w has the type Vector(float64", "computes Scalar("
+)
+def update_of_another_dimension():
+    x, *_ = symbols()
+    w = pytensor.shared(np.zeros(3), name="w")
+    pytensor.function([x], [], updates={w: x.sum()})
+
+
+@fails(
+    "jax",
+    "does not round",
+    "takes float32 and got float64",
+    'np.asarray(value, dtype="float32")',
+)
+def argument_of_another_precision():
+    x = pt.vector("x", dtype="float32")
+    pytensor.function([x], 2 * x)(np.ones(3) / 3)
+
+
+@fails("python", "does not round", "takes int64 and got float64")
+def words_that_are_no_integers():
+    words = pt.lvector("words")
+    pytensor.function([words], 2 * words)(np.ones(3) / 3)
+
+
+@fails("python", "starts from a state of type", "float32, and its step returns float64")
+def state_of_another_precision():
+    _, _, X, _ = symbols()
+    h0 = pt.vector("h0", dtype="float32")
+    pytensor.scan(
+        lambda x, h: x + h, sequences=X, outputs_info=h0, return_updates=False
+    )
+
+
+@fails("python", "another number of dimensions", "h0 = pt.zeros((B, n_hidden))")
+def state_without_its_batch():
+    x, *_ = symbols()
+    pytensor.scan(
+        lambda x_t, h: x_t + h,
+        sequences=pt.tensor3("x"),
+        outputs_info=x,
+        return_updates=False,
+    )
+
+
+def growing():
+    x, _, X, _ = symbols()
+    h = pytensor.scan(
+        lambda x_t, h: pt.concatenate([h, h]),
+        sequences=X,
+        outputs_info=x,
+        return_updates=False,
+    )
+    pytensor.function([x, X], h)(np.ones(2), np.ones((3, 2)))
+
+
+@fails("jax", "a state of another shape", "outputs_info")
+def state_that_grows_on_jax():
+    growing()
+
+
+@fails("python", "a state of another shape", "outputs_info")
+def state_that_grows_on_python():
+    growing()
+
+
+@fails("python", "takes an array of", "of 1 dimensions and got one of 2")
+def argument_of_another_dimension():
+    x, *_ = symbols()
+    pytensor.function([x], 2 * x)(np.ones((2, 2)))
+
+
+@fails("python", "is declared with shape", "(5, 2), and the data have shape (3, 2)")
+def argument_of_another_shape():
+    x = pt.matrix("x", shape=(5, 2))
+    pytensor.function([x], 2 * x)(np.ones((3, 2)))
+
+
+@fails("python", "length 1 where the other is longer", "shape=(1, n)")
+def undeclared_repetition():
+    _, _, X, Y = symbols()
+    pytensor.function([X, Y], X + Y)(np.ones((3, 2)), np.ones((1, 2)))
+
+
+def product():
+    _, _, X, Y = symbols()
+    pytensor.function([X, Y], X @ Y)(np.ones((3, 2)), np.ones((3, 2)))
+
+
+def summed():
+    _, _, X, Y = symbols()
+    pytensor.function([X, Y], X + Y)(np.ones((3, 2)), np.ones((4, 2)))
+
+
+for name, marks in [
+    ("jax", []),
+    ("python", []),
+    ("numba", [pytest.mark.slow]),
+    ("c", [pytest.mark.slow, needs_c]),
+]:
+    for program, words in [
+        (product, ["A product x @ W needs", "data come first"]),
+        (summed, ["meet element by element", "from the last axis"]),
+    ]:
+        fails(name, *words, marks=marks)(program)
+
+
+@fails("python", "A product x @ W needs")
+def product_of_declared_shapes():
+    pt.matrix("X", shape=(3, 2)) @ pt.matrix("Y", shape=(3, 2))
+
+
+@fails("python", "A product x @ W needs")
+def product_of_a_batch():
+    X, Y = pt.tensor3("X"), pt.matrix("Y")
+    pytensor.function([X, Y], X @ Y)(np.ones((4, 3, 2)), np.ones((3, 2)))
+
+
+@fails("python", "meet element by element")
+def sum_of_declared_shapes():
+    pt.matrix("X", shape=(3, 2)) + pt.matrix("Y", shape=(4, 2))
+
+
+@fails("python", "does not exist on an axis", "Index 7", "length 3", "vocabulary")
+def index_out_of_range():
+    x, *_ = symbols()
+    pytensor.function([x], x[7])(np.ones(3))
+
+
+@fails("jax", "called without its input", "its input y.")
+def too_few_arguments():
+    x, y, *_ = symbols()
+    pytensor.function([x, y], x + y)(np.ones(3))
+
+
+@fails("jax", "an input that it was not built with")
+def too_many_arguments():
+    x, *_ = symbols()
+    pytensor.function([x], 2 * x)(np.ones(3), np.ones(3))
+
+
+@fails("jax", "an input that it was not built with")
+def unknown_argument():
+    x, *_ = symbols()
+    pytensor.function([x], 2 * x)(np.ones(3), z=1)
+
+
+@fails("python", "neither an input nor shared", "depend on y", "Add y to the list")
+def input_left_out():
+    x, y, *_ = symbols()
+    pytensor.function([x], x + y)
+
+
+@fails("python", "stands twice", "The variable x")
+def input_given_twice():
+    x, *_ = symbols()
+    pytensor.function([x, x], 2 * x)
+
+
+@fails("python", "the outputs do not depend on it", "The variable y is an input")
+def input_not_used():
+    x, y, *_ = symbols()
+    pytensor.function([x, y], 2 * x)
+
+
+@fails("python", "not in a list", "pytensor.function([x], y)")
+def inputs_not_in_a_list():
+    x, *_ = symbols()
+    pytensor.function(x, 2 * x)
+
+
+@fails("python", "for a variable that is not shared")
+def update_of_a_symbol():
+    x, y, *_ = symbols()
+    pytensor.function([x], [], updates={y: x})
+
+
+@fails("python", "gradient was asked for a variable that the cost does not depend on")
+def gradient_of_another_variable():
+    x, y, *_ = symbols()
+    pt.grad(x.sum(), y)
+
+
+@fails("python", "taken of one number", "loss.mean()")
+def gradient_of_an_array():
+    x, *_ = symbols()
+    pt.grad(2 * x, x)
+
+
+@fails("python", "no value while the graph is built", "pt.switch")
+def if_on_a_symbol():
+    x, *_ = symbols()
+    return 1 if x.sum() > 0 else 0
+
+
+@fails("python", "no value while the graph is built")
+def number_of_a_symbol():
+    x, *_ = symbols()
+    float(x.sum())
+
+
+@fails("python", "no value while the graph is built", "pytensor.scan instead of `for`")
+def loop_over_a_symbol():
+    x, *_ = symbols()
+    return [2 * x_t for x_t in x]
+
+
+@fails("python", "changes none of them", "y = x[0].set(value)")
+def assignment_to_a_symbol():
+    x, *_ = symbols()
+    x[0] = 1
+
+
+@fails("python", "not a number (NaN)", "logarithm")
+def nan_found_by_the_nan_guard():
+    x, *_ = symbols()
+    with np.errstate(all="ignore"):
+        pytensor.function([x], pt.log(x), mode="NanGuardMode")(-np.ones(3))
+
+
+@pytest.mark.parametrize(("name", "program", "words"), FAILURES)
+@pytest.mark.filterwarnings("ignore")
+def test_advice(name, program, words):
+    """Each program fails on its engine, and is explained in the right words."""
+    engine.select(name)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  (all kinds of errors)
+        program()
+    told = engine.explain(caught.value)
+    flat = " ".join(told.split())
+    for word in words:
+        assert word in flat, f"{caught.value!r}\n{told}"
+    assert flat.startswith("What happened: ")
+    assert " What to do: " in flat
+    assert "{" not in flat
+    prose = [line for line in told.splitlines() if not line.startswith("    ")]
+    assert max(map(len, prose)) <= 75
+
+
+def test_every_piece_of_advice_is_reached_by_a_real_failure():
+    reached = set()
+    for case in FAILURES:
+        first_words = case.values[2][0]
+        meant = [advice for advice in ADVICE if first_words in advice.happened]
+        assert len(meant) == 1, first_words
+        reached.update(meant)
+    assert reached == set(ADVICE)
+
+
+def test_other_errors_are_named():
+    try:
+        1 / 0  # noqa: B018
+    except ZeroDivisionError as error:
+        told = engine.explain(error)
+    assert "not known here, ZeroDivisionError: division by zero" in " ".join(
+        told.split()
+    )
+    assert "KeyboardInterrupt" in engine.explain(KeyboardInterrupt())
+
+
+def test_explain_wants_an_exception():
+    with pytest.raises(ValueError, match="error: expected an exception, got str"):
+        engine.explain("division by zero")
