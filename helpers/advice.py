@@ -178,8 +178,9 @@ ADVICE = (
     ),
     Advice(
         r"contracting dimensions to have the same shape|\bnot aligned\b"
-        r"|incompatible array sizes for np.dot|Incompatible shared dimension"
-        r"|mismatch in its core dimension|^ValueError: Shape mismatch: x has",
+        r"|incompatible array sizes for np.dot|operands have mismatched"
+        r"|Incompatible shared dimension|mismatch in its core dimension"
+        r"|^ValueError: Shape mismatch: x has",
         "A product x @ W needs as many columns in x as W has rows; here they differ.",
         "Print both shapes. In this course the data come first, x of shape (T, n_in) "
         "or (T, B, n_in), the weights second, W_ih of shape (n_in, n_hidden).",

@@ -52,10 +52,13 @@ def initial_elman(
 
 
 def shared(values: Elman) -> Elman:
-    """The same parameters as shared variables, named as in the formulas."""
+    """The same parameters as shared variables, named as in the formulas.
+
+    Their shapes are fixed, which JAX needs for a scan inside a scan.
+    """
     return Elman(
         *(
-            pytensor.shared(value, name=name)
+            pytensor.shared(value, name=name, shape=value.shape)
             for name, value in values._asdict().items()
         )
     )

@@ -158,15 +158,15 @@ def _threads() -> int:
 
 
 def _prepare_c() -> None:
-    """Let PyTensor ask for the compiler's version and for BLAS now, quietly.
+    """Let PyTensor look for BLAS now, quietly.
 
     A pip installation has no BLAS that C++ code can be linked to. PyTensor warns about
-    that on stderr when it first looks and then uses NumPy's products, which is all that
+    that on stderr when it looks for one, and then uses NumPy's products, which is all that
     small networks need; a notebook's outputs should not show the warning.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _ = pytensor.config.gcc_version_str, pytensor.config.blas__ldflags
+        _ = pytensor.config.blas__ldflags  # looked up at the first access
     # If another engine came first, PyTensor has decided to do without its C++ loop.
     sys.modules.pop("pytensor.link.c.cvm", None)
 

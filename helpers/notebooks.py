@@ -203,10 +203,11 @@ def run(notebook: NotebookNode, folder: Path) -> list[float]:
         on_cell_execute=start,
         on_cell_executed=stop,
     )
-    # What the book shows comes from the default engine, and figures from the kernel.
+    # What the book shows comes from the default engine and from IPython's own settings.
     chosen_elsewhere = {"RNN_ENGINE", "MPLBACKEND"}
     environment = {k: v for k, v in os.environ.items() if k not in chosen_elsewhere}
-    client.execute(env={**environment, "RNN_QUIET": "1"})
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as settings:
+        client.execute(env={**environment, "IPYTHONDIR": settings, "RNN_QUIET": "1"})
     normalise(notebook)
     return seconds
 

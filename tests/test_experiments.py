@@ -42,6 +42,13 @@ def lasting(path):
     return document
 
 
+@pytest.fixture(scope="module", autouse=True)
+def usual_engine():
+    """Runs with one job select an engine in this process."""
+    yield
+    engine.select()
+
+
 @pytest.fixture
 def marks(tmp_path):
     """A folder in which the toy leaves its marks, with "go" said."""
@@ -417,5 +424,25 @@ def test_float32_reaches_the_engine(tmp_path):
         document = json.loads(path.read_text())
         assert document["floatX"] == f"float{bits}"
         assert [run["metrics"]["bits"] for run in document["runs"]] == [bits] * 2
-    engine.select()
     assert np.all(results.load("x", tmp_path).metric("bits") == 64)
+
+
+def test_the_engine_is_that_of_the_command_on_every_worker(tmp_path, monkeypatch):
+    pytest.importorskip("jax")
+    import pytensor
+
+    def seen(seed, parameters, updates=None):
+        on_jax = "JAX" in type(pytensor.config.mode.linker).__name__
+        return {"trace": {"a": [1]}, "metrics": {"jax": int(on_jax)}}
+
+    experiment = Experiment("x", "", {}, seen, ("jax",))
+    # Workers may have been started before the variable was set.
+    for name in ("python", "jax"):
+        monkeypatch.setenv("RNN_ENGINE", name)
+        runner.record(experiment, 2, runner.Workers(jobs=2), tmp_path)
+        recorded = results.load("x", tmp_path)
+        assert recorded.meta["engine"] == name
+        assert recorded.meta["command"].endswith(f"--seeds 2 --engine {name}")
+        assert list(recorded.metric("jax")) == [name == "jax"] * 2
+    monkeypatch.delenv("RNN_ENGINE")
+    assert runner._command("x", 2, runner.Workers()).endswith("--seeds 2")

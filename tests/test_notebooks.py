@@ -2,6 +2,9 @@
 
 import copy
 import re
+import shutil
+import subprocess
+import sys
 
 import nbformat
 import notebook_rules as rules
@@ -199,6 +202,24 @@ def test_nb_clean_catches_metadata_noise(tmp_path):
     noisy.write_text(nbformat.writes(notebook), encoding="utf-8")
     assert rules.nb_clean(clean) == ""
     assert "collapsed" in rules.nb_clean(noisy)
+
+
+def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
+    def outcome(**parts):
+        code = new_code_cell("x = 42\nx;\nprint(x)\nx;", execution_count=1)
+        code.outputs = [stream("42\n")]
+        code.update(parts)
+        nbformat.write(nbformat.v4.new_notebook(cells=[code]), tmp_path / "n.ipynb")
+        options = ["-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+        command = [sys.executable, "-m", "pytest", "-q", *options, "n.ipynb"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    shutil.copy(notebooks.ROOT / "book" / "conftest.py", tmp_path)
+    good = outcome()
+    assert good.returncode == 0, good.stdout
+    assert "1 passed" in good.stdout
+    assert "Cell outputs differ" in outcome(outputs=[stream("43\n")]).stdout
+    assert "Unexpected output" in outcome(outputs=[]).stdout
 
 
 def test_every_notebook_stands_in_the_table_of_contents_in_order():

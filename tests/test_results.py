@@ -271,8 +271,7 @@ def test_duration(seconds, text):
 
 
 def test_plain_converts_arrays_and_rounds():
-    import jax.numpy as jnp
-
+    jnp = pytest.importorskip("jax.numpy")
     mixed = {
         "numpy": np.arange(3, dtype="float32") / 4,
         "scalars": (np.float64(1 / 3), np.int64(2), np.bool_(True), None, "text"),

@@ -274,7 +274,9 @@ def sunspot_window(seed: int, parameters: dict, updates: int | None = None) -> d
             trace.append(loss)
         if k % parameters["check_every"] == 0:
             forecasts = [mean + sd * np.asarray(net.predict(X)) for X, _ in scaled]
-            errors.append([rmse(f, y) for f, (_, y) in zip(forecasts, sets, strict=True)])
+            errors.append(
+                [rmse(f, y) for f, (_, y) in zip(forecasts, sets, strict=True)]
+            )
             if errors[-1][1] < best:
                 best, stopped_at, forecast = errors[-1][1], k, forecasts[2].ravel()
     if updates:

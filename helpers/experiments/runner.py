@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -172,12 +172,12 @@ def compute(
             n_jobs = min(workers.jobs, len(seeds))
             # One thread each: the processes share the cores among them, and the
             # networks are too small to gain from more.
-            backend = joblib.parallel_config("loky", inner_max_num_threads=1)
+            config = joblib.parallel_config("loky", inner_max_num_threads=1)
         else:
             n_jobs = -1
             stack.enter_context(_dask_client(workers.dask, experiment))
-            backend = joblib.parallel_config("dask")
-        stack.enter_context(backend)
+            config = joblib.parallel_config("dask")  # finds the client just made
+        stack.enter_context(config)
         # No more is handed out than can run at once: what waits in the queue of a
         # killed run would be computed all the same, and for nothing.
         parallel = joblib.Parallel(
@@ -263,10 +263,11 @@ def record(
     naming the seeds and their errors, if not all of them finished.
     """
     folder, seeds, name = Path(folder), range(n_seeds), experiment.name
+    chosen = _select_engine(experiment, workers)
     setting = {
         "parameters": results.plain(experiment.parameters, "parameters"),
         "versions": versions(),
-        "engine": _select_engine(experiment, workers),
+        "engine": chosen.engine,
         "floatX": experiment.floatX,
     }
     text = json.dumps(setting, sort_keys=True).encode()
@@ -275,7 +276,7 @@ def record(
     if finished:
         _say(f"{name}: {len(finished)} of {n_seeds} seeds were finished before")
     missing = [seed for seed in seeds if seed not in finished]
-    outcomes = compute(experiment, missing, workers)
+    outcomes = compute(experiment, missing, chosen)
     session, start = f"{time.time():.3f}", time.perf_counter()
     problems = []
     try:
@@ -353,10 +354,14 @@ def _finished(folder: Path, seeds: Iterable[int]) -> dict[int, dict]:
     return finished
 
 
-def _select_engine(experiment: Experiment, workers: Workers) -> str:
-    """Select the engine here too: a wrong name fails at once, and we learn its name."""
+def _select_engine(experiment: Experiment, workers: Workers) -> Workers:
+    """The workers with their engine named, whatever RNN_ENGINE is elsewhere.
+
+    Selects it here too, so that a wrong name fails at once.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
-        return engine.select(workers.engine, floatX=experiment.floatX).name
+        chosen = engine.select(workers.engine, floatX=experiment.floatX)
+    return replace(workers, engine=chosen.name)
 
 
 def _command(name: str, n_seeds: int, workers: Workers) -> str:
@@ -420,7 +425,7 @@ def verify(
             f"--seeds must be at most the {len(recorded.seeds)} recorded ones; "
             f"got {n_seeds}"
         )
-    _select_engine(experiment, workers)
+    workers = _select_engine(experiment, workers)
     outcomes = compute(experiment, recorded.seeds[:n_seeds], workers)
     outcomes = list(_progress(experiment.name, outcomes, n_seeds, 0))
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
