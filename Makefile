@@ -72,6 +72,8 @@ lock: $(READY) ## write requirements.lock from requirements.txt
 
 .PHONY: repository
 repository: $(READY) ## write the public address into the notebooks (REPOSITORY=https://...)
+	@test -n "$(REPOSITORY)" || { \
+	  echo "Name it: make repository REPOSITORY=https://github.com/OWNER/NAME" >&2; exit 1; }
 	@$(BIN)/python -m helpers.notebooks repository "$(REPOSITORY)"
 
 # Always asked, since it looks at contents; where nothing is to be done it leaves the

@@ -186,7 +186,8 @@ ADVICE = (
         "or (T, B, n_in), the weights second, W_ih of shape (n_in, n_hidden).",
     ),
     Advice(
-        r"incompatible shapes for broadcasting|could not be broadcast together"
+        r"[Ii]ncompatible (shapes|types) for broadcasting"
+        r"|could not be broadcast together|Could not broadcast dimensions"
         r"|Incompatible Elemwise input shapes|has an incompatible shape in axis"
         r"|Input dimension mismatch",
         "Two arrays meet element by element, and their shapes do not fit.",

@@ -119,7 +119,7 @@ def _checked_name(name: str | None) -> str:
         name, source = os.environ["RNN_ENGINE"], "RNN_ENGINE"
     here = installed()
     if name is None:
-        return here[0] if here[0] == "jax" else "numba"
+        return "jax" if "jax" in here else "numba"
     wanted = name.strip().lower() if isinstance(name, str) else name
     if wanted in here:
         return wanted
@@ -136,18 +136,19 @@ def _title(name: str) -> str:
     if name == "python":
         return f"Python {platform.python_version()}"
     if name == "c":
-        return f"C++ ({Path(_CXX.strip(chr(34))).name})"
+        compiler = Path(_CXX.strip('"')).name
+        return f"C++ ({compiler})"
     return f"{'JAX' if name == 'jax' else 'Numba'} {version(name)}"
 
 
 def _threads() -> int:
     """How many threads an engine may use.
 
-    Parallel runs are where threads hurt: two processes of two threads each on two cores
-    took 2 to 4 times as long as with one thread each. joblib and Dask therefore give
-    their workers OMP_NUM_THREADS, which BLAS reads by itself, and this is made to hold
-    for JAX. BLAS is not touched otherwise: it keeps small products on one thread by
-    itself, and the large ones of the language model gain from all cores.
+    Parallel runs are where threads hurt: on two cores, two processes of two threads
+    each took up to four times as long as with one thread each. joblib and Dask give
+    their workers OMP_NUM_THREADS for that, which BLAS reads by itself; `select` makes
+    JAX keep to it too. BLAS is not touched otherwise: it keeps small products on one
+    thread by itself, and the large ones of the language model gain from all cores.
     """
     limit = os.environ.get("OMP_NUM_THREADS", "")
     if limit.isdecimal() and int(limit) > 0:
@@ -161,8 +162,8 @@ def _prepare_c() -> None:
     """Let PyTensor look for BLAS now, quietly.
 
     A pip installation has no BLAS that C++ code can be linked to. PyTensor warns about
-    that on stderr when it looks for one, and then uses NumPy's products, which is all that
-    small networks need; a notebook's outputs should not show the warning.
+    that on stderr when it looks for one, and then uses NumPy's products, which is all
+    that small networks need; a notebook's outputs should not show the warning.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -188,12 +189,10 @@ def _prepare_jax(floatX: str, threads: int) -> None:
     warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)
     if not jax.config.jax_platforms:
         jax.config.update("jax_platforms", "cpu")  # small networks: a GPU only waits
-    if "NPROC" in os.environ:
+    if "NPROC" not in os.environ:
+        os.environ["NPROC"] = str(threads)  # read once, when JAX starts its threads
         jax.devices()
-    else:
-        os.environ["NPROC"] = str(threads)  # read by XLA when its CPU client starts
-        jax.devices()
-        del os.environ["NPROC"]
+        del os.environ["NPROC"]  # child processes decide for themselves
 
 
 # Compiling --------------------------------------------------------------------
@@ -214,12 +213,16 @@ def _mode(name: str) -> modes.Mode:
 
 
 class _Mode(modes.Mode):
+    """What `pytensor.config.mode` becomes."""
+
     @property
     def function_maker(self):
         return _Maker
 
 
 class _Maker(FunctionMaker):
+    """Builds a function in two steps: simplifies its graph, then makes its machine."""
+
     def __init__(self, inputs, outputs, mode, *args, **kwargs):
         self.notice = _Notice(mode.linker)
         with self.notice.if_slow():
@@ -235,9 +238,7 @@ class _Maker(FunctionMaker):
 def _what_takes_long(linker) -> str:
     on_disk = "up to a minute or more for a new graph, seconds the next time (on disk)."
     if isinstance(linker, JAXLinker):
-        return (
-            "Compiling with JAX: once for this function and each shape of its inputs."
-        )
+        return "Compiling with JAX: once for each function and shape of its inputs."
     if isinstance(linker, NumbaLinker):
         return f"Compiling with Numba: {on_disk}"
     if pytensor.config.cxx:
@@ -307,10 +308,9 @@ class _Machine:
     def _run(self, *args, **kwargs):
         if self._jax is None:
             for cell in self._shared:
-                if not isinstance(cell[0], np.ndarray) and hasattr(
-                    cell[0], "__array__"
-                ):
-                    cell[0] = np.array(cell[0])
+                value = cell[0]
+                if not isinstance(value, np.ndarray) and hasattr(value, "__array__"):
+                    cell[0] = np.array(value)
             return self._vm(*args, **kwargs)
         switch = self._jax.config.jax_enable_x64
         if switch == self._x64:

@@ -88,8 +88,8 @@ def describe(result: Results) -> str:
 
     The time is wall-clock, summed over the sessions in which the seeds were run.
     """
-    n, first, last = len(result.seeds), result.seeds[0], result.seeds[-1]
-    seeds = f"{n} seeds ({first} to {last})" if n > 1 else f"seed {first}"
+    n = len(result.seeds)
+    seeds = f"{n} seed{'s' * (n > 1)}"
     day, time = result.meta["date"][:10], duration(result.meta["duration_s"])
     return (
         f"{result.name}: {seeds}, recorded {day} in {time}\n  {result.meta['command']}"

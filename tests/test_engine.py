@@ -109,6 +109,14 @@ def by_hand() -> tuple[float, np.ndarray, np.ndarray]:
     return (h[1:] ** 2).mean(), dW_ih, dW_hh
 
 
+def mean_squared_error():
+    """A function from x (n, 2) and targets (n, 2) to the loss and two gradients."""
+    x, y = pt.matrices("xy")
+    W, b = weights(2, 2), weights(2)
+    loss = ((x @ W + b - y) ** 2).mean()
+    return pytensor.function([x, y], [loss, *pt.grad(loss, [W, b])])
+
+
 def nested(readout_inside: bool):
     """A function from x (2, T, N_IN) to the gradients of a scan within a scan."""
     W_ih = weights(N_IN, N_HIDDEN, seed=1, static=True)
@@ -390,6 +398,16 @@ def test_scan_without_updates_warns_of_nothing(name):
     _, h, _ = elman()
     assert h.type.shape[1] in (None, N_HIDDEN)
     gradients()(inputs())
+
+
+@pytest.mark.parametrize("name", FAST_ENGINES)
+@pytest.mark.parametrize("floatX", ["float64", "float32"])
+def test_the_usual_loss_compiles_in_silence(name, floatX, recwarn, capsys):
+    """PyTensor's JAX part warns that it drops the check of a broadcast."""
+    engine.select(name, floatX=floatX)
+    mean_squared_error()(np.ones((4, 2), floatX), np.ones((4, 2), floatX))
+    assert [str(warning.message) for warning in recwarn] == []
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.filterwarnings("error")
@@ -746,6 +764,13 @@ def summed():
     _, _, X, Y = symbols()
     pytensor.function([X, Y], X + Y)(np.ones((3, 2)), np.ones((4, 2)))
 
+
+def loss_with_targets_of_another_length():
+    mean_squared_error()(np.ones((4, 2)), np.ones((3, 2)))
+
+
+for name in ("jax", "python"):
+    fails(name, "meet element by element")(loss_with_targets_of_another_length)
 
 for name, marks in [
     ("jax", []),

@@ -73,11 +73,11 @@ def test_unknown_keys_name_the_known_ones(write):
 def test_describe(write):
     lines = results.describe(results.load("toy", write())).splitlines()
     assert lines == [
-        "toy: 3 seeds (0 to 2), recorded 2026-01-02 in 3 min 20 s",
+        "toy: 3 seeds, recorded 2026-01-02 in 3 min 20 s",
         "  python -m helpers.experiments toy --seeds 3",
     ]
     one = results.load("toy", write(runs=RUNS[:1], seeds=[0]))
-    assert results.describe(one).startswith("toy: seed 0, recorded")
+    assert results.describe(one).startswith("toy: 1 seed, recorded")
 
 
 def test_a_missing_record_says_how_to_make_it(tmp_path):

@@ -449,6 +449,6 @@ def verify(
     headers = ["median of", "recorded", "from", "to", "rerun", ""]
     note = (
         f"from, to: where the median of {n_seeds} new runs falls with 95% probability "
-        "if nothing has changed"
+        "if nothing has changed\n(the recorded range where runs are too few for that)"
     )
     return f"{results.table(rows, headers, width=200)}\n{note}", holds

@@ -178,3 +178,38 @@ def test_set(seed: int, parameters: dict, length: int | None = None):
     """Examples that no training sees: x and y, as from `examples`."""
     rng = np.random.default_rng([seed, 2])
     return examples(length or parameters["length"], parameters["test"], rng)
+
+
+# As published: sigmoid units, tiny weights, plain SGD on single examples.
+
+PUBLISHED = {
+    "length": 10,
+    "hidden": 20,  # the source does not say; as in the other experiments
+    "activation": "sigmoid",
+    "init": "normal",
+    "optimiser": "sgd",
+    "train_h0": False,
+    "batch": 1,
+    "rates": [0.01, 0.05, 0.1],
+    "updates": 20_000,
+    "long": {"rate": 0.05, "updates": 300_000},
+    "test": 2000,
+}
+
+
+def published(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: R^2 with each learning rate, and with one of them in a long run.
+
+    "long" goes on where the run with its rate has ended. The curves hold R^2 at 20
+    marks, evenly spaced, of which the first is the untrained network.
+    """
+    net = compiled(
+        parameters["activation"],
+        parameters["optimiser"],
+        parameters["batch"],
+        length=parameters["length"],
+        hidden=parameters["hidden"],
+        train_h0=parameters["train_h0"],
+    )
+    runs = {f"rate {lr:g}": (lr, parameters["updates"]) for lr in parameters["rates"]}
+    return {}

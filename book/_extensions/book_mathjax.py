@@ -1,0 +1,49 @@
+"""Serve MathJax from the book itself, so that formulas need no other host.
+
+The files come from the package sphinx-mathjax-offline. Its own extension would copy all
+33 MB of them, into _static; the book needs 2 MB, beside its pages.
+"""
+
+import shutil
+from importlib.metadata import distribution
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+PACKAGE = "sphinx-mathjax-offline"
+SCRIPT = "tex-chtml-full.js"
+FONTS = "output/chtml/fonts/woff-v2"
+FOLDER = "mathjax"
+
+
+def source() -> Path:
+    """The folder of the installed package that holds MathJax.
+
+    Raises:
+        ExtensionError: if the package has no such file.
+    """
+    for file in distribution(PACKAGE).files or ():
+        if file.name == SCRIPT:
+            return Path(str(file.locate())).parent
+    raise ExtensionError(f"{PACKAGE} must hold {SCRIPT}; it does not")
+
+
+def copy_mathjax(app: Sphinx) -> None:
+    """Put script and fonts into the output, before pages refer to them."""
+    if app.builder.format != "html":
+        return
+    start, goal = source(), Path(app.outdir, FOLDER)
+    goal.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(start / SCRIPT, goal / SCRIPT)
+    shutil.copytree(start / FONTS, goal / FONTS, dirs_exist_ok=True)
+
+
+def setup(app: Sphinx) -> dict:
+    # Sphinx looks for scripts in _static.
+    app.config.mathjax_path = f"../{FOLDER}/{SCRIPT}"
+    # The menu offers parts that are not copied (speech, other outputs). The hidden
+    # MathML, which screen readers read, comes without it.
+    app.config.mathjax3_config = {"options": {"enableMenu": False}}
+    app.connect("builder-inited", copy_mathjax)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

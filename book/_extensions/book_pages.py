@@ -1,0 +1,52 @@
+"""What each page carries beside its text: a description, and a way in at the root."""
+
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+LENGTH = 160  # characters that search engines show of a description
+ENTRY = """\
+<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={page}">
+<title>{title}</title>
+</head>
+<body><main><h1><a href="{page}">{title}</a></h1></main></body>
+</html>
+"""
+
+
+def describe(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """Offer the first paragraph of a page as its description."""
+    if doctree is None:
+        return
+    for paragraph in doctree.findall(nodes.paragraph):
+        if "cost" in paragraph["classes"]:
+            continue
+        text = " ".join(paragraph.astext().split())
+        if len(text) > LENGTH:
+            text = text[: LENGTH - 1].rsplit(" ", 1)[0] + "…"
+        meta = f'<meta name="description" content="{escape(text)}" />'
+        context["metatags"] = f"{context.get('metatags', '')}\n{meta}"
+        return
+
+
+def write_entry(app: Sphinx, exception: Exception | None) -> None:
+    """Write index.html, which leads to the first page."""
+    if exception is None and app.builder.format == "html":
+        page = app.builder.get_target_uri(app.config.root_doc)
+        text = ENTRY.format(
+            language=app.config.language, page=page, title=escape(app.config.html_title)
+        )
+        Path(app.outdir, "index.html").write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("html-page-context", describe)
+    app.connect("build-finished", write_entry)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
