@@ -49,6 +49,10 @@ test-all: test book ## and the tests that are slow, need a browser or a package 
 execute: $(READY) ## run every chapter live, refresh its outputs (CHAPTER=03: that one)
 	@$(BIN)/python -m helpers.notebooks execute $(if $(CHAPTER),--chapter $(CHAPTER))
 
+.PHONY: times
+times: $(READY) ## measure the seconds and memory that a chapter takes (CHAPTER=03)
+	@$(BIN)/python -m helpers.notebooks time $(if $(CHAPTER),--chapter $(CHAPTER))
+
 .PHONY: lab
 lab: $(READY) ## open the chapters in JupyterLab
 	@$(BIN)/python -m jupyterlab book

@@ -18,6 +18,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "book" / "_static"
 # that they stand out from white and from the dark page alike.
 BLUE, ORANGE = "#1483CE", "#DD6208"
 GREY = "#7B7B7B"  # 4.2 to 1 on white, 4.3 to 1 on the dark page
+FONTS = "-apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, Arial, sans-serif"
 
 UNITS, STEPS = 32, 100
 SCALES = {"fades": 0.9, "lingers": 1.0, "churns": 1.6}
@@ -136,7 +137,7 @@ def cover() -> str:
     parts.append(
         f'<text x="{total}" y="{bottom}" text-anchor="end">{STEPS} steps later</text>'
     )
-    text = f'font-family="system-ui, sans-serif" font-size="33" fill="{GREY}"'
+    text = f'font-family="{FONTS}" font-size="33" fill="{GREY}"'
     return svg(
         (0, 0, total, bottom + 12), [f'<g {text} shape-rendering="crispEdges">', *parts]
     )

@@ -20,10 +20,7 @@ HEAD = """\
 Where the course comes from, and what it rests on. The same list for a reference manager:
 [references.bib](references.bib).
 """
-SECTIONS = {
-    "The tutorials that this course re-founds": True,
-    "Papers": False,
-}
+SECTIONS = {"Tutorials": "source", "Papers": ""}  # the title, the wanted keyword
 ENTRY = re.compile(r"^@(\w+)\{([a-z0-9-]+),\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
 FIELD = re.compile(r"  (\w+) = \{(.+)\},?")
 
@@ -110,8 +107,8 @@ def parse(text: str) -> list[Reference]:
 def page(references: list[Reference]) -> str:
     """The text of the bibliography page: each section sorted by author and year."""
     parts = [HEAD]
-    for title, wanted in SECTIONS.items():
-        chosen = [r for r in references if ("keywords" in r.fields) == wanted]
+    for title, keyword in SECTIONS.items():
+        chosen = [r for r in references if r.fields.get("keywords", "") == keyword]
         chosen.sort(key=lambda r: (r.label.rpartition(" ")[0].casefold(), r.label))
         items = "\n".join(reference.markdown for reference in chosen)
         parts.append(f"## {title}\n\n{items}\n")

@@ -153,7 +153,8 @@ def colab_python(tmp_path):
     subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "google" / "colab").mkdir(parents=True)
-    (site / "google" / "colab" / "__init__.py").touch()
+    for module in ("__init__.py", "output.py"):  # JAX imports the second
+        (site / "google" / "colab" / module).touch()
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "colab.py").write_text("import google.colab\n")

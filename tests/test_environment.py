@@ -203,10 +203,13 @@ def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
 
 
 def run_make(*arguments, **environ):
+    """Run make as from a fresh shell: without what an outer make hands on."""
+    handed_on = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHON", "ENGINE", "CHAPTER"}
+    kept = {k: v for k, v in os.environ.items() if k not in handed_on}
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
         cwd=ROOT,
-        env={**{k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}, **environ},
+        env={**kept, **environ},
         capture_output=True,
         text=True,
     )
@@ -214,7 +217,7 @@ def run_make(*arguments, **environ):
 
 def test_make_alone_lists_every_command():
     listed = run_make().stdout
-    names = "book, test, test-all, execute, lab, serve, clean, lock, repository"
+    names = "book, test, test-all, execute, times, lab, serve, clean, lock, repository"
     for name in names.split(", "):
         assert f"  make {name} " in listed
 

@@ -1,0 +1,19 @@
+// What is wider than the page scrolls by itself (see book.css). Let the keyboard reach
+// it, and skip what does not scroll.
+const REGIONS = "mjx-container[display], .bd-article pre, .bd-article .output";
+
+function letKeyboardScroll() {
+  for (const region of document.querySelectorAll(REGIONS)) {
+    if (region.scrollWidth > region.clientWidth) {
+      region.tabIndex = 0;
+    } else {
+      region.removeAttribute("tabindex");
+    }
+  }
+}
+
+window.addEventListener("load", () => {
+  letKeyboardScroll();
+  window.MathJax?.startup?.promise.then(letKeyboardScroll);
+});
+window.addEventListener("resize", letKeyboardScroll);

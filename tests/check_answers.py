@@ -1,0 +1,85 @@
+"""What the tests of the checks share: asking a check, and answers of every kind."""
+
+import io
+from collections.abc import Callable
+from contextlib import redirect_stdout
+
+import numpy as np
+import pytensor.tensor as pt
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+NOT_STARTED = "Not started yet: replace the `...` in {}."
+
+
+def ask(check: Callable, student) -> str:
+    """What the check prints about the student's function: always one line."""
+    with redirect_stdout(io.StringIO()) as printed:
+        assert check(student) is None
+    lines = printed.getvalue().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+class Hostile:
+    """Raises wherever it is touched."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("touched")
+
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("touched")
+
+    def __len__(self):
+        raise RuntimeError("touched")
+
+    def __eq__(self, other):
+        raise RuntimeError("touched")
+
+    __hash__ = None
+
+
+def _is_symbolic_garbage():
+    x = pt.vector("nobody_gives_this")
+    return st.sampled_from([x, x.sum(), pt.constant(2.0), pt.zeros((3, 4)), [x, x]])
+
+
+_leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.complex_numbers(),
+    st.text(max_size=5),
+    st.just(...),
+    st.just(NotImplemented),
+    st.just(np.sum),
+    st.builds(Hostile),
+    hnp.arrays(
+        st.sampled_from([np.float64, np.float32, np.int64, bool, complex, object]),
+        hnp.array_shapes(min_dims=0, max_dims=3, max_side=5),
+        elements=st.just(1) | st.just(0),
+    ),
+    hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3, max_side=5)),
+    _is_symbolic_garbage(),
+)
+GARBAGE = st.recursive(
+    _leaves,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+def check_survives(check: Callable, garbage) -> None:
+    """The check answers whatever a function returns, and never says that it is right."""
+    said = ask(check, lambda *arguments: garbage)
+    assert said.startswith(("Not yet. ", "Not started yet: ")), said
+
+
+def not_functions() -> list:
+    """What a student may hand over in the place of a function."""
+    return [None, 3, "f", [1], ..., Hostile(), np.zeros(3)]
