@@ -13,8 +13,7 @@ BOOK := $(shell find _config.yml _toc.yml book data helpers -type f \
           ! -path '*/.*' ! -name '*.pyc' 2>/dev/null)
 PORT ?= 8000
 
-# Neither progress bars nor "compiling ..." where outputs are compared.
-TEST := RNN_QUIET=1 $(if $(ENGINE),RNN_ENGINE=$(ENGINE)) \
+TEST := $(if $(ENGINE),RNN_ENGINE=$(ENGINE)) \
         $(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 NOTEBOOKS := --nbval --nbval-current-env --nbval-cell-timeout 300
 
@@ -64,8 +63,8 @@ serve: $(PAGE) ## show the book at a local address (PORT=8000)
 	  > /dev/null 2>&1 || true
 
 .PHONY: clean
-clean: ## remove the rendered book and the environments
-	@rm -rf _build .venv .venv-* *.egg-info
+clean: ## remove the book, the environments and all caches
+	@rm -rf _build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 .PHONY: lock
 lock: $(READY) ## write requirements.lock from requirements.txt

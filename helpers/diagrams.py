@@ -1,6 +1,7 @@
 """Diagrams of networks, drawn by matplotlib and shown as SVG."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,7 +35,7 @@ def layers(
         [(2.2 * i, y) for y in np.arange(size) - (size - 1) / 2]
         for i, size in enumerate(sizes)
     ]
-    for left, right in zip(columns[:-1], columns[1:], strict=True):
+    for left, right in pairwise(columns):
         for a in left:
             for b in right:
                 ax.plot(*zip(a, b, strict=True), color="#BBBBBB", lw=0.9, zorder=1)

@@ -5,6 +5,7 @@ Row-vector form: a batch `x` has shape (n, n_in) and a layer computes
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytensor
@@ -22,7 +23,7 @@ def initial_values(sizes: Sequence[int], rng: np.random.Generator) -> list[np.nd
             f"sizes must be two or more positive integers; got {tuple(sizes)}"
         )
     values = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         limit = 1 / np.sqrt(n_in)
         values.append(rng.uniform(-limit, limit, (n_in, n_out)))
         values.append(rng.uniform(-limit, limit, n_out))

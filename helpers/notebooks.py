@@ -232,9 +232,7 @@ def execute(paths: list[Path]) -> None:
         say(f"{total:.1f} s, slowest cell {max(cells, default=0):.1f} s, {written}")
         for count, took in enumerate(cells, start=1):
             if took > SLOW_CELL:
-                say(
-                    f"  warning: cell [{count}] took {took:.0f} s, over {SLOW_CELL:.0f}"
-                )
+                say(f"  warning: cell [{count}] took {took:.0f} s, over {SLOW_CELL} s")
         if total > SLOW_NOTEBOOK:
             say(f"  warning: over {SLOW_NOTEBOOK} s (the first run also compiles)")
 

@@ -23,8 +23,13 @@ def adam(
 
     m and v are running means of the gradient and of its square; both start at zero,
     and the divisions by 1 - beta^t correct for it. They and the count t are new shared
-    variables, updated along with `params`; setting them to zero starts afresh.
+    variables, updated along with `params`; setting them to zero starts afresh. Raises
+    ValueError for a beta outside [0, 1).
     """
+    if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
+        raise ValueError(
+            f"beta1 and beta2 must be at least 0 and below 1; got {beta1} and {beta2}"
+        )
     floatX = pytensor.config.floatX
     count = pytensor.shared(np.zeros((), floatX), name="adam_t")
     t = count + 1

@@ -75,7 +75,7 @@ GARBAGE = st.recursive(
 
 
 def check_survives(check: Callable, garbage) -> None:
-    """The check answers whatever a function returns, and never says that it is right."""
+    """The check answers whatever a function returns, and never with "Right"."""
     said = ask(check, lambda *arguments: garbage)
     assert said.startswith(("Not yet. ", "Not started yet: ")), said
 

@@ -32,7 +32,8 @@ WIDTH = 75  # characters of code that a phone, Colab and a printed page show
 SHORTEST_ALT = 30  # characters; a text alternative says what is to be seen
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 FOLDER = re.compile(
-    r"(?<![\w.:/])/(?:home|root|Users|tmp|usr|opt|var|content|work)/\w|\b[A-Z]:\\"
+    r"(?<![\w.:/])/(?:home|root|Users|tmp|usr|opt|var|content)/\w|\b[A-Z]:\\|"
+    + re.escape(str(notebooks.ROOT))
 )
 COLOUR = re.compile(r"\x1b\[")
 

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,10 @@ def test_a_missing_docstring_is_seen():
         '"""m"""\nclass A:\n    """a"""\n    def f(self): ...\n    def _g(self): ...'
     )
     assert undocumented(source, "m") == ["m.A.f"]
+
+
+@pytest.mark.parametrize("module", ["helpers.engine", "test_engine"])
+@pytest.mark.parametrize("category", [DeprecationWarning, FutureWarning])
+def test_what_is_on_its_way_out_fails_in_our_own_code(module, category):
+    with pytest.raises(category):
+        warnings.warn_explicit("gone soon", category, f"{module}.py", 1, module)

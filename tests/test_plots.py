@@ -23,7 +23,7 @@ def test_labels_are_legible_on_white(role):
 
 def test_an_unknown_role_is_refused():
     with pytest.raises(ValueError, match="role must be one of input, hidden"):
-        plots.colour("outptu")
+        plots.colour("light")
 
 
 def test_band_draws_the_median_and_its_interval():

@@ -1,6 +1,7 @@
 """What a chapter writes out gives the numbers of the helper that replaces it later."""
 
 import ast
+from itertools import pairwise
 
 import nbformat
 import numpy as np
@@ -15,7 +16,7 @@ from helpers.notebooks import ROOT
 def functions(notebook: str) -> dict:
     """The functions that the cells of a notebook define, ready to call."""
     nb = nbformat.read(ROOT / "book" / notebook, as_version=4)
-    namespace = {"np": np, "pt": pt, "pytensor": pytensor}
+    namespace = {"np": np, "pt": pt, "pytensor": pytensor, "pairwise": pairwise}
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue

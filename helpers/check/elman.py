@@ -26,7 +26,8 @@ def count_parameters(student: Callable) -> None:
 
 
 def _count_parameters(student: Callable) -> Iterator[Verdict]:
-    cases = ((2, 20, 1, True), (2, 20, 1, False), (7, 5, 3, True), (1, 100, 4, False))
+    # First without h0: only then is it clear what n_hid too few or too many means.
+    cases = ((2, 20, 3, False), (2, 20, 3, True), (7, 5, 4, False), (1, 100, 1, True))
     for n_in, n_hid, n_out, learned_h0 in cases:
         base = n_in * n_hid + n_hid**2 + n_hid + n_hid * n_out + n_out
         count = base + n_hid * learned_h0
@@ -36,23 +37,20 @@ def _count_parameters(student: Callable) -> Iterator[Verdict]:
             call(name, student, n_in, n_hid, n_out, learned_h0),
             count,
             mistakes={
-                "h0 counts only if it is learned": base + n_hid,
                 "a learned h0 is missing": base,
-                "a learned h0 has n_hid numbers, expected more than one": base + 1,
+                "a learned h0 is one number for each hidden unit": base + 1,
                 "a learned h0 is one vector, expected no matrix": base + n_hid**2,
+                "h0 counts only if it is learned, and a hidden unit has one bias, not "
+                "one for each matrix": count + n_hid,
+                "each hidden unit has a bias, and hears itself as well": count - n_hid,
                 "W_hh is missing": count - n_hid**2,
-                "W_hh leads from each hidden unit to each, itself included": (
-                    count - n_hid
-                ),
                 "W_hh leads from each unit to each, not only to itself": (
                     count - n_hid**2 + n_hid
                 ),
                 "W_ih is missing": count - n_in * n_hid,
                 "W_ho is missing": count - n_hid * n_out,
-                "the biases are missing": count - n_hid - n_out,
-                "b_h is missing": count - n_hid,
                 "b_o is missing": count - n_out,
-                "a hidden unit has one bias, not one for each matrix": count + n_hid,
+                "the biases are missing": count - n_hid - n_out,
                 "the inputs have no biases": count + n_in,
             },
         )
@@ -109,9 +107,10 @@ def set_radius(student: Callable) -> None:
 
 
 def _set_radius(student: Callable) -> Iterator[Verdict]:
-    # The eigenvalues are 1 and -2, then 1, 2i and -2i: the radius is 2 each time, and
-    # the largest real part is 1.
-    cases = (([[1, 3], [0, -2]], 0.9), ([[0, -2, 0], [2, 0, 0], [1, 0, 1]], 1.25))
+    cases = (
+        ([[3, -4, 0], [4, 3, 0], [6, 0, -4]], 0.9),  # eigenvalues 3 + 4i, 3 - 4i, -4
+        ([[1, 3], [0, -2]], 1.25),  # eigenvalues 1, -2
+    )
     for rows, radius in cases:
         W = np.array(rows, float)
         given = W.copy()
@@ -121,8 +120,8 @@ def _set_radius(student: Callable) -> Iterator[Verdict]:
         if isinstance(values, np.ndarray) and values.dtype.kind == "c":
             yield wrong(
                 name,
-                "complex numbers: eigenvalues can be complex, take the absolute value "
-                "of each before you look for the largest",
+                "complex numbers: eigenvalues can be complex, first take their "
+                "absolute values, then the largest of them",
             )
         eigenvalues = np.linalg.eigvals(W)
         largest = np.abs(eigenvalues).max()
@@ -133,9 +132,11 @@ def _set_radius(student: Callable) -> Iterator[Verdict]:
             mistakes={
                 "scaled by the largest singular value, expected the largest "
                 "absolute eigenvalue": W * radius / np.linalg.norm(W, 2),
-                "scaled by the largest real part of an eigenvalue: -2, and 2i as well, "
-                "are farther from 0 than 1": W * radius / eigenvalues.real.max(),
-                "scaled by the largest absolute real part: 2i is farther from 0": (
+                "scaled by the eigenvalue with the largest real part: first take the "
+                "absolute values, then the largest of them": (
+                    W * radius / eigenvalues.real.max()
+                ),
+                "scaled by the largest absolute real part: 3 + 4i lies 5 from 0": (
                     W * radius / np.abs(eigenvalues.real).max()
                 ),
                 "eigvalsh is for symmetric matrices only": (
@@ -328,17 +329,12 @@ def _latch_fault(w_ih: float, w_hh: float, b_h: float) -> str:
         return f"stuck on one side: {ends}. b_h is too far from 0"
     for pulse in (1.0, -1.0):
         path = pulse * states([pulse, *[-pulse * NOISE] * HELD])
-        if path[0] <= 0:
-            return (
-                f"a first pulse of {pulse:+.0f} gives h = {number(pulse * path[0])}: "
-                "b_h is too far from 0 for this w_ih"
-            )
         if path.min() <= 0:
             return (
                 f"noise flips it: after a pulse of {pulse:+.0f}, inputs of "
-                f"{-pulse * NOISE:+} turn the sign of h within "
-                f"{np.argmax(path <= 0)} steps. w_hh must hold the state more strongly "
-                "than w_ih times the noise pulls"
+                f"{-pulse * NOISE:+} turn the sign of h at step "
+                f"{np.argmax(path <= 0)} after it. w_hh must hold the state more "
+                "strongly than w_ih times the noise pulls"
             )
     for pulse in (1.0, -1.0):
         before = [-pulse] * HELD
@@ -353,7 +349,7 @@ def _latch_fault(w_ih: float, w_hh: float, b_h: float) -> str:
             return (
                 f"a pulse of {pulse:+.0f} flips the state, but only to h = "
                 f"{number(pulse * path[0])}, and inputs of {-pulse * NOISE:+} turn it "
-                f"back within {np.argmax(path <= 0)} steps. w_ih must outweigh w_hh by "
-                "more"
+                f"back at step {np.argmax(path <= 0)} after it. w_ih must outweigh "
+                "w_hh by more"
             )
     return ""

@@ -89,6 +89,7 @@ def _windows(student: Callable) -> Iterator[Verdict]:
                 },
             },
             order=("y", "X"),
+            label=f"{{}} of {name}",
         )
 
 

@@ -23,7 +23,7 @@ def right(name: str) -> Verdict:
 
 def wrong(name: str, what: str) -> Verdict:
     """The verdict on a value or function `name` that is not right, and why."""
-    return Verdict(False, True, f"{name}: {what}.")
+    return Verdict(False, True, f"{name}: {what}{'' if what.endswith('?') else '.'}")
 
 
 def not_started(name: str) -> Verdict:

@@ -4,7 +4,7 @@
 results say how to repeat them.
 """
 
-from helpers.experiments import feedforward
+from helpers.experiments import feedforward, streams
 from helpers.experiments.runner import Experiment
 
 
@@ -18,4 +18,4 @@ def by_name(*groups: tuple[Experiment, ...]) -> dict[str, Experiment]:
     return registry
 
 
-REGISTRY = by_name(feedforward.EXPERIMENTS)
+REGISTRY = by_name(feedforward.EXPERIMENTS, streams.EXPERIMENTS)

@@ -1,0 +1,120 @@
+"""The rendered book, built once a process, for the tests that look at it."""
+
+import contextlib
+import functools
+import http.server
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+from helpers.notebooks import ROOT
+
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+SCRATCH = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A book that was built, and what its build said."""
+
+    html: Path
+    status: int
+    log: str
+
+
+def build(source: Path, output: Path) -> Built:
+    """Render the book in `source` strictly, as `make book` does, into `output`."""
+    options = ["-W", "--keep-going", "-n", "-q", "--path-output", str(output)]
+    run = subprocess.run(
+        [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), *options],
+        capture_output=True,
+        encoding="utf-8",
+    )
+    log = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr)
+    return Built(output / "_build" / "html", run.returncode, log)
+
+
+@functools.cache
+def book() -> Built:
+    """This book, rendered outside the repository."""
+    return build(ROOT, Path(SCRATCH.name))
+
+
+@functools.cache
+def pages() -> tuple[str, ...]:
+    """The addresses of the pages that have a source, relative to the book."""
+    html = book().html
+    found = sorted(html.glob("book/**/*.html"))
+    assert found, f"no page was built:\n{book().log}"
+    return tuple(path.relative_to(html).as_posix() for path in found)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder at a local address while the block runs."""
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+@dataclass(eq=False)
+class Element:
+    """An element of a page: tag, attributes, the elements around it, its text."""
+
+    tag: str
+    attributes: dict[str, str | None]
+    around: tuple["Element", ...] = field(repr=False)
+    text: str = field(default="", repr=False)
+    inside: list["Element"] = field(default_factory=list, repr=False)
+
+    def has_class(self, name: str) -> bool:
+        return name in (self.attributes.get("class") or "").split()
+
+
+class Page(HTMLParser):
+    """All elements of a page, in order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[Element] = []
+        self.open: list[Element] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        element = Element(tag, dict(attrs), tuple(self.open))
+        self.elements.append(element)
+        for outer in self.open:
+            outer.inside.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag):
+        while any(element.tag == tag for element in self.open):
+            if self.open.pop().tag == tag:
+                return
+
+    def handle_data(self, data):
+        for element in self.open:
+            element.text += data
+
+    def find(self, tag: str) -> list[Element]:
+        """The elements with a tag."""
+        return [element for element in self.elements if element.tag == tag]

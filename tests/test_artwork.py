@@ -1,0 +1,100 @@
+"""The drawings that lie in the book are those that the code draws."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from helpers import artwork
+
+
+@pytest.mark.parametrize("name", artwork.FILES)
+def test_the_committed_drawing_is_the_one_that_is_drawn(name):
+    committed = (artwork.FOLDER / name).read_text(encoding="utf-8")
+    assert committed == artwork.FILES[name](), "run python -m helpers.artwork"
+
+
+@pytest.mark.parametrize("name", artwork.FILES)
+def test_a_drawing_is_whole_and_loads_nothing(name):
+    text = artwork.FILES[name]()
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert not re.search(r"href|url\(|<script|<image", text)
+
+
+def test_the_cover_does_not_depend_on_the_last_digits(monkeypatch):
+    """The third network amplifies them, but less than the colours resolve."""
+    exact = artwork.cover()
+    orthogonal = artwork.orthogonal
+
+    def inexact(units, seed):
+        noise = np.random.default_rng(9).uniform(-1, 1, (units, units))
+        return orthogonal(units, seed) * (1 + 1e-14 * noise)
+
+    monkeypatch.setattr(artwork, "orthogonal", inexact)
+    assert artwork.cover() == exact
+
+
+def test_the_matrix_is_orthogonal_and_turns_slowly():
+    Q = artwork.orthogonal(32, seed=0)
+    np.testing.assert_allclose(Q @ Q.T, np.eye(32), atol=1e-14)
+    angles = np.abs(np.angle(np.linalg.eigvals(Q)))
+    assert np.isclose(np.degrees(angles.max()), np.degrees(2 * np.arctan(0.25)))
+
+
+def test_states_follow_the_formula():
+    W_hh = np.array([[0.0, 2.0], [-1.0, 0.5]])
+    h = artwork.respond(np.array([1.0, -0.5]), W_hh, steps=2)
+    first = np.tanh([1.0, -0.5])
+    second = np.tanh([-first[1], 2 * first[0] + 0.5 * first[1]])
+    np.testing.assert_allclose(h[:2], [first, second])
+    assert h.shape == (3, 2)
+
+
+def test_a_matrix_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"W_hh must have shape \(3, 3\).*got \(2, 3\)"):
+        artwork.respond(np.zeros(3), np.zeros((2, 3)))
+
+
+def test_growth_is_that_of_two_pulses_close_together():
+    churns = artwork.responses()[2]
+    W_hh = churns.scale * artwork.orthogonal(artwork.UNITS, 0)
+    pulse = np.linspace(1, -1, artwork.UNITS)
+    a, b = (artwork.respond(pulse * (1 + e), W_hh) for e in (1e-10, -1e-10))
+    distance = np.linalg.norm(a - b, axis=1)
+    assert np.isclose(distance[-1] / distance[0], churns.growth, rtol=1e-3)
+
+
+def test_the_three_networks_do_what_they_are_called():
+    fades, lingers, churns = artwork.responses()
+    assert fades.left < 0.001 < 0.1 < lingers.left < 1 < churns.left
+    assert lingers.growth < 1 < 1000 < churns.growth
+
+
+def test_cells_merge_equal_neighbours_and_leave_zero_out():
+    h = np.array([[1.0, 0.0], [1.0, -0.25]])  # two steps of two units
+    paths = artwork.cells(h, width=10, height=5, top=7)
+    assert paths == [
+        f'<path fill="{artwork.BLUE}" fill-opacity="0.50" d="M10 12h10v5h-10z"/>',
+        f'<path fill="{artwork.ORANGE}" fill-opacity="1.00" d="M0 7h20v5h-20z"/>',
+    ]
+
+
+def contrast(a, b):
+    """The contrast of two hex colours as WCAG 2 defines it, from 1 to 21."""
+
+    def luminance(colour):
+        rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    dark, light = sorted([luminance(a), luminance(b)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", [artwork.BLUE, artwork.ORANGE, artwork.GREY])
+def test_colours_stand_out_from_the_white_page_and_the_dark(colour):
+    style = (artwork.FOLDER / "book.css").read_text(encoding="utf-8")
+    dark = re.search(r"--pst-color-background: (#\w{6})", style)[1]
+    assert min(contrast(colour, "#ffffff"), contrast(colour, dark)) >= 3

@@ -1,0 +1,98 @@
+"""The bibliography page is made from references.bib, and every citation finds it."""
+
+import re
+
+import pytest
+
+from helpers import bibliography, notebooks
+from helpers.bibliography import BOOK, PAGE, SOURCE
+
+ARTICLE = """\
+@article{gers2000,
+  author = {Felix A. Gers and Jürgen Schmidhuber and Fred Cummins},
+  title = {Learning to forget},
+  journal = {Neural Computation},
+  volume = {12},
+  number = {10},
+  pages = {2451--2471},
+  year = {2000},
+  doi = {10.1162/089976600300015015}
+}
+"""
+
+
+def references():
+    return bibliography.parse((BOOK / SOURCE).read_text(encoding="utf-8"))
+
+
+def one(**fields):
+    """The label of an entry with these fields."""
+    return bibliography.Reference("key", fields).label
+
+
+def test_the_page_is_the_one_that_is_made():
+    committed = (BOOK / PAGE).read_text(encoding="utf-8")
+    message = "run python -m helpers.bibliography"
+    assert committed == bibliography.page(references()), message
+
+
+def test_an_article_becomes_one_line_with_its_anchor():
+    [reference] = bibliography.parse(ARTICLE)
+    assert reference.markdown == (
+        '- <a id="gers2000"></a>**Gers, Schmidhuber and Cummins 2000.** Felix A. Gers, '
+        "Jürgen Schmidhuber and Fred Cummins. *Learning to forget.* Neural Computation "
+        "12(10), 2451–2471. [doi:10.1162/089976600300015015]"
+        "(<https://doi.org/10.1162/089976600300015015>)"
+    )
+
+
+def test_labels_name_up_to_three_families():
+    two = "Hava T. Siegelmann and Eduardo D. Sontag"
+    assert one(author="Jeffrey L. Elman", year="1990") == "Elman 1990"
+    assert one(author=two, year="1991") == "Siegelmann and Sontag 1991"
+    assert one(author="A B and C D and E F and G H", year="1") == "B and others 1"
+    assert one(author="A B and others", year="2") == "B and others 2"
+    assert one(author="{A Team}", year="3") == "A Team 3"
+    assert one(title="Unsigned") == "Unsigned"
+
+
+def test_every_entry_is_on_the_page_once_and_in_order():
+    text = (BOOK / PAGE).read_text(encoding="utf-8")
+    anchors = re.findall(r'<a id="([^"]+)"></a>', text)
+    assert sorted(anchors) == sorted(reference.key for reference in references())
+    for section in text.split("\n## ")[1:]:
+        labels = re.findall(r"\*\*(.+)\.\*\*", section)
+        names = [re.sub(r" \d{4}$", "", label).casefold() for label in labels]
+        assert names == sorted(names)
+
+
+def test_keys_tell_author_and_year():
+    for reference in references():
+        if year := reference.fields.get("year"):
+            assert re.fullmatch(rf"[a-z]+{year}", reference.key)
+
+
+def test_every_citation_names_the_entry_as_the_page_does():
+    labels = {reference.key: reference.label for reference in references()}
+    cited = 0
+    for path in notebooks.find():
+        for cell in notebooks.read(path).cells:
+            text = " ".join(cell.source.split())
+            links = re.findall(r"\[([^]]*)\]\((?:\.\./)?bibliography\.md#([^)]*)\)", text)
+            for shown, key in links:
+                cited += 1
+                assert labels[key] == shown
+    assert cited
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ARTICLE + ARTICLE, "each key must stand once; got gers2000 again"),
+        (ARTICLE.replace("{12}", '"12"'), "gers2000 must have lines .*volume = \"12\""),
+        (ARTICLE + "see also\n", "entries and % comments only; got see also"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        bibliography.parse(text)

@@ -1,0 +1,380 @@
+"""The book builds without a warning, and what it builds is whole, small and linked."""
+
+import importlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+import rendered_book
+import yaml
+from rendered_book import Page
+
+from helpers import artwork, notebooks
+from helpers.notebooks import ROOT
+
+sys.path.append(str(ROOT / "book" / "_extensions"))
+book_cost = importlib.import_module("book_cost")
+book_repository = importlib.import_module("book_repository")
+
+REMOTE = "git@github.com:someone/rnns.git"
+TOO_BIG = 1_000_000  # bytes of a page, its pictures apart
+
+
+@pytest.fixture(scope="module")
+def html():
+    return rendered_book.book().html
+
+
+@pytest.fixture(scope="module")
+def pages(html):
+    return {name: Page(html / name) for name in rendered_book.pages()}
+
+
+def contents():
+    """What _toc.yml lists, without suffixes, the first page first."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    files = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    return [toc["root"], *files]
+
+
+def launch_links(page):
+    """Where the page's links to GitHub, Colab and Binder lead."""
+    hosts = ("https://github.com/", "https://colab.", "https://mybinder.")
+    links = [element.attributes.get("href") or "" for element in page.find("a")]
+    return [link for link in links if link.startswith(hosts)]
+
+
+# ---------------------------------------------------------------------------
+# The build
+
+
+def test_the_book_builds_without_a_warning():
+    book = rendered_book.book()
+    assert (book.status, "WARNING" in book.log) == (0, False), book.log
+
+
+def test_the_contents_list_every_page_and_no_other(html, pages):
+    listed = {f"{name}.html" for name in contents()}
+    assert set(pages) == listed
+    in_book = {path.relative_to(ROOT).as_posix() for path in notebooks.find()}
+    assert in_book == {f"{n}.ipynb" for n in contents() if (ROOT / f"{n}.ipynb").exists()}
+
+
+def test_the_entry_leads_to_the_first_page(html):
+    entry = Page(html / "index.html")
+    assert [link.attributes["href"] for link in entry.find("a")] == ["book/index.html"]
+    [refresh] = [m for m in entry.find("meta") if "http-equiv" in m.attributes]
+    assert refresh.attributes["content"] == "0; url=book/index.html"
+    assert (html / "book/index.html").is_file()
+
+
+def test_each_page_says_what_it_is(pages):
+    descriptions = set()
+    for name, page in pages.items():
+        assert [e.attributes["lang"] for e in page.find("html")] == ["en"], name
+        titles = [
+            title
+            for title in page.find("h1")
+            if not any(outer.has_class("onlyprint") for outer in title.around)
+        ]
+        assert len(titles) == 1, f"{name} has {len(titles)} titles"
+        metas = [m.attributes for m in page.find("meta")]
+        [text] = [m["content"] for m in metas if m.get("name") == "description"]
+        assert 20 <= len(text) <= 160, name
+        descriptions.add(text)
+    assert len(descriptions) == len(pages)
+
+
+def test_pages_are_small(html, pages):
+    sizes = {name: (html / name).stat().st_size for name in pages}
+    assert {name: size for name, size in sizes.items() if size >= TOO_BIG} == {}
+
+
+def test_search_knows_every_title(html):
+    index = (html / "searchindex.js").read_text(encoding="utf-8")
+    found = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))
+    assert set(found["docnames"]) == set(contents())
+    assert "1. Feedforward recap" in found["titles"]
+
+
+# ---------------------------------------------------------------------------
+# Nothing from another host (test_browser.py watches the browser as well)
+
+
+def test_pages_name_no_file_on_another_host(html, pages):
+    foreign = []
+    for name in (*pages, "index.html", "search.html", "genindex.html"):
+        for element in Page(html / name).elements:
+            if element.tag == "a":
+                continue
+            for key in ("src", "href", "data", "srcset", "poster", "action"):
+                value = element.attributes.get(key) or ""
+                if re.match(r"(\w+:)?//", value):
+                    foreign.append(f"{name}: <{element.tag} {key}={value}>")
+    assert foreign == []
+
+
+def test_style_sheets_name_no_file_on_another_host(html):
+    pattern = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s]+)""")
+    sheets = {path.name: path.read_text(encoding="utf-8") for path in html.rglob("*.css")}
+    assert "book.css" in sheets
+    assert {name: pattern.findall(text) for name, text in sheets.items()} == dict.fromkeys(
+        sheets, []
+    )
+
+
+def test_mathjax_comes_with_the_book_and_only_what_it_needs(html, pages):
+    page = pages["book/01_feedforward.html"]
+    scripts = [script.attributes.get("src") or "" for script in page.find("script")]
+    assert sum("mathjax/tex-chtml-full.js" in script for script in scripts) == 1
+    files = [path for path in (html / "mathjax").rglob("*") if path.is_file()]
+    assert len([path for path in files if path.suffix == ".woff"]) > 20
+    assert sum(path.stat().st_size for path in files) < 2_500_000
+
+
+# ---------------------------------------------------------------------------
+# Links, pictures
+
+
+def test_no_link_and_no_anchor_is_broken(html, tmp_path):
+    settings = tmp_path / "linkcheckerrc"
+    settings.write_text(
+        "[AnchorCheck]\n[checking]\nmaxrequestspersecond=1000\n", encoding="utf-8"
+    )
+    # LinkChecker run by root reads files as nobody, so it is given an address.
+    with rendered_book.served(html) as address:
+        command = [sys.executable, "-m", "linkcheck", "-f", settings, "-o", "csv"]
+        run = subprocess.run(
+            [*command, "--no-status", f"{address}/index.html"],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_each_picture_has_a_text_alternative_and_a_caption(pages):
+    problems = []
+    for name, page in pages.items():
+        for image in page.find("img"):
+            article = any(outer.tag == "article" for outer in image.around)
+            if article and len(image.attributes.get("alt") or "") < 30:
+                problems.append(f"{name}: no text alternative for {image.attributes}")
+            if article and not any(outer.tag == "figure" for outer in image.around):
+                problems.append(f"{name}: no figure around {image.attributes}")
+        for figure in page.find("figure"):
+            if not any(e.tag == "figcaption" and e.text.strip() for e in figure.inside):
+                problems.append(f"{name}: no caption for {figure.attributes}")
+    assert problems == []
+    assert sum(len(page.find("figure")) for page in pages.values()) > 5
+
+
+# ---------------------------------------------------------------------------
+# The first page
+
+
+def test_the_first_page_links_the_chapters_that_exist():
+    text = (ROOT / "book/index.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^\d\. (.*)$", text, re.MULTILINE)
+    assert len(entries) == 8
+    ready = {name.removeprefix("book/") for name in contents() if "/0" in name}
+    for number, entry in enumerate(entries, start=1):
+        [chapter] = [n for n in ready if n.startswith(f"{number:02}_")] or [None]
+        if chapter:
+            assert f"]({chapter}.ipynb)" in entry
+            title = nbformat.read(ROOT / f"book/{chapter}.ipynb", 4).cells[0].source
+            assert title.startswith(f"# {number}. {re.search(r'[*]{2}(.+?)[*]{2}', entry)[1]}")
+        assert ("being written" in entry) == (chapter is None), entry
+
+
+def test_the_first_page_quotes_the_cover_rightly():
+    fades, lingers, churns = artwork.responses()
+    text = " ".join((ROOT / "book/index.md").read_text(encoding="utf-8").split())
+    for fact in (
+        f"{artwork.UNITS} units, left alone for {artwork.STEPS} steps",
+        f"times {fades.scale:g}, times {lingers.scale:g} and times {churns.scale:g}",
+        f"has {100 * fades.left:.3f}% of its size left, the second "
+        f"{100 * lingers.left:.0f}%, and the third {100 * churns.left:.0f}%",
+        f"has grown {round(churns.growth, -3):,.0f} times",
+    ):
+        assert fact in text
+
+
+# ---------------------------------------------------------------------------
+# What a page takes to run
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.2, "1 s"),
+        (8.4, "9 s"),
+        (10, "10 s"),
+        (10.1, "15 s"),
+        (88, "90 s"),
+        (91, "2 minutes"),
+        (181, "4 minutes"),
+    ],
+)
+def test_times_are_rounded_up(value, said):
+    assert book_cost.seconds(value) == said
+
+
+def test_the_sentence_adds_times_and_takes_the_larger_memory():
+    first = {"cold_s": 41.2, "warm_s": 22.3, "memory_mb": 910}
+    second = {"cold_s": 20.1, "warm_s": 12.0, "memory_mb": 700}
+    assert book_cost.sentence("both", 2, [first, second]) == (
+        "To run both: two cores, 35 s (65 s the first time), 1.0 GB of memory; "
+        "no GPU, no network."
+    )
+    same = {"cold_s": 3.4, "warm_s": 3.2, "memory_mb": 100}
+    assert book_cost.sentence("it", 8, [same]) == (
+        "To run it: 8 cores, 4 s, 0.1 GB of memory; no GPU, no network."
+    )
+
+
+def test_each_page_says_what_it_takes(pages):
+    record = json.loads((ROOT / book_cost.RUN_TIMES).read_text(encoding="utf-8"))
+    for name, page in pages.items():
+        [cost] = [p.text for p in page.find("p") if p.has_class("cost")]
+        times = record["notebooks"].get(name.replace(".html", ".ipynb"))
+        if times:
+            assert cost == book_cost.sentence("this page", record["cores"], [times])
+        elif name == "book/index.html":
+            assert cost.startswith("To run the whole course: ")
+        else:
+            assert cost == book_cost.NOTHING
+
+
+# ---------------------------------------------------------------------------
+# Buttons that need a public repository
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("git@github.com:someone/rnns.git", "https://github.com/someone/rnns"),
+        ("https://github.com/someone/rnns", "https://github.com/someone/rnns"),
+        ("https://github.com/some.one/rnns.git/", "https://github.com/some.one/rnns"),
+        ("https://token@github.com/someone/rnns", "https://github.com/someone/rnns"),
+        ("ssh://git@github.com/someone/rnns.git", "https://github.com/someone/rnns"),
+        ("https://git.example.org/someone/rnns.git", ""),
+        ("https://github.com.example.org/someone/rnns", ""),
+        ("https://github.com/someone", ""),
+        ("/srv/git/rnns.git", ""),
+        ("", ""),
+    ],
+)
+def test_only_github_remotes_are_public(remote, address):
+    assert book_repository.public_address(remote) == address
+
+
+def project(folder, repository="", remote=""):
+    """A folder with a pyproject.toml, and a git repository if it has a remote."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pyproject.toml").write_text(
+        f'[tool.rnns-unrolled]\nrepository = "{repository}"\nbranch = "main"\n',
+        encoding="utf-8",
+    )
+    if remote:
+        for command in (["init", "-q"], ["remote", "add", "origin", remote]):
+            subprocess.run(["git", "-C", folder, *command], check=True)
+    return folder
+
+
+def test_the_repository_is_that_of_pyproject_or_else_of_git(tmp_path):
+    ours = "https://github.com/ours/course"
+    find = book_repository.find_repository
+    assert find(project(tmp_path / "none")) == ("", "main")
+    assert find(project(tmp_path / "git", remote=REMOTE)) == (
+        "https://github.com/someone/rnns",
+        "main",
+    )
+    assert find(project(tmp_path / "both", ours, REMOTE)) == (ours, "main")
+
+
+def test_a_copy_inside_another_repository_is_not_that_repository(tmp_path):
+    project(tmp_path, remote=REMOTE)
+    assert book_repository.find_repository(project(tmp_path / "copy"))[0] == ""
+
+
+def test_the_repository_is_unknown_without_git(tmp_path, monkeypatch):
+    folder = project(tmp_path, remote=REMOTE)
+    monkeypatch.setenv("PATH", "")
+    assert book_repository.find_repository(folder)[0] == ""
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A short edition of the book in a repository with a public remote.
+
+    Its chapter was never timed.
+    """
+    folder = tmp_path_factory.mktemp("published")
+    project(folder, remote=REMOTE)
+    for name in ("_config.yml", "book/_static", "book/_extensions", "book/bibliography.md"):
+        goal = folder / name
+        goal.parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, goal)
+    shutil.copy(ROOT / "book/references.bib", folder / "book")
+    (folder / "book/index.md").write_text(
+        "# A book\n\nWith a link to [Elman](bibliography.md#elman1990), and one to"
+        " [nobody](bibliography.md#nobody1990).\n",
+        encoding="utf-8",
+    )
+    chapter = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# One\n\nA chapter without formulas.")]
+    )
+    nbformat.write(notebooks.normalise(chapter), folder / "book/one.ipynb")
+    toc = {
+        "format": "jb-book",
+        "root": "book/index",
+        "chapters": [{"file": "book/one"}, {"file": "book/bibliography"}],
+    }
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+    return rendered_book.build(folder, folder)
+
+
+def test_without_a_public_remote_there_are_no_launch_buttons(pages):
+    if book_repository.find_repository(ROOT)[0]:
+        pytest.skip("this repository has a public remote")
+    assert {name: launch_links(page) for name, page in pages.items()} == dict.fromkeys(
+        pages, []
+    )
+
+
+def test_with_a_public_remote_buttons_lead_to_the_notebook(published):
+    address = "https://github.com/someone/rnns"
+    notebook, text = (
+        launch_links(Page(published.html / f"book/{name}.html"))
+        for name in ("one", "bibliography")
+    )
+    assert address in notebook
+    assert address in text
+    assert any(link.startswith(f"{address}/issues/new") for link in notebook)
+    colab = "https://colab.research.google.com/github/someone/rnns/blob/main/book/one.ipynb"
+    binder = "https://mybinder.org/v2/gh/someone/rnns/main?urlpath=lab/tree/book/one.ipynb"
+    assert {colab, binder} <= set(notebook)
+    assert not any("colab" in link or "mybinder" in link for link in text)
+
+
+def test_the_download_button_gives_the_notebook(html, pages):
+    links = [
+        element.attributes.get("href") or ""
+        for element in pages["book/01_feedforward.html"].find("a")
+    ]
+    assert "../_sources/book/01_feedforward.ipynb" in links
+    assert (html / "_sources/book/01_feedforward.ipynb").is_file()
+
+
+def test_a_strict_build_fails_on_what_is_not_true(published):
+    assert published.status != 0
+    assert "one.ipynb is not in data/results/run_times.json" in published.log
+    assert "local id not found in doc 'book/bibliography': 'nobody1990'" in published.log
+    assert "elman1990" not in published.log
+    assert published.log.count("WARNING") == 2, published.log

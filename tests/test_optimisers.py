@@ -1,0 +1,131 @@
+"""helpers.optimisers against the formulas of the papers, written out in NumPy."""
+
+import math
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+
+from helpers import engine
+from helpers.feedforward import sgd
+from helpers.optimisers import adam, soft_threshold
+
+
+@pytest.fixture(autouse=True)
+def python_engine(capsys):
+    engine.select("python")
+
+
+def adam_by_hand(gradient, p, lr, steps, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    """Algorithm 1 of Kingma and Ba, element by element; returns p after each step."""
+    p, history = dict(p), []
+    m, v = dict.fromkeys(p, 0.0), dict.fromkeys(p, 0.0)
+    for t in range(1, steps + 1):
+        g = gradient(p)
+        for key in p:
+            m[key] = beta1 * m[key] + (1 - beta1) * g[key]
+            v[key] = beta2 * v[key] + (1 - beta2) * g[key] ** 2
+            m_hat = m[key] / (1 - beta1**t)
+            v_hat = v[key] / (1 - beta2**t)
+            p[key] -= lr * m_hat / (math.sqrt(v_hat) + epsilon)
+        history.append(dict(p))
+    return history
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2}, {"beta1": 0.0}]
+)
+def test_adam_equals_the_algorithm_by_hand(options):
+    # loss = a^2 + 3 b^2 + a b c^2, with slopes of very different sizes
+    history = adam_by_hand(
+        lambda p: {
+            "a": 2 * p["a"] + p["b"] * p["c"] ** 2,
+            "b": 6 * p["b"] + p["a"] * p["c"] ** 2,
+            "c": 2 * p["a"] * p["b"] * p["c"],
+        },
+        {"a": 1.0, "b": -2.0, "c": 0.5},
+        lr=0.1,
+        steps=12,
+        **options,
+    )
+    ab = pytensor.shared(np.array([1.0, -2.0]), name="ab")
+    c = pytensor.shared(np.array(0.5), name="c")
+    lr = pt.scalar("lr")
+    loss = ab[0] ** 2 + 3 * ab[1] ** 2 + ab[0] * ab[1] * c**2
+    step = pytensor.function([lr], loss, updates=adam(loss, [ab, c], lr, **options))
+    for expected in history:
+        step(0.1)
+        now = [*ab.get_value(), float(c.get_value())]
+        np.testing.assert_allclose(now, list(expected.values()), rtol=1e-12)
+
+
+def test_adams_first_step_is_lr_whatever_the_slope():
+    p = pytensor.shared(np.array([1.0, 1.0, 1.0]), name="p")
+    loss = (p * np.array([1e-3, 1.0, -1e3])).sum()
+    pytensor.function([], updates=adam(loss, [p], 0.01))()
+    np.testing.assert_allclose(p.get_value(), [0.99, 0.99, 1.01], rtol=1e-6)
+
+
+def test_adam_with_its_memory_cleared_starts_afresh():
+    p = pytensor.shared(np.array([1.0, -3.0]), name="p")
+    updates = adam((p**4).sum(), [p], 0.1)
+    step = pytensor.function([], updates=updates)
+
+    def run():
+        p.set_value(np.array([1.0, -3.0]))
+        for _ in range(5):
+            step()
+        return p.get_value()
+
+    first, second = run(), run()
+    for variable, _ in updates:
+        variable.set_value(np.zeros_like(variable.get_value()))
+    third = run()
+    assert not np.allclose(first, second)
+    np.testing.assert_array_equal(first, third)
+
+
+@pytest.mark.parametrize("betas", [(1.0, 0.9), (0.9, -0.1)])
+def test_adam_refuses_bad_betas(betas):
+    p = pytensor.shared(1.0)
+    with pytest.raises(ValueError, match="beta1 and beta2 must be"):
+        adam(p**2, [p], 0.1, *betas)
+
+
+def test_soft_threshold_in_its_closed_form():
+    start = np.array([[-2.0, -0.5, -0.3], [0.0, 0.3, 2.0]])
+    p, other = pytensor.shared(start), pytensor.shared(start)
+    amount = pt.scalar("amount")
+    updates = soft_threshold([(p, p + 0.0), (other, other + 0.1)], p, amount)
+    pytensor.function([amount], updates=updates)(0.4)
+    np.testing.assert_allclose(
+        p.get_value(), [[-1.6, -0.1, 0.0], [0.0, 0.0, 1.6]], atol=1e-15
+    )
+    assert np.count_nonzero(p.get_value()) == 3
+    np.testing.assert_allclose(other.get_value(), start + 0.1)
+
+
+def test_no_amount_changes_nothing():
+    start = np.random.default_rng(0).standard_normal(1000)
+    p = pytensor.shared(start)
+    pytensor.function([], updates=soft_threshold([(p, 0.9 * p)], p, 0.0))()
+    np.testing.assert_array_equal(p.get_value(), 0.9 * start)
+
+
+def test_proximal_steps_reach_the_minimum_of_the_penalised_loss():
+    # (p - b)^2 / 2 + strength |p| has its minimum at b drawn towards 0 by strength
+    b, strength, lr = np.array([-3.0, -0.2, 0.1, 0.6, 1.0]), 0.5, 0.3
+    p = pytensor.shared(np.ones(5))
+    updates = sgd(((p - b) ** 2).sum() / 2, [p], lr)
+    step = pytensor.function([], updates=soft_threshold(updates, p, lr * strength))
+    for _ in range(100):
+        step()
+    np.testing.assert_allclose(p.get_value(), [-2.5, 0, 0, 0.1, 0.5], atol=1e-12)
+    assert np.count_nonzero(p.get_value()) == 3
+
+
+def test_soft_threshold_needs_an_update_of_its_parameter():
+    p, q = pytensor.shared(1.0, name="p"), pytensor.shared(1.0, name="q")
+    with pytest.raises(ValueError, match=r"param must be among the updated .*p; got q"):
+        soft_threshold([(p, 2 * p)], q, 0.1)
