@@ -16,7 +16,9 @@ def execute_cell_input(kernel, source, allow_stdin=None):
 
     Without the history a final semicolon does not silence the value of a cell.
     """
-    return kernel.kc.execute(source, allow_stdin=allow_stdin, stop_on_error=False)
+    return kernel.kc.execute(
+        source, allow_stdin=allow_stdin, stop_on_error=False
+    )
 
 
 RunningKernel.execute_cell_input = execute_cell_input

@@ -53,7 +53,9 @@ def test_states_follow_the_formula():
 
 
 def test_a_matrix_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"W_hh must have shape \(3, 3\).*got \(2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"W_hh must have shape \(3, 3\).*got \(2, 3\)"
+    ):
         artwork.respond(np.zeros(3), np.zeros((2, 3)))
 
 

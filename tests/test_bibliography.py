@@ -78,7 +78,9 @@ def test_every_citation_names_the_entry_as_the_page_does():
     for path in notebooks.find():
         for cell in notebooks.read(path).cells:
             text = " ".join(cell.source.split())
-            links = re.findall(r"\[([^]]*)\]\((?:\.\./)?bibliography\.md#([^)]*)\)", text)
+            links = re.findall(
+                r"\[([^]]*)\]\((?:\.\./)?bibliography\.md#([^)]*)\)", text
+            )
             for shown, key in links:
                 cited += 1
                 assert labels[key] == shown
@@ -89,7 +91,7 @@ def test_every_citation_names_the_entry_as_the_page_does():
     ("text", "message"),
     [
         (ARTICLE + ARTICLE, "each key must stand once; got gers2000 again"),
-        (ARTICLE.replace("{12}", '"12"'), "gers2000 must have lines .*volume = \"12\""),
+        (ARTICLE.replace("{12}", '"12"'), 'gers2000 must have lines .*volume = "12"'),
         (ARTICLE + "see also\n", "entries and % comments only; got see also"),
     ],
 )

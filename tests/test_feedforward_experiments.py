@@ -77,9 +77,7 @@ def test_input_noise_changes_the_inputs_by_its_standard_deviation(monkeypatch):
 def test_exact_readout_is_the_best_readout():
     X, y = data(40, 2)
     net = experiments.compiled((2, 6, 1), 10)
-    for _ in experiments.train(
-        net, X, y, np.random.default_rng(3), lr=0.1, updates=50
-    ):
+    for _ in experiments.train(net, X, y, np.random.default_rng(3), lr=0.1, updates=50):
         pass
     best = experiments.rmse(experiments.exact_readout(net.params, X, y, X), y)
     W_ih, b_h, W_ho, b_o = (p.get_value() for p in net.params)

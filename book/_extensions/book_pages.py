@@ -41,7 +41,9 @@ def write_entry(app: Sphinx, exception: Exception | None) -> None:
     if exception is None and app.builder.format == "html":
         page = app.builder.get_target_uri(app.config.root_doc)
         text = ENTRY.format(
-            language=app.config.language, page=page, title=escape(app.config.html_title)
+            language=app.config.language,
+            page=page,
+            title=escape(app.config.html_title),
         )
         Path(app.outdir, "index.html").write_text(text, encoding="utf-8")
 
@@ -49,4 +51,8 @@ def write_entry(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_entry)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "version": "1",
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

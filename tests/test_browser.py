@@ -1,0 +1,198 @@
+"""The book in Chromium: quiet, at home, accessible, and no wider than a phone."""
+
+import functools
+import os
+import shutil
+
+import pytest
+import rendered_book
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+pytestmark = pytest.mark.browser
+
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
+PHONE, DESKTOP = 390, 1400
+GRAVE = ("serious", "critical")
+
+# What sphinx-book-theme itself does against an axe rule that is serious or critical, and
+# that style or script of ours cannot mend: the rule and its reason. Nothing so far. (Of
+# moderate weight remains "region": the title in the side bar is outside any landmark.)
+THEME: dict[str, str] = {}
+
+
+@functools.cache
+def chromium():
+    """The path of a Chromium, that of the variable CHROME first."""
+    return next(
+        filter(None, map(shutil.which, [os.environ.get("CHROME", ""), *NAMES])), None
+    )
+
+
+@pytest.fixture(scope="module")
+def address():
+    if not chromium():
+        pytest.skip("no Chromium: install it, or name one by the variable CHROME")
+    with rendered_book.served(rendered_book.book().html) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(address):
+    options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page that was opened, with what the browser said and asked for."""
+
+    def __init__(self, browser, address, name, theme="light", width=DESKTOP):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=theme
+        )
+        self.page = context.new_page()
+        self.said, self.foreign = [], []
+        self.page.on("console", self.hear)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", self.watch)
+        self.address = address
+        self.page.goto(f"{address}/{name}", wait_until="load")
+        self.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
+        self.page.wait_for_load_state("networkidle")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.page.context.close()
+
+    def hear(self, message):
+        if message.type in ("error", "warning"):
+            self.said.append(message.text)
+
+    def watch(self, request):
+        if not request.url.startswith((f"{self.address}/", "data:", "blob:")):
+            self.foreign.append(request.url)
+
+
+def names():
+    return (*rendered_book.pages(), "index.html", "search.html?q=gradient")
+
+
+def grave(page):
+    """The serious and critical violations that axe finds, as one line each."""
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    return [
+        f"{violation['id']}: {node['html'][:120]}"
+        for violation in found
+        if violation["impact"] in GRAVE and violation["id"] not in THEME
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_quiet_and_accessible_and_asks_no_other_host(
+    browser, address, theme, width
+):
+    problems = {}
+    for name in names():
+        with Visit(browser, address, name, theme, width) as visit:
+            wide = visit.page.evaluate("document.documentElement.scrollWidth")
+            shown = visit.page.evaluate("document.documentElement.dataset.theme")
+            found = {
+                "console": list(visit.said),
+                "other hosts": visit.foreign,
+                "scrolls sideways": [wide] if wide > width else [],
+                "theme": [shown] if shown != theme else [],
+                "axe": grave(visit.page),
+            }
+            if any(found.values()):
+                problems[name] = {what: items for what, items in found.items() if items}
+    assert problems == {}
+
+
+def test_the_gates_see_what_they_are_for(browser, address):
+    with Visit(browser, address, "book/index.html", width=PHONE) as visit:
+        visit.page.evaluate(
+            """() => {
+                console.error("a complaint");
+                const image = new Image();
+                image.src = "http://other.invalid/x.png";
+                document.querySelector("article").append(image);
+                const wide = document.createElement("div");
+                wide.style = "height: 1px; width: 3000px";
+                document.body.append(wide);
+            }"""
+        )
+        visit.page.wait_for_timeout(200)
+        assert "a complaint" in visit.said
+        assert visit.foreign == ["http://other.invalid/x.png"]
+        assert visit.page.evaluate("document.documentElement.scrollWidth") > PHONE
+        assert any(problem.startswith("image-alt") for problem in grave(visit.page))
+
+
+def test_formulas_are_rendered_with_the_fonts_of_the_book(browser, address):
+    with Visit(browser, address, "book/01_feedforward.html") as visit:
+        math = visit.page.locator("mjx-container")
+        assert math.count() == visit.page.locator(".math").count() > 50
+        assert math.first.locator("mjx-assistive-mml math").count() == 1
+        families = visit.page.evaluate(
+            "[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family)"
+        )
+        assert {"MJXTEX", "MJXTEX-I"} <= set(families)
+
+
+def test_a_wide_formula_scrolls_by_itself_and_by_keyboard(browser, address):
+    with Visit(browser, address, "book/01_feedforward.html", width=PHONE) as visit:
+        formula = visit.page.locator("#equation-eq-window-size mjx-container")
+        assert formula.evaluate("e => e.scrollWidth > e.clientWidth")
+        formula.focus()
+        visit.page.keyboard.press("ArrowRight")
+        visit.page.wait_for_timeout(300)
+        assert formula.evaluate("e => e.scrollLeft") > 0
+
+
+def test_search_finds_a_chapter(browser, address):
+    with Visit(browser, address, "search.html?q=sunspots") as visit:
+        first = visit.page.locator("ul.search a").first
+        first.wait_for()
+        assert "Feedforward recap" in first.inner_text()
+
+
+def test_the_theme_button_switches_and_is_remembered(browser, address):
+    with Visit(browser, address, "book/index.html", "light") as visit:
+        ground = "getComputedStyle(document.body).backgroundColor"
+        light = visit.page.evaluate(ground)
+        for _ in range(3):  # light, dark, and what the system says
+            visit.page.locator(".theme-switch-button").first.click()
+            if visit.page.evaluate("document.documentElement.dataset.theme") == "dark":
+                break
+        visit.page.reload()
+        assert visit.page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert visit.page.evaluate(ground) != light
+
+
+def test_a_figure_has_a_light_panel_in_the_dark(browser, address):
+    with Visit(browser, address, "book/01_feedforward.html", "dark") as visit:
+        ground = visit.page.locator(".cell_output figure img").first.evaluate(
+            "e => getComputedStyle(e).backgroundColor"
+        )
+        assert ground == "rgb(255, 255, 255)"
+
+
+def test_the_cover_stands_on_the_page_itself(browser, address):
+    with Visit(browser, address, "book/index.html", "dark") as visit:
+        style = visit.page.locator("figure img").evaluate(
+            "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]"
+        )
+        assert style == ["rgba(0, 0, 0, 0)", "none"]
