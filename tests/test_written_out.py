@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from helpers import engine, feedforward, gradients
+from helpers import elman, engine, feedforward, gradients
 from helpers.notebooks import ROOT
 
 
@@ -51,6 +51,23 @@ def test_initial_values_network_loss_and_sgd(chapter, sizes):
     imported = after_two_steps(lambda name: getattr(feedforward, name))
     for a, b in zip(written, imported, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (6, 4, 3)])
+def test_hidden_states(shape):
+    written = functions("02_elman.ipynb")
+    rng = np.random.default_rng(4)
+    params = elman.initial_elman(3, 5, 1, rng)._replace(h0=rng.uniform(-1, 1, 5))
+    x = rng.standard_normal(shape)
+    W_ih, W_hh, b_h, *_, h0 = params
+    imported = elman.hidden_states_numpy(x, params)
+    by_hand = written["hidden_states_numpy"](x, W_ih, W_hh, b_h, h0)
+    np.testing.assert_array_equal(by_hand, imported)
+    # the graph that the chapter unrolls, and the scan that replaces it
+    unrolled = written["unrolled_states"](pt.constant(x), 6, W_ih, W_hh, b_h, h0)
+    by_scan = elman.hidden_states(pt.constant(x), elman.shared(params))
+    for graph in (unrolled, by_scan):
+        np.testing.assert_allclose(graph.eval(), imported, rtol=0, atol=1e-12)
 
 
 def test_minibatches(chapter):
