@@ -12,9 +12,9 @@ os.environ["IPYTHONDIR"] = SETTINGS.name
 
 
 def execute_cell_input(kernel, source, allow_stdin=None):
-    """Run a cell and keep it in the kernel's history, as Jupyter does and nbval not.
+    """Run a cell and keep it in the kernel's history, as Jupyter does.
 
-    Without the history a final semicolon does not silence the value of a cell.
+    nbval does not, and then a final semicolon silences no value.
     """
     return kernel.kc.execute(
         source, allow_stdin=allow_stdin, stop_on_error=False

@@ -17,8 +17,8 @@ SOURCE, PAGE = "references.bib", "bibliography.md"
 HEAD = """\
 # Bibliography
 
-Where the course comes from, and what it rests on. The same list for a reference manager:
-[references.bib](references.bib).
+Where the course comes from, and what it rests on. The same list for a reference
+manager: [references.bib](references.bib).
 """
 SECTIONS = {"Tutorials": "source", "Papers": ""}  # the title, the wanted keyword
 ENTRY = re.compile(r"^@(\w+)\{([a-z0-9-]+),\n(.*?)^\}$", re.MULTILINE | re.DOTALL)

@@ -21,9 +21,10 @@ NAMES = (
 PHONE, DESKTOP = 390, 1400
 GRAVE = ("serious", "critical")
 
-# What sphinx-book-theme itself does against an axe rule that is serious or critical, and
-# that style or script of ours cannot mend: the rule and its reason. Nothing so far. (Of
-# moderate weight remains "region": the title in the side bar is outside any landmark.)
+# What sphinx-book-theme itself does against an axe rule that is serious or critical,
+# and that style or script of ours cannot mend: the rule and its reason. Nothing so far.
+# (Of moderate weight remains "region": the title in the side bar is outside any
+# landmark.)
 THEME: dict[str, str] = {}
 
 

@@ -1,8 +1,8 @@
 """Say under each title what it takes to run the page.
 
 The numbers are those of data/results/run_times.json, which
-``python -m helpers.notebooks time`` measures. A notebook that is not in it is a warning,
-and so an error of a strict build.
+``python -m helpers.notebooks time`` measures. A notebook that is not in it is a
+warning, and so an error of a strict build.
 """
 
 import json
