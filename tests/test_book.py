@@ -431,3 +431,14 @@ def test_a_strict_build_fails_on_what_is_not_true(published):
     )
     assert "elman1990" not in published.log
     assert published.log.count("WARNING") == 2, published.log
+
+
+def test_a_new_style_reaches_a_book_that_was_built_before(published):
+    source = published.html.parents[1]
+    style = source / "book/_static/book.css"
+    style.write_text(
+        style.read_text(encoding="utf-8") + "/* new */\n", encoding="utf-8"
+    )
+    rendered_book.build(source, source)
+    built = (published.html / "_static/book.css").read_text(encoding="utf-8")
+    assert built.endswith("/* new */\n")

@@ -1,7 +1,7 @@
-"""Let plain links reach ``<a id="..."></a>``, as they do in every Markdown viewer.
+"""Let plain links reach ``<a id="..."></a>``, as in every Markdown viewer.
 
-MyST checks a link such as ``bibliography.md#elman1990`` against the headings of that
-page; this adds the anchors that the page writes in HTML.
+MyST checks a link such as ``bibliography.md#elman1990`` against the headings
+of that page; this adds the anchors that the page writes in HTML.
 """
 
 import re

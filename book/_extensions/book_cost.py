@@ -44,7 +44,7 @@ def sentence(what: str, cores: int, times: list[dict]) -> str:
     warm, cold = (sum(entry[key] for entry in times) for key in ("warm_s", "cold_s"))
     memory = max(entry["memory_mb"] for entry in times)
     first = ""
-    if seconds(cold) != seconds(warm):
+    if cold > warm and seconds(cold) != seconds(warm):
         first = f" ({seconds(cold)} the first time)"
     return (
         f"To run {what}: {number(cores)}, {seconds(warm)}{first}, "

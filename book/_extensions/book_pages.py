@@ -21,6 +21,16 @@ ENTRY = """\
 """
 
 
+def depend(app: Sphinx, document: nodes.document) -> None:
+    """Read a page again when the look of the book changes.
+
+    Where no page changed, Sphinx would leave the old style and script in place.
+    """
+    for folder in ("_extensions", "_static"):
+        for path in Path(app.srcdir, "book", folder).glob("*.*"):
+            app.env.note_dependency(path.relative_to(app.srcdir).as_posix())
+
+
 def describe(app: Sphinx, pagename, templatename, context, doctree) -> None:
     """Offer the first paragraph of a page as its description."""
     if doctree is None:
@@ -49,6 +59,7 @@ def write_entry(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    app.connect("doctree-read", depend)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_entry)
     return {

@@ -12,8 +12,10 @@ function letKeyboardScroll() {
   }
 }
 
-window.addEventListener("load", () => {
-  letKeyboardScroll();
-  window.MathJax?.startup?.promise.then(letKeyboardScroll);
-});
-window.addEventListener("resize", letKeyboardScroll);
+const later = () => requestAnimationFrame(letKeyboardScroll);
+
+// Formulas come after the page, and their fonts after them.
+new MutationObserver(later).observe(document, { childList: true, subtree: true });
+document.fonts.addEventListener("loadingdone", later);
+window.addEventListener("load", later);
+window.addEventListener("resize", later);
