@@ -41,9 +41,9 @@ class Reference:
 
     @property
     def label(self) -> str:
-        """How a chapter names it: family names and year, or the title if unsigned."""
+        """How a chapter names it: family names and year; unsigned, its short title."""
         if self.authors == [""]:
-            return self.fields["title"]
+            return self.fields["shorttitle"]
         team = self.fields["author"].startswith("{")
         names = self.authors if team else [name.split()[-1] for name in self.authors]
         if len(names) > 3:
@@ -55,12 +55,12 @@ class Reference:
     @property
     def markdown(self) -> str:
         """The entry as an item of a list, with an anchor named by the key."""
-        signed = self.authors != [""]
+        *first, last = self.authors
+        names = f"{', '.join(first)} and {last}." if first else f"{last}."
         parts = [f'<a id="{self.key}"></a>**{self.label}.**']
-        if signed:
-            *first, last = self.authors
-            parts.append(f"{', '.join(first)} and {last}." if first else f"{last}.")
-            parts.append(f"*{self.fields['title']}.*")
+        if last:
+            parts.append(names)
+        parts.append(f"*{self.fields['title']}.*")
         if place := self.place:
             parts.append(f"{place}.")
         if doi := self.fields.get("doi"):

@@ -53,7 +53,7 @@ def test_labels_name_up_to_three_families():
     assert one(author="A B and C D and E F and G H", year="1") == "B and others 1"
     assert one(author="A B and others", year="2") == "B and others 2"
     assert one(author="{A Team}", year="3") == "A Team 3"
-    assert one(title="Unsigned") == "Unsigned"
+    assert one(title="Networks", shorttitle="A notebook") == "A notebook"
 
 
 def test_every_entry_is_on_the_page_once_and_in_order():

@@ -33,6 +33,8 @@ def depend(app: Sphinx, document: nodes.document) -> None:
 
 def describe(app: Sphinx, pagename, templatename, context, doctree) -> None:
     """Offer the first paragraph of a page as its description."""
+    if pagename == app.config.root_doc:
+        context["docstitle"] = ""  # it is the title of this page already
     if doctree is None:
         return
     for paragraph in doctree.findall(nodes.paragraph):
