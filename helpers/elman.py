@@ -111,8 +111,8 @@ def hidden_states(x, params: Elman, g: Callable = pt.tanh):
     h0 = params.h0
     if x.ndim == 3:
         h0 = h0 + pt.zeros_like(x[0, :, 0])[:, None]  # (batch, n_hid): a row an example
-    # All x_t @ W_ih could be computed before the loop. At the sizes of this course that
-    # was measured no faster, and so the step stays the formula.
+    # All x_t @ W_ih could be computed before the loop. With 20 units that was measured
+    # to be no faster under JAX, and so the step stays the formula.
     return pytensor.scan(
         partial(step, g=g),
         sequences=x,

@@ -98,8 +98,7 @@ def compiled(
 ) -> Compiled:
     """Build and compile; the values of the parameters are set by `train`.
 
-    A single example is a batch of one: under JAX that is faster than a graph of
-    vectors and matrices.
+    A single example is a batch of one.
     """
     params = shared(initial_elman(2, hidden, 1, np.random.default_rng(0)))
     x = pt.tensor3("x", shape=(length, batch, 2))
