@@ -47,11 +47,6 @@ def mean_squared_error(o, target):
     return ((o - target) ** 2).sum(axis=-1).mean()
 
 
-def sgd(loss, params: Sequence, lr) -> list[tuple]:
-    """Updates of plain gradient descent: each p becomes p - lr * dloss/dp."""
-    return [(p, p - lr * g) for p, g in zip(params, pt.grad(loss, params), strict=True)]
-
-
 def minibatches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """One epoch: the indices 0..n-1 in random order, `size` at a time.
 

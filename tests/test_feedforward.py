@@ -13,7 +13,6 @@ from helpers.feedforward import (
     mean_squared_error,
     minibatches,
     network,
-    sgd,
 )
 from helpers.gradients import numerical_gradient, relative_error
 
@@ -55,16 +54,6 @@ def test_gradient_equals_central_differences(sizes):
 
     for g, slopes in zip(gradient, numerical_gradient(loss_of, values), strict=True):
         assert relative_error(g, slopes) < 1e-6
-
-
-def test_sgd_on_a_quadratic_follows_its_closed_form():
-    # p -> p - lr * 2 a p, so p_k = (1 - 2 a lr)^k p_0
-    a, lr, start = 1.5, 0.1, 2.0
-    p = pytensor.shared(start)
-    step = pytensor.function([], updates=sgd(a * p**2, [p], lr))
-    for _ in range(10):
-        step()
-    assert p.get_value() == pytest.approx((1 - 2 * a * lr) ** 10 * start, rel=1e-12)
 
 
 def test_initial_values_have_their_shapes_and_limits():

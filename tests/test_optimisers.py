@@ -8,13 +8,29 @@ import pytensor.tensor as pt
 import pytest
 
 from helpers import engine
-from helpers.feedforward import sgd
-from helpers.optimisers import adam, soft_threshold
+from helpers.optimisers import (
+    adam,
+    clip_by_norm,
+    clip_by_value,
+    momentum,
+    sgd,
+    soft_threshold,
+)
 
 
 @pytest.fixture(autouse=True)
 def python_engine(capsys):
     engine.select("python")
+
+
+def test_sgd_on_a_quadratic_follows_its_closed_form():
+    # p -> p - lr * 2 a p, so p_k = (1 - 2 a lr)^k p_0
+    a, lr, start = 1.5, 0.1, 2.0
+    p = pytensor.shared(start)
+    step = pytensor.function([], updates=sgd(a * p**2, [p], lr))
+    for _ in range(10):
+        step()
+    assert p.get_value() == pytest.approx((1 - 2 * a * lr) ** 10 * start, rel=1e-12)
 
 
 def adam_by_hand(gradient, p, lr, steps, beta1=0.9, beta2=0.999, epsilon=1e-8):
@@ -129,3 +145,69 @@ def test_soft_threshold_needs_an_update_of_its_parameter():
     p, q = pytensor.shared(1.0, name="p"), pytensor.shared(1.0, name="q")
     with pytest.raises(ValueError, match=r"param must be among the updated .*p; got q"):
         soft_threshold([(p, 2 * p)], q, 0.1)
+
+
+def test_momentum_equals_its_recursion_by_hand():
+    a, lr, beta = np.array([1.0, 3.0]), 0.05, 0.8
+    p = pytensor.shared(np.array([2.0, -1.0]), name="p")
+    step = pytensor.function([], updates=momentum((a * p**2).sum(), [p], lr, beta))
+    by_hand, v = np.array([2.0, -1.0]), np.zeros(2)
+    for _ in range(10):
+        v = beta * v + 2 * a * by_hand
+        by_hand = by_hand - lr * v
+        step()
+        np.testing.assert_allclose(p.get_value(), by_hand, rtol=1e-12)
+
+
+def test_momentum_on_a_slope_reaches_its_final_speed():
+    p = pytensor.shared(0.0, name="p")
+    step = pytensor.function([], updates=momentum(3.0 * p, [p], 0.01, beta=0.9))
+    for _ in range(200):
+        step()
+    before = p.get_value()
+    step()
+    assert before - p.get_value() == pytest.approx(0.01 * 3 / (1 - 0.9), rel=1e-6)
+
+
+def test_momentum_refuses_a_bad_beta():
+    p = pytensor.shared(1.0)
+    with pytest.raises(ValueError, match="beta must be at least 0 and below 1; got 1"):
+        momentum(p**2, [p], 0.1, beta=1)
+
+
+@pytest.mark.parametrize("optimiser", [sgd, momentum, adam])
+def test_a_list_of_gradients_does_what_its_loss_does(optimiser):
+    def after_three_steps(first):
+        p = pytensor.shared(np.array([1.0, -2.0]), name="p")
+        q = pytensor.shared(np.array(0.5), name="q")
+        loss = (p**2).sum() * q + q**4
+        given = loss if first == "loss" else pt.grad(loss, [p, q])
+        step = pytensor.function([], updates=optimiser(given, [p, q], 0.1))
+        for _ in range(3):
+            step()
+        return [*p.get_value(), float(q.get_value())]
+
+    assert after_three_steps("loss") == after_three_steps("gradients")
+
+
+def test_clipping_by_norm_keeps_the_direction_and_by_value_does_not():
+    grads = [np.array([[3.0, 0.0], [0.0, 0.1]]), np.array([4.0])]  # norm 5.001
+    norm = np.sqrt(25.01)
+
+    def clipped(clip, limit):
+        return [g.eval() for g in clip([pt.constant(g) for g in grads], limit)]
+
+    for limit in (0.5, 2.0):
+        for g, c in zip(grads, clipped(clip_by_norm, limit), strict=True):
+            np.testing.assert_allclose(c, g * limit / norm, rtol=1e-12)
+    for g, c in zip(grads, clipped(clip_by_norm, 6.0), strict=True):
+        np.testing.assert_allclose(c, g, rtol=1e-14)  # short enough: left alone
+    by_value = clipped(clip_by_value, 2.0)
+    np.testing.assert_array_equal(by_value[0], [[2.0, 0.0], [0.0, 0.1]])
+    np.testing.assert_array_equal(by_value[1], [2.0])
+
+
+def test_clipping_leaves_a_zero_gradient_at_zero():
+    for clip in (clip_by_norm, clip_by_value):
+        (zero,) = clip([pt.zeros(3)], 1.0)
+        np.testing.assert_array_equal(zero.eval(), np.zeros(3))

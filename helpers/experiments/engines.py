@@ -31,7 +31,8 @@ import pytensor.tensor as pt
 from helpers import engine, results
 from helpers.elman import hidden_states, initial_elman, readout, shared
 from helpers.experiments.runner import versions
-from helpers.feedforward import mean_squared_error, sgd
+from helpers.feedforward import mean_squared_error
+from helpers.optimisers import sgd
 
 SCHEMA = "rnns-unrolled engines 1"
 NAME = "elman-engines"

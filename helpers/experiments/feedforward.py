@@ -15,8 +15,8 @@ from helpers.feedforward import (
     mean_squared_error,
     minibatches,
     network,
-    sgd,
 )
+from helpers.optimisers import sgd
 
 
 def rmse(o: np.ndarray, target: np.ndarray) -> float:

@@ -29,8 +29,8 @@ from helpers.elman import (
 )
 from helpers.experiments.feedforward import traced
 from helpers.experiments.runner import Experiment
-from helpers.feedforward import mean_squared_error, sgd
-from helpers.optimisers import adam, soft_threshold
+from helpers.feedforward import mean_squared_error
+from helpers.optimisers import adam, sgd, soft_threshold
 
 # Under one name, the same function for PyTensor and for NumPy.
 ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {

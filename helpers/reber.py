@@ -1,0 +1,399 @@
+"""The Reber grammar of chapter 5 and the embedded one of chapter 6.
+
+A grammar is an explicit automaton, and everything here is derived from it: strings,
+membership, targets, and the exact probabilities that a network is judged by. Where
+several symbols may follow they are equally likely.
+
+Reber (1967, "Implicit learning of artificial grammars") made up the first one;
+Cleeremans, Servan-Schreiber and McClelland (1989, "Finite state automata and simple
+recurrent networks") gave both to Elman networks.
+
+A string of n symbols makes n - 1 predictions. The inputs are all symbols but the last,
+and row t of the targets marks what may follow symbol t; after the last, E, nothing
+does, and the grammar says nothing about it.
+"""
+
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+SYMBOLS = "BTPSXVE"
+
+# Distributions over lengths are computed up to this length. Beyond it lie less than
+# 1e-25 of all strings of either grammar.
+LONGEST = 200
+
+
+class Misfit(NamedTuple):
+    """The first place where a string leaves the grammar."""
+
+    position: int  # of the wrong symbol, counted from 0
+    found: str  # that symbol, or "" where the string ends too early
+    expected: str  # the symbols that could stand there, "" where it should have ended
+
+    def __str__(self) -> str:
+        expected = " or ".join(self.expected) or "the end"
+        found = self.found or "the end"
+        return f"position {self.position}: expected {expected}, found {found}"
+
+
+class Examples(NamedTuple):
+    """Strings as a padded batch, time first: what a network reads and should say.
+
+    Beyond the end of a string, x, y and mask are zero.
+    """
+
+    x: np.ndarray  # (T, n, 7): row t is symbol t, one-hot
+    y: np.ndarray  # (T, n, 7): the symbols that may follow it, each marked by 1
+    mask: np.ndarray  # (T, n): 1 where there is a prediction to make
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """An automaton: `transitions[state]` maps each legal symbol to the next state.
+
+    State 0 is the start; in the last state the string has ended. `outer` is the number
+    of symbols around the inner string, None for a grammar without one.
+    """
+
+    name: str
+    transitions: tuple[dict[str, int], ...]
+    outer: int | None = None
+
+    # Strings ------------------------------------------------------------------
+
+    def sample(
+        self, rng: np.random.Generator, min_length: int = 0, min_inner: int = 0
+    ) -> str:
+        """A random string with at least `min_length` symbols, B and E included.
+
+        The inner string of an embedded one is what stands between the two symbols
+        that must agree, its own B and E included: `min_inner` is its least length.
+        The string has the probability that it would have if strings were drawn until
+        one is long enough, but none is thrown away: each choice is weighted by the
+        chance that what follows is still long enough.
+
+        Raises ValueError for lengths that are not integers from 0 to 1000, and for
+        `min_inner` where the grammar has no inner string.
+        """
+        _check_length("min_length", min_length)
+        _check_length("min_inner", min_inner)
+        if min_inner and self.outer is None:
+            raise ValueError(
+                f"min_inner needs a grammar with an inner string; the {self.name} "
+                f"grammar has none, got {min_inner}"
+            )
+        if min_inner:
+            min_length = max(min_length, min_inner + self.outer)
+        choices = self._choices(min_length)
+        symbols, state = [], 0
+        while self.transitions[state]:
+            needed = max(0, min_length - len(symbols))
+            ways, cumulative = choices[needed][state]
+            # The random number may reach a sum that rounding has left below 1.
+            i = min(bisect(cumulative, rng.random()), len(ways) - 1)
+            symbol, state = ways[i]
+            symbols.append(symbol)
+        return "".join(symbols)
+
+    @cache  # noqa: B019  (a grammar is a constant and lives as long as the program)
+    def _choices(self, min_length: int) -> list:
+        """The ways on and their cumulative probabilities, by symbols needed and state.
+
+        `reach[state]` is the chance that at least as many symbols follow as needed.
+        """
+        reach = np.ones(len(self.transitions))
+        table = []
+        for needed in range(min_length + 1):
+            before = reach  # with one symbol less to come
+            if needed:
+                reach = self.matrix @ before
+            row = []
+            for moves in self.transitions:
+                weights = np.array([before[state] for state in moves.values()])
+                total = weights.sum()
+                shares = weights / total if total else weights
+                row.append((list(moves.items()), np.cumsum(shares).tolist()))
+            table.append(row)
+        return table
+
+    def check(self, string: str) -> Misfit | None:
+        """None for a string of the grammar, else the first place that does not fit.
+
+        Raises ValueError for what is not a string of the seven symbols.
+        """
+        _check_string(string)
+        states, misfit = self._walk(string)
+        if misfit is None and self.transitions[states[-1]]:
+            return Misfit(len(string), "", self._symbols(states[-1]))
+        return misfit
+
+    def legal(self, prefix: str) -> str:
+        """The symbols that may follow `prefix`, in the order of SYMBOLS.
+
+        "B" for the empty prefix and "" for a complete string. Raises ValueError for a
+        prefix with which no string of the grammar begins.
+        """
+        return self._symbols((0, *self.states(prefix))[-1])
+
+    def states(self, prefix: str) -> tuple[int, ...]:
+        """The automaton's state after each symbol of `prefix`.
+
+        Raises ValueError as `legal` does.
+        """
+        if prefix:
+            _check_string(prefix, "prefix")
+        states, misfit = self._walk(prefix)
+        if misfit:
+            raise ValueError(
+                f"prefix {prefix!r} does not begin a string of the {self.name} "
+                f"grammar; {misfit}"
+            )
+        return states[1:]
+
+    def _symbols(self, state: int) -> str:
+        return "".join(sorted(self.transitions[state], key=SYMBOLS.index))
+
+    def _walk(self, string: str) -> tuple[tuple[int, ...], Misfit | None]:
+        """The states from the start on, as far as they go, and why not further."""
+        states = [0]
+        for position, symbol in enumerate(string):
+            moves = self.transitions[states[-1]]
+            if symbol not in moves:
+                misfit = Misfit(position, symbol, self._symbols(states[-1]))
+                return tuple(states), misfit
+            states.append(moves[symbol])
+        return tuple(states), None
+
+    # What a network reads, and what it should say ------------------------------
+
+    def targets(self, string: str) -> np.ndarray:
+        """What may follow each symbol but the last: (len(string) - 1, 7), 0 or 1.
+
+        Raises ValueError for a string that does not belong to the grammar.
+        """
+        misfit = self.check(string)
+        if misfit:
+            raise ValueError(
+                f"string {string!r} is not in the {self.name} grammar; {misfit}"
+            )
+        return self.legal_next[list(self.states(string[:-1]))]
+
+    def batch(self, strings: Sequence[str], length: int | None = None) -> Examples:
+        """Strings of the grammar as inputs, targets and mask, padded with zeros.
+
+        `length` is the number of predictions T, that of the longest string if not
+        given. Raises ValueError for no strings, for one that does not belong to the
+        grammar, and for one that is too long.
+        """
+        if not len(strings):
+            raise ValueError("strings must hold at least one string; got none")
+        longest = max(map(len, strings)) - 1
+        T = longest if length is None else length
+        if longest > T:
+            raise ValueError(
+                f"length must be at least {longest}, for the longest string; got {T}"
+            )
+        x, y = np.zeros((2, T, len(strings), len(SYMBOLS)))
+        mask = np.zeros((T, len(strings)))
+        for i, string in enumerate(strings):
+            t = slice(len(string) - 1)
+            y[t, i] = self.targets(string)
+            x[t, i] = encode(string[:-1])
+            mask[t, i] = 1
+        return Examples(x, y, mask)
+
+    # Exact probabilities --------------------------------------------------------
+
+    @cached_property
+    def legal_next(self) -> np.ndarray:
+        """The legal symbols of each state: (n_states, 7), 0 or 1."""
+        legal = np.zeros((len(self.transitions), len(SYMBOLS)))
+        for state, moves in enumerate(self.transitions):
+            legal[state, [SYMBOLS.index(symbol) for symbol in moves]] = 1
+        return legal
+
+    @cached_property
+    def next_symbol(self) -> np.ndarray:
+        """The probability of each symbol in each state, (n_states, 7).
+
+        The last row is zero: nothing follows the end.
+        """
+        return self.legal_next / np.maximum(1, self.legal_next.sum(axis=1))[:, None]
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """The probability of each step from state to state, (n_states, n_states)."""
+        P = np.zeros((len(self.transitions),) * 2)
+        for state, moves in enumerate(self.transitions):
+            for after in moves.values():
+                P[state, after] += 1 / len(moves)
+        return P
+
+    @cached_property
+    def visits(self) -> np.ndarray:
+        """How often a string passes each state, in the mean: (n_states,).
+
+        The visits v solve v = start + v P, where P is `matrix`.
+        """
+        n = len(self.transitions)
+        return np.linalg.solve(np.eye(n) - self.matrix.T, np.eye(n)[0])
+
+    @cached_property
+    def mean_length(self) -> float:
+        """The mean number of symbols of a string, B and E included."""
+        return float(self.visits[:-1].sum())  # each state but the last emits one
+
+    def length_distribution(self) -> np.ndarray:
+        """The probability of each length from 0 to LONGEST: (LONGEST + 1,)."""
+        at, P = np.eye(len(self.transitions))[0], []
+        for _ in range(LONGEST + 1):
+            P.append(at[-1])
+            at = at @ self.matrix
+        return np.array(P)
+
+    def pair_distribution(self) -> np.ndarray:
+        """The share of each pair of neighbours among all pairs of all strings: (7, 7).
+
+        Row: the first symbol, column: the second.
+        """
+        pairs = np.zeros((len(SYMBOLS),) * 2)
+        for state, moves in enumerate(self.transitions):
+            for symbol, after in moves.items():
+                weight = self.visits[state] / len(moves)
+                pairs[SYMBOLS.index(symbol)] += weight * self.next_symbol[after]
+        return pairs / pairs.sum()
+
+    # The least losses -----------------------------------------------------------
+    #
+    # The sigmoid's loss against legal-next targets has the floor 0, since the symbols
+    # so far determine the state. What follows is for the next symbol.
+
+    @cached_property
+    def entropy(self) -> float:
+        """The entropy of a string, in nats: what its symbols tell, in the mean."""
+        return float(self.visits @ self._state_entropy)
+
+    @cached_property
+    def entropy_per_prediction(self) -> float:
+        """The entropy of the next symbol, in nats: the mean over all predictions.
+
+        The least cross-entropy of a softmax, where each prediction counts the same.
+        """
+        return self.entropy / (self.mean_length - 1)
+
+    @cached_property
+    def softmax_floor(self) -> float:
+        """The same where each string counts the same, in nats.
+
+        This is the least mean, over strings, of a loss that is itself the mean over
+        the predictions of a string, as in training one string at a time. A string of n
+        symbols has -log p(string) / (n - 1); the sum over all strings is taken by
+        length, with `told[state]` as the mean of -log p over those who are there.
+        """
+        at = np.eye(len(self.transitions))[0]
+        told = np.zeros(len(self.transitions))
+        floor = 0.0
+        for n in range(1, LONGEST + 1):
+            told = (told + at * self._state_entropy) @ self.matrix
+            at = at @ self.matrix
+            if n > 1:
+                floor += told[-1] / (n - 1)
+        return float(floor)
+
+    @cached_property
+    def _state_entropy(self) -> np.ndarray:
+        """The entropy of the next symbol in each state, in nats: log of its choices."""
+        return np.log(np.maximum(1, self.legal_next.sum(axis=1)))
+
+
+def encode(string: str) -> np.ndarray:
+    """One row a symbol, one-hot in the order of SYMBOLS: (len(string), 7).
+
+    Any order of symbols is encoded, grammatical or not. Raises ValueError for what is
+    not a string of the seven symbols.
+    """
+    _check_string(string)
+    return np.eye(len(SYMBOLS))[[SYMBOLS.index(symbol) for symbol in string]]
+
+
+def decode(x: np.ndarray) -> str:
+    """The string whose one-hot rows are x (T, 7), the inverse of `encode`.
+
+    Raises ValueError for another shape, and for a row that is not one-hot.
+    """
+    x = np.asarray(x)
+    if x.ndim != 2 or x.shape[1] != len(SYMBOLS):
+        raise ValueError(f"x must have shape (T, {len(SYMBOLS)}); got {x.shape}")
+    one_hot = ((x == 0) | (x == 1)).all(axis=1) & (x.sum(axis=1) == 1)
+    if not one_hot.all():
+        row = int(np.argmin(one_hot))
+        raise ValueError(
+            f"x must have one 1 and else 0 in each row; row {row}: {x[row]}"
+        )
+    return "".join(SYMBOLS[i] for i in x.argmax(axis=1))
+
+
+# The two grammars -------------------------------------------------------------
+
+REBER = Grammar(
+    "Reber",
+    (
+        {"B": 1},
+        {"T": 2, "P": 3},
+        {"S": 2, "X": 4},
+        {"T": 3, "V": 5},
+        {"X": 3, "S": 6},
+        {"P": 4, "V": 6},
+        {"E": 7},
+        {},
+    ),
+)
+
+
+def _embedded(inner: Grammar) -> Grammar:
+    """B, then T or P, then a string of `inner`, then the same T or P, then E.
+
+    The automaton needs a copy of the inner one for each of the two symbols: only in
+    which copy it is tells it, at the end, which symbol it has seen. The states of
+    the copy for T come first, then those of the copy for P.
+    """
+    n = len(inner.transitions)
+    first = {"T": 2, "P": 2 + n}
+    last = 2 + 2 * n
+    transitions: list[dict[str, int]] = [{"B": 1}, dict(first)]
+    for symbol, offset in first.items():
+        for moves in inner.transitions[:-1]:
+            transitions.append({a: offset + state for a, state in moves.items()})
+        transitions.append({symbol: last})
+    return Grammar("embedded Reber", (*transitions, {"E": last + 1}, {}), outer=4)
+
+
+EMBEDDED = _embedded(REBER)
+
+
+# Arguments --------------------------------------------------------------------
+
+
+def _check_string(string: str, name: str = "string") -> None:
+    if not isinstance(string, str):
+        raise ValueError(
+            f"{name} must be text of the symbols {SYMBOLS}; got {type(string).__name__}"
+        )
+    if not string:
+        raise ValueError(f"{name} must hold at least one symbol; got an empty one")
+    for position, symbol in enumerate(string):
+        if symbol not in SYMBOLS:
+            raise ValueError(
+                f"{name} must be made of the symbols {SYMBOLS}; got {symbol!r} at "
+                f"position {position} of {string!r}"
+            )
+
+
+def _check_length(name: str, value: int) -> None:
+    if int(value) != value or not 0 <= value <= 1000:
+        raise ValueError(f"{name} must be an integer from 0 to 1000; got {value!r}")

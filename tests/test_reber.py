@@ -1,0 +1,344 @@
+"""The two Reber grammars: strings, membership, targets, and exact probabilities."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import reber
+from helpers.reber import EMBEDDED, REBER, SYMBOLS, Misfit
+
+GRAMMARS = pytest.mark.parametrize(
+    "grammar", [REBER, EMBEDDED], ids=["plain", "embedded"]
+)
+grammars = st.sampled_from([REBER, EMBEDDED])
+seeds = st.integers(0, 2**32 - 1)
+
+# The grammar once more, written as a regular expression and without the automaton:
+# the upper way is TS*X, then either S to the end or X into the lower way; the lower
+# way is T*V, then V to the end or P, and from there X (round again) or S (the end).
+INNER = "B(TS*X(S|XLOW)|PLOW)E".replace("LOW", "(T*VPX)*T*V(V|PS)")
+EXPRESSIONS = {REBER: INNER, EMBEDDED: f"B(T{INNER}T|P{INNER}P)E"}
+
+
+def samples(grammar, n, seed=0, **limits):
+    rng = np.random.default_rng(seed)
+    return [grammar.sample(rng, **limits) for _ in range(n)]
+
+
+# Strings and membership ---------------------------------------------------------
+
+
+@given(grammar=grammars, seed=seeds, longer=st.integers(0, 40))
+def test_every_generated_string_belongs_to_the_grammar(grammar, seed, longer):
+    (string,) = samples(grammar, 1, seed, min_length=longer)
+    assert grammar.check(string) is None
+    assert re.fullmatch(EXPRESSIONS[grammar], string)
+    assert len(string) >= longer
+
+
+@pytest.mark.parametrize(
+    "string", ["BTXSE", "BPVVE", "BPVPXVPSE", "BTSSXXTVVE", "BPTVPXTTVPSE"]
+)
+def test_strings_walked_by_hand_belong(string):
+    assert REBER.check(string) is None
+    assert EMBEDDED.check(f"BT{string}TE") is None
+    assert EMBEDDED.check(f"BP{string}PE") is None
+    # The symbol before the last decides, and nothing else tells it.
+    assert EMBEDDED.check(f"BT{string}PE") == Misfit(len(string) + 2, "P", "T")
+
+
+def mutated(string, rng):
+    """One symbol replaced, left out, doubled, put in, or two neighbours exchanged."""
+    i = int(rng.integers(len(string) - 1))
+    other = SYMBOLS[rng.integers(7)]
+    return (
+        string[:i] + other + string[i + 1 :],
+        string[:i] + string[i + 1 :],
+        string[:i] + string[i] + string[i:],
+        string[:i] + other + string[i:],
+        string[:i] + string[i + 1] + string[i] + string[i + 2 :],
+    )[rng.integers(5)]
+
+
+@GRAMMARS
+def test_membership_agrees_with_the_regular_expression(grammar):
+    rng = np.random.default_rng(0)
+    expression = re.compile(EXPRESSIONS[grammar])
+    strings = [
+        "".join(rng.choice(list(SYMBOLS), rng.integers(1, 15))) for _ in range(5000)
+    ]
+    strings += [mutated(string, rng) for string in samples(grammar, 10_000)]
+    inside = [bool(expression.fullmatch(string)) for string in strings]
+    assert [grammar.check(string) is None for string in strings] == inside
+    # Many mutations stay inside and many leave: the test can fail either way.
+    assert 500 < sum(inside) < 9500
+
+
+@given(grammar=grammars, seed=seeds)
+def test_what_check_expects_is_exactly_what_leads_on(grammar, seed):
+    rng = np.random.default_rng(seed)
+    string = mutated(grammar.sample(rng), rng)
+    misfit = grammar.check(string)
+    if misfit is None:
+        return
+    good, found = string[: misfit.position], string[misfit.position :][:1]
+    assert misfit.found == found
+    assert found not in misfit.expected or not found
+    assert grammar.legal(good) == misfit.expected
+    for symbol in SYMBOLS:
+        after = grammar.check(good + symbol)
+        leads_on = after is None or after.position > len(good)
+        assert leads_on == (symbol in misfit.expected)
+
+
+def test_the_ways_in_which_a_string_can_leave():
+    assert REBER.check("BTXT") == Misfit(3, "T", "XS")
+    assert str(REBER.check("BTXT")) == "position 3: expected X or S, found T"
+    assert str(REBER.check("BTX")) == "position 3: expected X or S, found the end"
+    assert str(REBER.check("BTXSEE")) == "position 5: expected the end, found E"
+
+
+def test_legal_symbols_and_states_along_a_string():
+    string = "BPVPXVPSE"
+    legal = [REBER.legal(string[:n]) for n in range(len(string) + 1)]
+    assert legal == ["B", "TP", "TV", "PV", "XS", "TV", "PV", "XS", "E", ""]
+    assert REBER.states(string) == (1, 3, 5, 4, 3, 5, 4, 6, 7)
+    assert REBER.states("") == ()
+
+
+@pytest.mark.parametrize("method", [REBER.legal, REBER.states])
+def test_an_illegal_prefix_is_refused_with_its_place(method):
+    with pytest.raises(ValueError, match=r"'BTT' .*; position 2: expected S or X"):
+        method("BTT")
+
+
+# Lengths, entropy and pairs: exact against counted -------------------------------
+
+
+@GRAMMARS
+def test_lengths_of_samples_follow_the_exact_distribution(grammar):
+    exact = grammar.length_distribution()
+    lengths = np.array([len(string) for string in samples(grammar, 50_000)])
+    counted = np.bincount(lengths, minlength=len(exact)) / len(lengths)
+    np.testing.assert_allclose(counted, exact, atol=0.008)  # 4 standard errors
+    n = np.arange(len(exact))
+    assert exact.sum() == pytest.approx(1, abs=1e-12)
+    assert n @ exact == pytest.approx(grammar.mean_length, abs=1e-10)
+    spread = np.sqrt(n**2 @ exact - grammar.mean_length**2)
+    assert lengths.mean() == pytest.approx(
+        grammar.mean_length, abs=4 * spread / np.sqrt(len(lengths))
+    )
+
+
+def test_short_strings_have_the_probabilities_counted_by_hand():
+    # The only strings of 5 symbols, BTXSE and BPVVE, pass three and three choices
+    # between two symbols: 1/8 each.
+    assert REBER.length_distribution()[:6].tolist() == [0, 0, 0, 0, 0, 0.25]
+    assert EMBEDDED.length_distribution()[9] == 0.25
+    assert REBER.mean_length == pytest.approx(8)
+    assert EMBEDDED.mean_length == pytest.approx(12)
+
+
+def test_a_minimum_length_gives_the_tail_of_the_distribution():
+    exact = REBER.length_distribution()
+    tail = np.where(np.arange(len(exact)) >= 12, exact, 0)
+    tail /= tail.sum()
+    strings = samples(REBER, 20_000, min_length=12)
+    counted = np.bincount([len(s) for s in strings], minlength=len(exact)) / 20_000
+    np.testing.assert_allclose(counted, tail, atol=0.014)  # 4 standard errors
+    # Among strings of one length, each still has its own probability.
+    of_13 = Counter(s for s in samples(REBER, 20_000, seed=1) if len(s) == 13)
+    conditioned = Counter(s for s in strings if len(s) == 13)
+    top, count = conditioned.most_common(1)[0]
+    share, of_all = count / conditioned.total(), of_13[top] / of_13.total()
+    assert share == pytest.approx(of_all, abs=0.03)
+
+
+@given(seed=seeds, inner=st.integers(0, 60))
+def test_the_inner_string_is_what_stands_between_the_two_symbols(seed, inner):
+    (string,) = samples(EMBEDDED, 1, seed, min_inner=inner)
+    assert REBER.check(string[2:-2]) is None
+    assert len(string[2:-2]) >= inner
+    assert string[1] == string[-2]
+
+
+def test_the_two_minimum_lengths_agree():
+    a = samples(EMBEDDED, 50, min_inner=10)
+    assert a == samples(EMBEDDED, 50, min_length=14)
+    assert a == samples(EMBEDDED, 50, min_length=12, min_inner=10)
+
+
+@GRAMMARS
+def test_entropy_of_samples_is_the_exact_one(grammar):
+    information, predictions = [], []
+    for string in samples(grammar, 20_000):
+        choices = [len(grammar.legal(string[:n])) for n in range(1, len(string))]
+        information.append(np.log(choices).sum())
+        predictions.append(len(choices))
+    information, predictions = np.array(information), np.array(predictions)
+    mean, error = information.mean(), information.std() / np.sqrt(len(information))
+    assert mean == pytest.approx(grammar.entropy, abs=4 * error)
+    pooled = information.sum() / predictions.sum()
+    assert pooled == pytest.approx(grammar.entropy_per_prediction, abs=0.003)
+    by_string = information / predictions
+    error = by_string.std() / np.sqrt(len(by_string))
+    assert by_string.mean() == pytest.approx(grammar.softmax_floor, abs=4 * error)
+
+
+def test_entropy_in_round_numbers():
+    assert REBER.entropy / np.log(2) == pytest.approx(6)  # bits
+    assert REBER.entropy_per_prediction == pytest.approx(6 * np.log(2) / 7)
+    # One more choice, T or P, and four more symbols.
+    assert EMBEDDED.entropy / np.log(2) == pytest.approx(7)
+    assert EMBEDDED.entropy_per_prediction == pytest.approx(7 * np.log(2) / 11)
+
+
+def test_no_softmax_does_better_than_the_floor():
+    """Other predictions than the true probabilities cost more on the same strings."""
+    strings = samples(REBER, 5000)
+
+    def loss(p):
+        told = [
+            -np.log((p[list(REBER.states(s[:-1]))] * reber.encode(s[1:])).sum(1)).mean()
+            for s in strings
+        ]
+        return np.mean(told)
+
+    exact = REBER.next_symbol
+    assert loss(exact) == pytest.approx(REBER.softmax_floor, abs=0.003)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        other = exact * np.exp(0.2 * rng.standard_normal(exact.shape))
+        other /= np.maximum(other.sum(axis=1, keepdims=True), 1e-300)
+        assert loss(other) > loss(exact)
+
+
+@GRAMMARS
+def test_pairs_of_samples_have_the_exact_shares(grammar):
+    counts = np.zeros((7, 7))
+    for string in samples(grammar, 20_000):
+        for a, b in pairwise(string):
+            counts[SYMBOLS.index(a), SYMBOLS.index(b)] += 1
+    exact = grammar.pair_distribution()
+    assert exact.sum() == pytest.approx(1)
+    np.testing.assert_allclose(counts / counts.sum(), exact, atol=0.003)
+    assert ((counts > 0) == (exact > 0)).all()
+
+
+def test_visits_of_samples_are_the_exact_ones():
+    visits = np.zeros(len(REBER.transitions))
+    strings = samples(REBER, 20_000)
+    for string in strings:
+        np.add.at(visits, [0, *REBER.states(string)], 1)
+    np.testing.assert_allclose(visits / len(strings), REBER.visits, atol=0.05)
+
+
+# What a network reads ------------------------------------------------------------
+
+
+def test_targets_follow_each_symbol_but_the_last():
+    string = "BPVVE"
+    x, y = reber.encode(string[:-1]), REBER.targets(string)
+    assert x.shape == y.shape == (4, 7)
+    said = ["".join(np.array(list(SYMBOLS))[row == 1]) for row in y]
+    assert said == ["TP", "TV", "PV", "E"]
+    assert y.sum(axis=1).tolist() == [2, 2, 2, 1]
+
+
+@given(grammar=grammars, seed=seeds)
+def test_the_next_symbol_is_among_the_targets(grammar, seed):
+    (string,) = samples(grammar, 1, seed)
+    y = grammar.targets(string)
+    assert y.shape == (len(string) - 1, 7)
+    assert (y * reber.encode(string[1:])).sum(axis=1).tolist() == [1] * len(y)
+
+
+@given(st.text(SYMBOLS, min_size=1))
+def test_decode_undoes_encode(string):
+    assert reber.decode(reber.encode(string)) == string
+
+
+def test_a_batch_is_its_strings_and_zeros():
+    strings = ["BTXSE", "BPVPXVPSE"]
+    x, y, mask = REBER.batch(strings, length=10)
+    assert x.shape == y.shape == (10, 2, 7)
+    assert mask.sum(axis=0).tolist() == [4, 8]
+    for i, string in enumerate(strings):
+        n = len(string) - 1
+        assert mask[:, i].tolist() == [1] * n + [0] * (10 - n)
+        np.testing.assert_array_equal(x[:n, i], reber.encode(string[:-1]))
+        np.testing.assert_array_equal(y[:n, i], REBER.targets(string))
+        assert not x[n:, i].any()
+        assert not y[n:, i].any()
+    assert len(REBER.batch(strings).x) == 8
+
+
+# Bad input -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [REBER.check, REBER.targets, reber.encode])
+@pytest.mark.parametrize(
+    ("string", "message"),
+    [
+        ("BTQ", r"got 'Q' at position 2 of 'BTQ'"),
+        ("BT XSE", r"got ' ' at position 2"),
+        ("btxse", r"got 'b' at position 0"),
+        ("", "must hold at least one symbol"),
+        (None, "must be text of the symbols BTPSXVE; got NoneType"),
+        (["B", "T"], "must be text .* got list"),
+    ],
+)
+def test_what_is_no_string_of_symbols_is_refused(function, string, message):
+    with pytest.raises(ValueError, match=message):
+        function(string)
+
+
+def test_targets_refuse_a_string_outside_the_grammar():
+    message = r"'BTXT' is not in the Reber grammar; position 3: expected X or S"
+    with pytest.raises(ValueError, match=message):
+        REBER.targets("BTXT")
+    with pytest.raises(ValueError, match="embedded Reber grammar; position 2"):
+        EMBEDDED.targets("BTXSE")
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"min_length": -1}, r"min_length must be an integer from 0 to 1000; got -1"),
+        ({"min_length": 7.5}, "min_length must be an integer"),
+        ({"min_length": 1001}, "min_length must be an integer"),
+        ({"min_inner": 5}, "the Reber grammar has none, got 5"),
+    ],
+)
+def test_bad_lengths_are_refused(limits, message):
+    with pytest.raises(ValueError, match=message):
+        REBER.sample(np.random.default_rng(0), **limits)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((2, 6)), r"shape \(T, 7\); got \(2, 6\)"),
+        (np.eye(7)[0], r"shape \(T, 7\); got \(7,\)"),
+        (np.array([[1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0]]), "row 1"),
+        (np.full((1, 7), 1 / 7), "row 0"),
+        (np.array([[2, -1, 0, 0, 0, 0, 0]]), "row 0"),
+    ],
+)
+def test_decode_refuses_what_is_not_one_hot(x, message):
+    with pytest.raises(ValueError, match=message):
+        reber.decode(x)
+
+
+def test_a_bad_batch_is_refused():
+    with pytest.raises(ValueError, match="at least one string"):
+        REBER.batch([])
+    with pytest.raises(ValueError, match="length must be at least 4"):
+        REBER.batch(["BTXSE"], length=3)
+    with pytest.raises(ValueError, match="position 2"):
+        REBER.batch(["BTXSE", "BTT"])
