@@ -70,7 +70,7 @@ def test_engines_that_disagree_are_not_recorded(tmp_path, monkeypatch):
 
 
 def test_an_engine_that_fails_says_why():
-    message = "the engine tpu failed: ValueError: name: expected an engine"
+    message = "--engine tpu --rounds 1 failed: ValueError: name: expected an engine"
     with pytest.raises(RuntimeError, match=message):
         engines.measure_in_new_process("tpu", 1, "unused")
 

@@ -10,9 +10,6 @@ import argparse
 import contextlib
 import io
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +28,12 @@ import pytensor.tensor as pt
 from helpers import engine, results
 from helpers.elman import hidden_states, initial_elman, readout, shared
 from helpers.experiments.runner import versions
+from helpers.experiments.timing import (
+    in_new_process,
+    load_average,
+    machine,
+    seconds_per_call,
+)
 from helpers.feedforward import mean_squared_error
 from helpers.optimisers import sgd
 
@@ -40,7 +43,7 @@ MODULE = "helpers.experiments.engines"
 COMMAND = f"python -m {MODULE}"
 STEPS, INPUTS, HIDDEN, LR = 12, 2, 10, 0.05
 COMPARED_UPDATES = 5
-ROUNDS, ROUND_S = 15, 0.2
+ROUNDS = 15
 
 
 class Timing(NamedTuple):
@@ -123,16 +126,8 @@ def measure(name: str, rounds: int) -> dict:
     compile_s = time.perf_counter() - start
     losses += [float(step(x, y)) for _ in range(COMPARED_UPDATES - 1)]
     values = [np.asarray(p.get_value()).ravel() for p in params]
-    n, call_us = 1, []
-    while len(call_us) < rounds:
-        start = time.perf_counter()
-        for _ in range(n):
-            float(step(x, y))  # waits: the value may still be on its way
-        seconds = time.perf_counter() - start
-        if seconds < ROUND_S / 2:  # too short to time well: not counted
-            n *= 2
-        else:
-            call_us.append(1e6 * seconds / n)
+    # float waits: the value may still be on its way
+    call_us = [1e6 * s for s in seconds_per_call(lambda: float(step(x, y)), rounds)]
     return {
         "title": chosen.title,
         "compile_s": compile_s,
@@ -142,27 +137,8 @@ def measure(name: str, rounds: int) -> dict:
 
 
 def measure_in_new_process(name: str, rounds: int, cache: str) -> dict:
-    """`measure` in a process that keeps what it compiles in the folder `cache`.
-
-    Raises RuntimeError with the last line that the process said if it fails.
-    """
-    environment = os.environ | {
-        "PYTENSOR_FLAGS": f"base_compiledir={cache}",
-        "NUMBA_CACHE_DIR": cache,
-        "JAX_ENABLE_COMPILATION_CACHE": "false",  # unless one is set up, it has none
-        "RNN_QUIET": "1",
-    }
-    arguments = ["--engine", name, "--rounds", str(rounds)]
-    process = subprocess.run(
-        [sys.executable, "-m", MODULE, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    if process.returncode:
-        *_, error = process.stderr.splitlines() or ["without a word"]
-        raise RuntimeError(f"the engine {name} failed: {error}")
-    return json.loads(process.stdout.splitlines()[-1])
+    """`measure` in a process that keeps what it compiles in the folder `cache`."""
+    return in_new_process(MODULE, ["--engine", name, "--rounds", str(rounds)], cache)
 
 
 # All engines --------------------------------------------------------------------
@@ -228,20 +204,6 @@ def record(
         },
     )
     return path
-
-
-def load_average() -> float | None:
-    """How many processes wanted to run in the last minute; None where unknown."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-
-
-def machine() -> str:
-    """The processor's name where the system tells it, else its architecture."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

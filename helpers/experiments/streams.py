@@ -30,7 +30,13 @@ from helpers.elman import (
 from helpers.experiments.feedforward import traced
 from helpers.experiments.runner import Experiment
 from helpers.feedforward import mean_squared_error
-from helpers.optimisers import adam, sgd, soft_threshold
+from helpers.optimisers import (
+    adam,
+    clip_by_norm,
+    clip_by_value,
+    sgd,
+    soft_threshold,
+)
 
 # Under one name, the same function for PyTensor and for NumPy.
 ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
@@ -44,6 +50,7 @@ INITIALISATIONS: dict[str, Callable] = {
     "orthogonal": initialisation.orthogonal,
 }
 OPTIMISERS: dict[str, Callable] = {"sgd": sgd, "adam": adam}
+CLIPS: dict[str, Callable] = {"value": clip_by_value, "norm": clip_by_norm}
 
 
 class Examples(NamedTuple):
@@ -95,10 +102,11 @@ def compiled(
     length: int = 10,
     hidden: int = 20,
     train_h0: bool = True,
+    clip: tuple[str, float] | None = None,
 ) -> Compiled:
     """Build and compile; the values of the parameters are set by `train`.
 
-    A single example is a batch of one.
+    A single example is a batch of one. `clip` names one of `CLIPS` and its limit.
     """
     params = shared(initial_elman(2, hidden, 1, np.random.default_rng(0)))
     x = pt.tensor3("x", shape=(length, batch, 2))
@@ -107,7 +115,10 @@ def compiled(
     h = hidden_states(x, params, ACTIVATIONS[activation][0])
     loss = mean_squared_error(readout(h[-1], params), y)
     trained = list(params if train_h0 else params[:-1])
-    updates = OPTIMISERS[optimiser](loss, trained, lr)
+    grads = pt.grad(loss, trained)
+    if clip:
+        grads = CLIPS[clip[0]](grads, clip[1])
+    updates = OPTIMISERS[optimiser](grads, trained, lr)
     memory = [p for p, _ in updates if p not in trained]
     updates = soft_threshold(updates, params.W_hh, lr * l1)
     step = pytensor.function([x, y, lr, l1], loss, updates=updates)

@@ -1,0 +1,77 @@
+"""Timing honestly: warm, waited for, in a process of its own, the machine named."""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def seconds_per_call(
+    call: Callable[[], object], rounds: int, round_s: float = 0.2
+) -> list[float]:
+    """Seconds that one call takes in each of `rounds` rounds of many calls.
+
+    A round lasts about `round_s` or one call, whichever is longer. `call` must not
+    return before its value is there, and has been called before, so that it is warm.
+    """
+    n, seconds = 1, []
+    while len(seconds) < rounds:
+        start = time.perf_counter()
+        for _ in range(n):
+            call()
+        elapsed = time.perf_counter() - start
+        if elapsed < round_s / 2:  # too short to time well: not counted
+            n *= 2
+        else:
+            seconds.append(elapsed / n)
+    return seconds
+
+
+def in_new_process(
+    module: str, arguments: Sequence[str], cache: str, threads: int | None = None
+):
+    """What `python -m module arguments` prints as JSON in its last line.
+
+    Whatever it compiles is kept in the folder `cache`; it may use so many threads for
+    products of matrices. Raises RuntimeError with the last line that the process said
+    if it fails.
+    """
+    environment = os.environ | {
+        "PYTENSOR_FLAGS": f"base_compiledir={cache}",
+        "NUMBA_CACHE_DIR": cache,
+        "JAX_ENABLE_COMPILATION_CACHE": "false",  # unless one is set up, it has none
+        "RNN_QUIET": "1",
+    }
+    if threads:
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+        environment |= dict.fromkeys(names, str(threads))
+        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    process = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if process.returncode:
+        *_, error = process.stderr.splitlines() or ["without a word"]
+        raise RuntimeError(f"{module} {' '.join(arguments)} failed: {error}")
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def load_average() -> float | None:
+    """How many processes wanted to run in the last minute; None where unknown."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def machine() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
