@@ -165,8 +165,12 @@ def automaton(
         else:
             along = (end - start) / np.linalg.norm(end - start)
             left = np.array([-along[1], along[0]])
-            # Two arrows between the same states pass each other on their right sides.
-            bend = 0.18 if (after, here) in ends else 0.0
+            # Arrows there and back pass each other on their right sides, and a wrong
+            # arrow passes the right one between the same states.
+            beside = (after, here) in ends or (
+                is_wrong and (here, after, False) in arrows
+            )
+            bend = 0.18 if beside else 0.0
             into = 17 if after == len(transitions) - 1 else 14  # outside its ring
             shape = {"posA": start, "posB": end, "shrinkA": 14, "shrinkB": into}
             shape["connectionstyle"] = f"arc3,rad={bend}"

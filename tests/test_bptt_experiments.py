@@ -210,3 +210,18 @@ def test_seconds_per_call_counts_the_calls():
 def test_a_process_that_fails_says_its_last_line():
     with pytest.raises(RuntimeError, match=r"helpers\.nothing --x failed: .*nothing"):
         in_new_process("helpers.nothing", ["--x"], "unused")
+
+
+def test_the_norm_of_the_gradient_agrees_with_an_unclipped_step():
+    net = streams.compiled("tanh", "sgd", 8, length=3, hidden=4)
+    start = elman.initial_elman(2, 4, 1, np.random.default_rng(0))
+    for p, value in zip(net.params, start, strict=True):
+        p.set_value(value)
+    norm = experiments.gradient_norm(net, np.random.default_rng(1))
+    x, y = streams.examples(3, 8, np.random.default_rng(1))
+    net.step(x, y, 0.1, 0.0)
+    moved = [
+        ((p.get_value() - value) ** 2).sum()
+        for p, value in zip(net.params, start, strict=True)
+    ]
+    assert norm == pytest.approx(np.sqrt(sum(moved)) / 0.1, rel=1e-9)

@@ -9,7 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from helpers import elman, engine, feedforward, gradients, optimisers
+from helpers import bptt, elman, engine, feedforward, gradients, optimisers
 from helpers.notebooks import ROOT
 
 
@@ -92,3 +92,43 @@ def test_numerical_gradient_and_relative_error(chapter):
         np.testing.assert_array_equal(a, b)
     a, b = values[1], written[1]
     assert chapter["relative_error"](a, b) == gradients.relative_error(a, b)
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_backpropagation_through_time(every):
+    backward = functions("04_bptt.ipynb")["backward"]
+    rng = np.random.default_rng(5)
+    params = elman.initial_elman(3, 5, 2, rng)._replace(h0=rng.uniform(-1, 1, 5))
+    x, y = rng.standard_normal((7, 3)), rng.standard_normal((7, 2))
+    h = elman.hidden_states_numpy(x, params)
+    d_o = elman.readout(h, params) - y
+    if not every:
+        d_o[:-1] = 0
+    written = backward(x, y, *params, every=every)
+    for a, b in zip(written, bptt.bptt(x, h, d_o, params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("limit", [0.5, 2.0, 9.0])
+@pytest.mark.parametrize("name", ["clip_by_value", "clip_by_norm"])
+def test_clipping(name, limit):
+    engine.select("python")
+    grads = [np.array([[3.0, -0.2], [0.0, 0.1]]), np.array([-4.0])]
+    written = functions("04_bptt.ipynb")[name](grads, limit)
+    imported = getattr(optimisers, name)([pt.constant(g) for g in grads], limit)
+    for a, b in zip(written, imported, strict=True):
+        np.testing.assert_allclose(a, b.eval(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam"])
+def test_optimisers(name):
+    engine.select("python")
+    written, start = functions("04_bptt.ipynb")[name], np.array([2.0, -3.0])
+    p, memory = start, {}
+    q = pytensor.shared(start, name="q")
+    updates = vars(optimisers)[name]((q**4).sum(), [q], 0.01)
+    step = pytensor.function([], updates=updates)
+    for _ in range(5):
+        p = p + written(4 * p**3, memory, 0.01)
+        step()
+        np.testing.assert_allclose(p, q.get_value(), rtol=1e-12)

@@ -1,0 +1,113 @@
+"""helpers.suspects and the experiment that trains with them."""
+
+import numpy as np
+import pytest
+
+from helpers import bptt, elman
+from helpers.elman import Elman
+from helpers.experiments import suspects as experiment
+from helpers.gradients import relative_error
+from helpers.suspects import SUSPECTS
+
+SMALL = {"length": 6, "hidden": 4, "lr": 0.05, "test": 50, "diverged": 10.0}
+
+
+def problem(T=7, seed=0):
+    rng = np.random.default_rng(seed)
+    shapes = [(2, 4), (4, 4), 4, (4, 3), 3, 4]
+    params = Elman(*(rng.uniform(-1, 1, shape) for shape in shapes))
+    return rng.standard_normal((T, 2)), rng.standard_normal((T, 3)), params
+
+
+# Which gradients of each are right: the symptoms that the lab and its solution read.
+FINE = {
+    "suspect_1": {"W_ho", "b_o", "h0"},
+    "suspect_2": {"W_ho", "b_o"},
+    "suspect_3": {"W_ho", "b_o"},
+    "suspect_4": {"W_ih", "W_hh", "b_h", "W_ho", "b_o"},
+    "suspect_5": {"b_h", "W_ho", "b_o", "h0"},
+    "suspect_6": {"W_ho", "b_o", "h0"},
+    "suspect_7": set(),
+}
+FINE_IN_ONE_STEP = {
+    "suspect_1": set(Elman._fields),
+    "suspect_2": set(Elman._fields) - {"h0"},
+    "suspect_3": {"W_ho", "b_o"},
+    "suspect_4": set(Elman._fields) - {"h0"},
+    "suspect_5": {"b_h", "W_ho", "b_o", "h0"},
+    "suspect_6": {"W_ho", "b_o", "h0"},
+    "suspect_7": set(Elman._fields),
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", SUSPECTS)
+@pytest.mark.parametrize(("T", "fine"), [(7, FINE), (1, FINE_IN_ONE_STEP)])
+def test_each_suspect_has_its_symptoms(T, fine, name, seed):
+    x, y, params = problem(T, seed)
+    given = [array.copy() for array in (x, y, *params)]
+    h = elman.hidden_states_numpy(x, params)
+    right = bptt.bptt(x, h, elman.readout(h, params) - y, params)
+    found = Elman(*SUSPECTS[name](x, y, *params))
+    errors = {part: relative_error(g, getattr(right, part)) for part, g in named(found)}
+    assert {part for part, error in errors.items() if error < 1e-10} == fine[name]
+    assert all(error > 1e-3 for part, error in errors.items() if part not in fine[name])
+    for array, before in zip((x, y, *params), given, strict=True):
+        np.testing.assert_array_equal(array, before)
+
+
+def named(gradient):
+    return gradient._asdict().items()
+
+
+# The experiment -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [(), (5,)])
+def test_the_tasks_are_an_echo_and_a_product_of_neighbours(n):
+    x, y = experiment.example("echo", 7, np.random.default_rng(0), n)
+    assert x.shape == y.shape == (7, *n, 1)
+    assert not y[:2].any()
+    np.testing.assert_array_equal(y[2:], x[:5])
+    x, y = experiment.example("product", 7, np.random.default_rng(0), n)
+    assert not y[0].any()
+    np.testing.assert_allclose(y[1:], 2 * x[1:] * x[:6], rtol=1e-15)
+
+
+def test_another_task_is_refused():
+    with pytest.raises(ValueError, match="task must be 'echo' or 'product'; got 'sum'"):
+        experiment.example("sum", 7, np.random.default_rng(0))
+
+
+def test_frozen_leaves_all_but_the_readout():
+    x, y, params = problem()
+    right, frozen = experiment.right(x, y, *params), experiment.frozen(x, y, *params)
+    for part, g in named(frozen):
+        expected = getattr(right, part) * (part in ("W_ho", "b_o"))
+        np.testing.assert_array_equal(g, expected)
+
+
+def test_an_update_is_a_step_of_plain_sgd():
+    _, (before, after) = experiment.learn(0, SMALL, "echo", "right", 1)
+    rng = np.random.default_rng([0, 0])
+    params = elman.initial_elman(1, 4, 1, rng, experiment.initialisation.uniform)
+    x, y = experiment.example("echo", 6, np.random.default_rng([0, 1]))
+    stepped = Elman(
+        *(
+            p - 0.05 * g
+            for p, g in zip(params, experiment.right(x, y, *params), strict=True)
+        )
+    )
+    x, y = experiment.example("echo", 6, np.random.default_rng([0, 2]), (50,))
+    for error, values in ((before, params), (after, stepped)):
+        o = elman.readout(elman.hidden_states_numpy(x, values), values)
+        assert error == pytest.approx(np.mean((o - y) ** 2))
+
+
+def test_the_right_gradient_learns_and_what_diverges_is_recorded_as_such():
+    _, (before, after) = experiment.learn(0, SMALL, "echo", "right", 400)
+    assert after < 0.2 * before
+    wild = SMALL | {"lr": 50.0}
+    trace, (_, after) = experiment.learn(0, wild, "product", "right", 100)
+    assert after == 10
+    assert trace == [10, 10]
