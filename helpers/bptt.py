@@ -62,7 +62,7 @@ def bptt(
 
     Raises ValueError for shapes that do not fit.
     """
-    return last_steps(x, h, d_o, params, len(h), slope)
+    return last_steps(x, h, d_o, params, max(1, len(h)), slope)
 
 
 def windows(

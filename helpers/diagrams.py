@@ -141,9 +141,7 @@ def automaton(
     broken and in another colour. Raises ValueError where `places` or `names` do not
     have one entry a state.
     """
-    names = (
-        [str(state) for state in range(len(transitions))] if names is None else names
-    )
+    names = names or [str(state) for state in range(len(transitions))]
     if not len(transitions) == len(places) == len(names):
         raise ValueError(
             f"places and names must have one entry for each of {len(transitions)} "
@@ -174,12 +172,9 @@ def automaton(
             into = 17 if after == len(transitions) - 1 else 14  # outside its ring
             shape = {"posA": start, "posB": end, "shrinkA": 14, "shrinkB": into}
             shape["connectionstyle"] = f"arc3,rad={bend}"
-            side = -1 if bend else 1
-            middle, reach = (
-                (start + end) / 2,
-                0.17 + 0.5 * bend * abs(end - start).max(),
-            )
-            place = middle + side * reach * left
+            bulge = 0.5 * bend * np.linalg.norm(end - start)
+            reach = -0.17 - bulge if bend else 0.17
+            place = (start + end) / 2 + reach * left
         color = plots.colour(role)
         style = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.5, "zorder": 1}
         ax.add_patch(FancyArrowPatch(**shape, **style, color=color, linestyle=line))

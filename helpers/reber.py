@@ -2,7 +2,7 @@
 
 A grammar is an explicit automaton, and everything here is derived from it: strings,
 membership, targets, and the exact probabilities that a network is judged by. Where
-several symbols may follow they are equally likely.
+several symbols may follow they are equally likely, unless a grammar gives odds.
 
 Reber (1967, "Implicit learning of artificial grammars") made up the first one;
 Cleeremans, Servan-Schreiber and McClelland (1989, "Finite state automata and simple
@@ -15,7 +15,7 @@ does, and the grammar says nothing about it.
 
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ import numpy as np
 SYMBOLS = "BTPSXVE"
 
 # Distributions over lengths are computed up to this length. Beyond it lie less than
-# 1e-25 of all strings of either grammar.
+# 1e-25 of all strings of either grammar; odds can make them longer.
 LONGEST = 200
 
 
@@ -57,12 +57,15 @@ class Grammar:
     """An automaton: `transitions[state]` maps each legal symbol to the next state.
 
     State 0 is the start; in the last state the string has ended. `outer` is the number
-    of symbols around the inner string, None for a grammar without one.
+    of symbols around the inner string, None for a grammar without one. `odds` makes
+    symbols more or less likely than 1, the odds of all others: with {"S": 4}, S is
+    taken four times as often as what else may stand in its place.
     """
 
     name: str
     transitions: tuple[dict[str, int], ...]
     outer: int | None = None
+    odds: dict[str, float] = field(default_factory=dict)
 
     # Strings ------------------------------------------------------------------
 
@@ -113,11 +116,14 @@ class Grammar:
             if needed:
                 reach = self.matrix @ before
             row = []
-            for moves in self.transitions:
-                weights = np.array([before[state] for state in moves.values()])
-                total = weights.sum()
-                shares = weights / total if total else weights
-                row.append((list(moves.items()), np.cumsum(shares).tolist()))
+            for state, moves in enumerate(self.transitions):
+                weights = [
+                    self.next_symbol[state, SYMBOLS.index(a)] * before[after]
+                    for a, after in moves.items()
+                ]
+                total = sum(weights) or 1.0  # 0 where too few symbols can follow
+                shares = np.cumsum(weights) / total
+                row.append((list(moves.items()), shares.tolist()))
             table.append(row)
         return table
 
@@ -223,16 +229,27 @@ class Grammar:
 
         The last row is zero: nothing follows the end.
         """
-        return self.legal_next / np.maximum(1, self.legal_next.sum(axis=1))[:, None]
+        weights = self.legal_next * [self.odds.get(symbol, 1) for symbol in SYMBOLS]
+        return weights / np.maximum(weights.sum(axis=1), 1e-300)[:, None]
 
     @cached_property
     def matrix(self) -> np.ndarray:
         """The probability of each step from state to state, (n_states, n_states)."""
-        P = np.zeros((len(self.transitions),) * 2)
+        return self._by_step(self.next_symbol)
+
+    @cached_property
+    def _information(self) -> np.ndarray:
+        """-p log(p) of each step from state to state, in nats: (n_states, n_states)."""
+        p = self.next_symbol
+        return self._by_step(-p * np.log(np.where(p > 0, p, 1)))
+
+    def _by_step(self, values: np.ndarray) -> np.ndarray:
+        """Values by state and symbol, summed by state and next state."""
+        M = np.zeros((len(self.transitions),) * 2)
         for state, moves in enumerate(self.transitions):
-            for after in moves.values():
-                P[state, after] += 1 / len(moves)
-        return P
+            for symbol, after in moves.items():
+                M[state, after] += values[state, SYMBOLS.index(symbol)]
+        return M
 
     @cached_property
     def visits(self) -> np.ndarray:
@@ -264,51 +281,55 @@ class Grammar:
         pairs = np.zeros((len(SYMBOLS),) * 2)
         for state, moves in enumerate(self.transitions):
             for symbol, after in moves.items():
-                weight = self.visits[state] / len(moves)
-                pairs[SYMBOLS.index(symbol)] += weight * self.next_symbol[after]
+                i = SYMBOLS.index(symbol)
+                weight = self.visits[state] * self.next_symbol[state, i]
+                pairs[i] += weight * self.next_symbol[after]
         return pairs / pairs.sum()
 
     # The least losses -----------------------------------------------------------
     #
     # The sigmoid's loss against legal-next targets has the floor 0, since the symbols
-    # so far determine the state. What follows is for the next symbol.
+    # so far determine the state. What follows is for a softmax and the next symbol.
 
     @cached_property
     def entropy(self) -> float:
         """The entropy of a string, in nats: what its symbols tell, in the mean."""
-        return float(self.visits @ self._state_entropy)
+        return float(self.visits @ self._information.sum(axis=1))
 
     @cached_property
     def entropy_per_prediction(self) -> float:
         """The entropy of the next symbol, in nats: the mean over all predictions.
 
-        The least cross-entropy of a softmax, where each prediction counts the same.
+        The least cross-entropy of a softmax where each prediction counts the same. The
+        true probabilities of the next symbol reach it.
         """
         return self.entropy / (self.mean_length - 1)
 
     @cached_property
-    def softmax_floor(self) -> float:
-        """The same where each string counts the same, in nats.
-
-        This is the least mean, over strings, of a loss that is itself the mean over
-        the predictions of a string, as in training one string at a time. A string of n
-        symbols has -log p(string) / (n - 1); the sum over all strings is taken by
-        length, with `told[state]` as the mean of -log p over those who are there.
-        """
-        at = np.eye(len(self.transitions))[0]
-        told = np.zeros(len(self.transitions))
-        floor = 0.0
-        for n in range(1, LONGEST + 1):
-            told = (told + at * self._state_entropy) @ self.matrix
-            at = at @ self.matrix
-            if n > 1:
-                floor += told[-1] / (n - 1)
-        return float(floor)
+    def mean_inverse(self) -> float:
+        """The mean of 1 / (n - 1) over the strings, n being the length."""
+        return float(self.length_distribution()[2:] @ (1 / np.arange(1, LONGEST)))
 
     @cached_property
-    def _state_entropy(self) -> np.ndarray:
-        """The entropy of the next symbol in each state, in nats: log of its choices."""
-        return np.log(np.maximum(1, self.legal_next.sum(axis=1)))
+    def softmax_floor(self) -> float:
+        """The least cross-entropy of a softmax where each string counts the same.
+
+        In nats: the mean over strings of a loss that is the mean over the n - 1
+        predictions of a string, as when training goes one string at a time. A string
+        then has the weight 1 / (n - 1), and so the best network is not the true p: it
+        gives a string the probability q = p / (n - 1) / m, where m is `mean_inverse`,
+        and makes strings shorter than the grammar does. The floor is the mean of
+        -log(q) / (n - 1); the part with log(p) is summed by length.
+        """
+        at = np.eye(len(self.transitions))[0]
+        told = np.zeros(len(at))  # -log(p) so far, times the chance to be in the state
+        floor = self.mean_inverse * np.log(self.mean_inverse)
+        for n in range(1, LONGEST + 1):
+            told = told @ self.matrix + at @ self._information
+            at = at @ self.matrix
+            if n > 1:
+                floor += (told[-1] + at[-1] * np.log(n - 1)) / (n - 1)
+        return float(floor)
 
 
 def encode(string: str) -> np.ndarray:

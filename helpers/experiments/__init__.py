@@ -4,7 +4,15 @@
 results say how to repeat them.
 """
 
-from helpers.experiments import feedforward, streams
+from helpers.experiments import (
+    bptt,
+    embedded_reber,
+    feedforward,
+    reber,
+    sine,
+    streams,
+    suspects,
+)
 from helpers.experiments.runner import Experiment
 
 
@@ -18,4 +26,12 @@ def by_name(*groups: tuple[Experiment, ...]) -> dict[str, Experiment]:
     return registry
 
 
-REGISTRY = by_name(feedforward.EXPERIMENTS, streams.EXPERIMENTS)
+REGISTRY = by_name(
+    feedforward.EXPERIMENTS,
+    streams.EXPERIMENTS,
+    bptt.EXPERIMENTS,
+    suspects.EXPERIMENTS,
+    reber.EXPERIMENTS,
+    embedded_reber.EXPERIMENTS,
+    sine.EXPERIMENTS,
+)
