@@ -1,0 +1,46 @@
+"""The drawing of automata: every state, symbol and mistake is there."""
+
+import re
+
+import pytest
+
+from helpers import diagrams, plots
+from helpers.reber import REBER
+
+PLACES = [(0, 0), (1, 0), (2, 1), (2, -1), (4, 1), (4, -1), (5, 0), (6, 0)]
+
+
+def draw(*arguments):
+    plots.use()
+    return diagrams.automaton(*arguments).data
+
+
+def texts(svg):
+    return sorted(re.findall(r">([^<>]+)</text>", svg))
+
+
+def test_an_automaton_shows_its_states_and_symbols():
+    symbols = [symbol for moves in REBER.transitions for symbol in moves]
+    assert texts(draw(REBER.transitions, PLACES)) == sorted(["0", *"1234567", *symbols])
+
+
+def test_an_automaton_is_the_same_each_time():
+    assert draw(REBER.transitions, PLACES) == draw(REBER.transitions, PLACES)
+
+
+def test_symbols_between_the_same_states_share_an_arrow_unless_one_is_wrong():
+    transitions = ({"S": 1, "X": 1}, {"E": 2}, {})
+    places = [(0, 0), (1, 0), (2, 0)]
+    assert texts(draw(transitions, places, "abc")) == ["E", "S, X", "a", "b", "c"]
+    svg = draw(transitions, places, "abc", [(0, "S")])
+    assert texts(svg) == ["E", "S", "X", "a", "b", "c"]
+    assert "stroke-dasharray" in svg
+    assert "stroke-dasharray" not in draw(transitions, places, "abc")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(PLACES[1:],), (PLACES, ["a"])], ids=["places", "names"]
+)
+def test_places_or_names_that_do_not_fit_are_refused(arguments):
+    with pytest.raises(ValueError, match="one entry for each of 8 states"):
+        draw(REBER.transitions, *arguments)
