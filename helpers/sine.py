@@ -41,7 +41,7 @@ def split(how: str = "published") -> tuple[Windows, Windows]:
     "apart": the same training, and 50 windows over the values from 150 on: no value is
     in both. But sin(t + 44) is close to sin(t), because 44 steps are nearly 7 periods.
     "new half": of these, training on the windows whose next value is negative or zero,
-    and validation on those whose next value is positive: no near-repeat either.
+    and validation on those whose next value is positive, so that no target is known.
 
     Raises ValueError for another name.
     """
