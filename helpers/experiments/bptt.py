@@ -190,7 +190,7 @@ def last_bit(seed: int, parameters: dict, updates: int | None = None) -> dict:
     element of the second W_hh is the next larger float64. "curves" holds the norm of
     the difference over the norm of W_hh at the updates "seen", and the loss of the
     first twin over the variance of the target, mean of the 50 updates that end there
-    (of fewer at the beginning). The largest scale is traced no further than update 10:
+    (of fewer at the beginning). The largest scale is traced no further than update 2:
     after that, engines differ as the twins do.
     """
     length, hidden = parameters["length"], parameters["hidden"]
@@ -232,7 +232,7 @@ def last_bit(seed: int, parameters: dict, updates: int | None = None) -> dict:
         ]
         stable = scale < max(parameters["scales"])
         traces[f"scale {scale:g}"] = [
-            losses[k - 1] for k in ((50, 100, 150, 200) if stable else (5, 10))
+            losses[k - 1] for k in ((50, 100, 150, 200) if stable else (1, 2))
         ]
     if updates:
         return {"trace": traces}
