@@ -114,16 +114,17 @@ def _initial(blocks: int, n_in, n_hid, n_out, rng, init) -> dict[str, np.ndarray
 # One step ---------------------------------------------------------------------
 
 
-def lstm_step(
-    x_t, h_tm1, c_tm1, W_ih, W_hh, b_h, sigmoid: Callable = pt.sigmoid, tanh=pt.tanh
+def lstm_from(
+    a_t, h_tm1, c_tm1, W_hh, sigmoid: Callable = pt.sigmoid, tanh: Callable = pt.tanh
 ):
-    """One step of the LSTM: the new state and the new cell, (h_t, c_t).
+    """One step of the LSTM from its input's part of the sums, a_t = x_t W_ih + b_h.
 
-    x_t (n_in,), h_tm1 and c_tm1 (n_hid,), or all three a batch axis in front. For
-    NumPy arrays pass their sigmoid and tanh.
+    Returns the new state and the new cell, (h_t, c_t). a_t (4 n_hid,), h_tm1 and c_tm1
+    (n_hid,), or all three a batch axis in front. For NumPy arrays pass their sigmoid
+    and tanh.
     """
     n = W_hh.shape[-2]
-    a_t = x_t @ W_ih + h_tm1 @ W_hh + b_h
+    a_t = a_t + h_tm1 @ W_hh
     i_t = sigmoid(a_t[..., :n])
     f_t = sigmoid(a_t[..., n : 2 * n])
     o_t = sigmoid(a_t[..., 2 * n : 3 * n])
@@ -132,14 +133,25 @@ def lstm_step(
     return o_t * tanh(c_t), c_t
 
 
-def gru_step(x_t, h_tm1, W_ih, W_hh, b_h, sigmoid: Callable = pt.sigmoid, tanh=pt.tanh):
-    """One step of the GRU: the new state h_t. Arguments as in `lstm_step`."""
+def gru_from(
+    a_t, h_tm1, W_hh, sigmoid: Callable = pt.sigmoid, tanh: Callable = pt.tanh
+):
+    """One step of the GRU from a_t = x_t W_ih + b_h: h_t. Arguments as in lstm_from."""
     n = W_hh.shape[-2]
-    a_t = x_t @ W_ih + b_h
     gates = sigmoid(a_t[..., : 2 * n] + h_tm1 @ W_hh[..., : 2 * n])
     r_t, z_t = gates[..., :n], gates[..., n:]
     g_t = tanh(a_t[..., 2 * n :] + (r_t * h_tm1) @ W_hh[..., 2 * n :])
     return (1 - z_t) * h_tm1 + z_t * g_t
+
+
+def lstm_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h, **functions):
+    """One step of the LSTM from its input x_t (n_in,): (h_t, c_t), see `lstm_from`."""
+    return lstm_from(x_t @ W_ih + b_h, h_tm1, c_tm1, W_hh, **functions)
+
+
+def gru_step(x_t, h_tm1, W_ih, W_hh, b_h, **functions):
+    """One step of the GRU from its input x_t (n_in,): h_t, see `gru_from`."""
+    return gru_from(x_t @ W_ih + b_h, h_tm1, W_hh, **functions)
 
 
 # All steps --------------------------------------------------------------------
