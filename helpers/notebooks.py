@@ -28,6 +28,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
+from helpers.files import write_text
+
 ROOT = Path(__file__).resolve().parent.parent
 RUN_TIMES = Path("data/results/run_times.json")
 TIMEOUT = 600  # seconds that one cell may take
@@ -92,17 +94,6 @@ def find(chapter: str | None = None, root: Path = ROOT) -> list[Path]:
             f"chapter must be the number of a notebook in book/, got {chapter!r}"
         )
     return sorted(chapters + solutions, key=lambda path: (path.name, len(path.parts)))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------

@@ -7,7 +7,6 @@ each number that it quotes comes with an interval over the seeds.
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from helpers.files import write_text
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "results"
 SCHEMA = "rnns-unrolled experiment 1"
@@ -363,13 +364,4 @@ def write_json(path: Path, document: dict) -> None:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             text = "[\n  " + ",\n  ".join(map(dump, value)) + "\n ]"
         entries.append(f" {dump(key)}: {text}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            file.write("{\n" + ",\n".join(entries) + "\n}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, "{\n" + ",\n".join(entries) + "\n}\n")
