@@ -213,8 +213,9 @@ def test_scan_refuses_other_shapes(kind, ndim):
 
 
 @each_cell
-@pytest.mark.parametrize("shape", [(4, N_IN), (4, 3, N_IN)])
-@pytest.mark.parametrize("name", ["jax", "python"])
+@pytest.mark.parametrize(
+    ("name", "shape"), [("jax", (4, 3, N_IN)), ("python", (4, N_IN))]
+)
 def test_gradient_through_scan_equals_central_differences(kind, name, shape):
     if name not in engine.installed():
         pytest.skip(f"{name} is not installed")

@@ -108,7 +108,7 @@ def carried(student: Callable) -> None:
     """Judge `carried(f)`: how much of each cell's value is left at the last step."""
     meaning = (
         "A gate of 0.73, where a bias of 1 starts it, leaves 4% after ten steps; one "
-        "of 0.95, where a bias of 3 does, leaves 60%."
+        "of 0.95, where a bias of 3 does, leaves 62%."
     )
     print(conclude(_carried(student), meaning))
 

@@ -6,6 +6,7 @@ results say how to repeat them.
 
 from helpers.experiments import (
     bptt,
+    embedded_reber,
     feedforward,
     reber,
     sine,
@@ -31,5 +32,6 @@ REGISTRY = by_name(
     bptt.EXPERIMENTS,
     suspects.EXPERIMENTS,
     reber.EXPERIMENTS,
+    embedded_reber.EXPERIMENTS,
     sine.EXPERIMENTS,
 )
