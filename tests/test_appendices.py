@@ -1,0 +1,115 @@
+"""The appendices say what the chapters say: figures, names and links."""
+
+import doctest
+import re
+from functools import cache
+
+import nbformat
+import pytest
+
+from helpers.notebooks import ROOT
+
+BOOK = ROOT / "book"
+LINK = re.compile(r"\]\((\w+\.ipynb)#([^)]*)\)")
+FIGURE = re.compile(r"`(-?\d[\d.,]*(?:e[+-]\d+)?(?: of \d+)?(?: \[[^]`]*\])?)`")
+HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
+CODE = re.compile(r"^```pycon\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def page(name):
+    return (BOOK / name).read_text(encoding="utf-8")
+
+
+def slug(heading):
+    """The anchor of a heading, as MyST and GitHub make it."""
+    text = re.sub(r"\$[^$]*\$", "", heading).strip().lower().replace(" ", "-")
+    return re.sub(r"[^\w-]", "", text)
+
+
+@cache
+def cells(chapter):
+    return nbformat.read(BOOK / chapter, 4).cells
+
+
+@cache
+def sections(chapter):
+    """What the cells of each section print, {anchor: text}, subsections included."""
+    printed, around = {}, []
+    for cell in cells(chapter):
+        if cell.cell_type == "markdown":
+            for marks, heading in HEADING.findall(cell.source):
+                around = [*around[: len(marks) - 1], slug(heading)]
+                printed.setdefault(around[-1], "")
+        else:
+            for anchor in around:
+                said = [output.get("text", "") for output in cell.outputs]
+                printed[anchor] = "\n".join([printed[anchor], *said])
+    return printed
+
+
+def entries():
+    """The entries of the errata, {heading: text}."""
+    parts = re.split(r"^### (.+)$", page("errata.md"), flags=re.MULTILINE)[1:]
+    bodies = [body.split("\n## ")[0] for body in parts[1::2]]
+    return dict(zip(parts[::2], bodies, strict=True))
+
+
+def unsupported(entry):
+    """The figures that the linked sections, or the entry's code, do not print."""
+    linked = [sections(chapter)[anchor] for chapter, anchor in LINK.findall(entry)]
+    shown = "\n".join([*linked, *CODE.findall(entry)])
+    return [
+        figure
+        for figure in FIGURE.findall(CODE.sub("", entry))
+        if not re.search(rf"(?<![\w.]){re.escape(figure)}(?![\w.]*\d)", shown)
+    ]
+
+
+def unread(entry):
+    """The recorded results that it names and no linked chapter loads."""
+    chapters = {chapter for chapter, _ in LINK.findall(entry)}
+    code = "\n".join(cell.source for name in chapters for cell in cells(name))
+    named = re.findall(r"`([\w-]+)\.json`", entry)
+    return [name for name in named if f'results.load("{name}")' not in code]
+
+
+def test_a_figure_that_no_section_prints_is_seen():
+    where = "[so](02_elman.ipynb#what-does--do-to-the-past)"
+    assert unsupported(f"It is `0.0065` and `0.55`, {where}.") == []
+    assert unsupported(f"It is `0.006`, {where}.") == ["0.006"]
+    assert unread(f"It is so, {where} (`no.json`).") == ["no"]
+
+
+@pytest.mark.parametrize("heading", entries())
+def test_each_erratum_is_whole_and_its_figures_are_printed_where_it_says(heading):
+    entry = entries()[heading]
+    for part in ("**The source**", "**What is so.**", "**Where.**"):
+        assert entry.count(part) == 1, part
+    assert LINK.search(entry)
+    assert unsupported(entry) == []
+    assert unread(entry) == []
+
+
+@pytest.mark.parametrize("heading", [h for h, e in entries().items() if CODE.search(e)])
+def test_the_code_of_the_errata_gives_what_it_says(heading):
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(verbose=False)
+    [code] = CODE.findall(entries()[heading])
+    runner.run(parser.get_doctest(code, {}, heading, "errata.md", 0))
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def test_the_glossary_is_sorted_and_every_entry_leads_somewhere():
+    lines = page("glossary.md").split("\n- ")[1:]
+    found = [re.match(r'<a id="([\w-]+)"></a>\*\*(.+?)\.\*\* ', line) for line in lines]
+    assert all(found)
+    terms = [re.sub(r"\W", "", match[2]).casefold() for match in found]
+    assert terms == sorted(terms)
+    assert len({match[1] for match in found}) == len(lines)
+    for line in lines:
+        assert re.search(r"\]\([\w.]+#|hapter [68]", line), line
+
+
+def test_the_anchors_of_the_appendices_exist():
+    for name in ("errata.md", "glossary.md", "notation.md"):
+        for chapter, anchor in LINK.findall(page(name)):
+            assert anchor in sections(chapter), f"{name}: {chapter}#{anchor}"
