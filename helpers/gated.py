@@ -125,9 +125,8 @@ def lstm_from(
     """
     n = W_hh.shape[-2]
     a_t = a_t + h_tm1 @ W_hh
-    i_t = sigmoid(a_t[..., :n])
-    f_t = sigmoid(a_t[..., n : 2 * n])
-    o_t = sigmoid(a_t[..., 2 * n : 3 * n])
+    gates = sigmoid(a_t[..., : 3 * n])
+    i_t, f_t, o_t = (gates[..., k * n : (k + 1) * n] for k in range(3))
     g_t = tanh(a_t[..., 3 * n :])
     c_t = f_t * c_tm1 + i_t * g_t
     return o_t * tanh(c_t), c_t
