@@ -89,7 +89,7 @@ def _point(place: np.ndarray) -> str:
     return f"{place[0]:.1f} {place[1]:.1f}"
 
 
-# The Reber walker: the automaton, and over each symbol what the network gives it. -----
+# The Reber walker: the automaton, and over each symbol what the network gives it. ---
 
 PLACES = 1.0 * np.array(
     [
@@ -152,9 +152,9 @@ def reber_walker(read: str, outputs: np.ndarray, fits: Sequence[int]) -> str:
     parts.append(f'<path class="line" d="M4 {BASE}H416"/>')
     legal = " and ".join(legal)
     label = (
-        f"The automaton of the Reber grammar after the symbols {', '.join(read)}: it is "
-        f"in state {state}, where {legal} may follow. Seven bars show the outputs of "
-        f"the network: those of {legal} are nearly 1, the others nearly 0."
+        f"The automaton of the Reber grammar after the symbols {', '.join(read)}: it "
+        f"is in state {state}, where {legal} may follow. Seven bars show the outputs "
+        f"of the network: those of {legal} are nearly 1, the others nearly 0."
     )
     return picture(420, BASE + 28, label, parts, WALKER_STYLE)
 
@@ -180,3 +180,198 @@ def _transition(here: int, symbol: str, after: int) -> list[str]:
         along = (end - start) / np.linalg.norm(end - start)
         x, y = (start + end) / 2 + 13 * np.array([along[1], -along[0]])
     return [line, text(x, y + 5, symbol, "named input")]
+
+
+# The gradient horizon: how much of an error is left, by lag. ------------------------
+
+DECADES = (-12, 6)  # of the axis, from its foot to its top
+FRAME = (50, 46, 358, 252)  # x, y, width, height of the plot
+HORIZON = 0.01  # what is left of an error at the horizon
+
+HORIZON_STYLE = """\
+.picture .band {fill: var(--role); fill-opacity: 0.25}
+.picture .thick {stroke-width: 2.5}
+.picture .dashed {stroke-dasharray: 6 4; stroke-width: 1.8}
+.picture .beyond {fill: var(--picture-line, #888); fill-opacity: 0.14}
+"""
+
+
+def gradient_horizon(
+    activation: str,
+    radius: float,
+    lag: int,
+    median: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    bound: Sequence[float],
+) -> str:
+    """Median, interval and bound of the length of an error by lag, each (T,)."""
+    x, y, width, height = FRAME
+    per_lag = width / (len(median) - 1)
+    foot, top = DECADES
+
+    def at(k: int, value: float) -> str:
+        return (
+            f"{per_lag * k:.1f} {height * (top - np.log10(value)) / (top - foot):.1f}"
+        )
+
+    def line(values: Sequence[float]) -> str:
+        return "L".join(at(k, value) for k, value in enumerate(values))
+
+    back = "L".join(at(k, value) for k, value in reversed(list(enumerate(high))))
+    far = next((k for k, value in enumerate(median) if value < HORIZON), len(median))
+    start = min(per_lag * far, width)
+    one = at(0, 1).split()[1]
+    (_, measured), (_, allowed) = (
+        at(lag, values[lag]).split() for values in (median, bound)
+    )
+    parts = [
+        '<path class="gradient drawn thick" d="M4 12H30"/>',
+        text(36, 17, "measured", "start small"),
+        '<path class="baseline drawn dashed" d="M124 12H150"/>',
+        text(156, 17, "bound", "start small"),
+        '<rect class="beyond" x="226" y="5" width="26" height="14"/>',
+        text(258, 17, "less than 1% arrives", "start small"),
+        f'<svg x="{x}" y="{y}" width="{width}" height="{height}" overflow="hidden">',
+        f'<rect id="horizon-beyond" class="beyond" x="{start:.1f}" y="0" '
+        f'width="{width - start:.1f}" height="{height}"/>',
+        f'<path class="line" d="M0 {one}H{width}"/>',
+        f'<path id="horizon-band" class="gradient band" d="M{line(low)}L{back}z"/>',
+        f'<path id="horizon-bound" class="baseline drawn dashed" d="M{line(bound)}"/>',
+        f'<path id="horizon-median" class="gradient drawn thick" d="M{line(median)}"/>',
+        f'<g id="horizon-lag" transform="translate({per_lag * lag:.1f} 0)">'
+        f'<path class="line" d="M0 0V{height}"/>'
+        f'<circle id="horizon-allowed" class="baseline filled" cy="{allowed}" r="5"/>'
+        f'<circle id="horizon-measured" class="gradient filled" cy="{measured}" r="5"/>'
+        "</g></svg>",
+        f'<path class="line" d="M{x} {y}V{y + height}H{x + width}"/>',
+        text(4, y - 10, "length of the error, relative to lag 0", "start small"),
+    ]
+    powers = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    for decade in range(foot, top + 1, 3):
+        label = f"10{str(decade).translate(powers)}" if decade else "1"
+        level = y + height * (top - decade) / (top - foot)
+        parts.append(text(x - 6, level + 5, label, "end small"))
+    for k in (0, 10, 20, 30, 39):
+        parts.append(text(x + per_lag * k, y + height + 18, str(k), "small"))
+    parts.append(text(x + width / 2, y + height + 38, "lag in steps", "small"))
+    label = (
+        f"How much of an error is left by lag, on a logarithmic scale, for "
+        f"{activation} and spectral radius {radius:g}. The measured curve falls from "
+        f"1 at lag 0 to {median[lag]:.2g} at lag {lag}, and less than 1% is left from "
+        f"lag {far} on. The bound is a horizontal line at 1."
+    )
+    return picture(420, y + height + 46, label, parts, HORIZON_STYLE)
+
+
+# The unroller: four steps of the network that is run by hand. -----------------------
+
+ROWS = {"o": 44, "h": 150, "x": 262, "d": 326}
+SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
+
+UNROLLER_STYLE = """\
+.picture .box {fill: var(--picture-page, #fff); stroke: var(--role); stroke-width: 1.8}
+.picture .edge path {opacity: 0.45}
+.picture .edge.used path {opacity: 1}
+.picture .edge.used .drawn {stroke-width: 3.5}
+.picture .edge.back {--role: var(--picture-gradient, #A3427A)}
+.picture .now .box {stroke-width: 4}
+.picture .later .value {visibility: hidden}
+"""
+
+
+def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) -> str:
+    """The unrolled network with all its values, forwards and backwards.
+
+    x and o have one number a step, h and d_h (steps + 1, 2) begin with h_0.
+    """
+    steps = len(x)
+    columns = [44 + 84 * t for t in range(steps + 1)]
+    parts, nodes = [], []
+    for t, column in enumerate(columns):
+        suffix = SUBSCRIPTS[t]
+        nodes.append(_box(f"h{t}", column, ROWS["h"], f"h{suffix}", "hidden", h[t]))
+        for i, value in enumerate(d_h[t]):
+            y = ROWS["d"] + 16 * i
+            name = f"value-d{t}-{i}"
+            parts.append(text(column, y, signed(value), "named gradient small", name))
+        if t == 0:
+            continue
+        nodes += [
+            _box(f"x{t}", column, ROWS["x"], f"x{suffix}", "input", [x[t - 1]]),
+            _box(f"o{t}", column, ROWS["o"], f"o{suffix}", "output", [o[t - 1]]),
+        ]
+        left = columns[t - 1]
+        parts += [
+            _edge(
+                f"W_ih-{t}",
+                (column, ROWS["x"] - 30),
+                (column, ROWS["h"] + 30),
+                "input",
+                (column - 6, 208, "end"),
+            ),
+            _edge(
+                f"W_hh-{t}",
+                (left + 29, ROWS["h"] + 8),
+                (column - 29, ROWS["h"] + 8),
+                "hidden",
+                ((left + column) / 2, 114, ""),
+            ),
+            _edge(
+                f"W_ho-{t}",
+                (column, ROWS["h"] - 30),
+                (column, ROWS["o"] + 30),
+                "output",
+                (column - 6, 94, "end"),
+            ),
+        ]
+    last = SUBSCRIPTS[steps]
+    parts.append(text(4, 304, f"∂o{last}/∂h, backwards:", "start named gradient small"))
+    label = (
+        f"The Elman network unrolled over {steps} steps with the values of its "
+        "inputs, states and outputs, after a pulse in the first step. The same W_ih, "
+        "W_hh and W_ho stand at each step. Below each state is the derivative of "
+        f"the last output with respect to it: {pair(d_h[-1])} for the last state, "
+        f"{pair(d_h[0])} for h0."
+    )
+    return picture(420, 352, label, [*parts, *nodes], UNROLLER_STYLE)
+
+
+def signed(value: float) -> str:
+    """A number with three decimals and a true minus sign."""
+    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "−")
+
+
+def pair(values: Sequence[float]) -> str:
+    """Numbers in brackets."""
+    return f"({', '.join(map(signed, values))})"
+
+
+def _box(
+    name: str, x: float, y: float, title: str, role: str, values: Sequence[float]
+) -> str:
+    """A node: its name over its one or two values."""
+    lines = [
+        text(
+            x,
+            y + 14 + 16 * i - 8 * (len(values) - 1),
+            signed(value),
+            "value small",
+            f"value-{name}-{i}",
+        )
+        for i, value in enumerate(values)
+    ]
+    top = y - 28
+    return (
+        f'<g id="node-{name}" class="{role}"><rect class="box" x="{x - 29}" y="{top}" '
+        f'width="58" height="56" rx="8"/>'
+        f"{text(x, top + 17, title, 'named ' + role)}{''.join(lines)}</g>"
+    )
+
+
+def _edge(name: str, start, end, role: str, place: tuple) -> str:
+    """An arrow with the name of its weights beside it."""
+    x, y, anchor = place
+    label = text(x, y, name.partition("-")[0], f"named small {anchor}".strip())
+    drawn = arrow(start, end, 0, f"edge {role}", f"edge-{name}")
+    return drawn.removesuffix("</g>") + label + "</g>"

@@ -13,12 +13,16 @@ from test_browser import DESKTOP, PHONE, Visit, grave
 
 from helpers import elman, explorables, notebooks, plots, trained
 from helpers.explorables import FOLDER, NUMBERS, PICTURES
+from helpers.gradients import numerical_gradient
 from helpers.reber import REBER, SYMBOLS
+from helpers.results import median_interval
 
 address, browser = test_browser.address, test_browser.browser
 
 PAGES = {
     "reber-walker": "book/05_reber.html",
+    "gradient-horizon": "book/04_bptt.html",
+    "unroller": "book/02_elman.html",
 }
 FIGURE = re.compile(
     r'<figure data-explorable="([\w-]+)">\n\n'
@@ -51,8 +55,8 @@ def test_the_committed_numbers_are_those_of_python(name):
     assert len(old) == len(new), remedy
     for a, b in zip(old, new, strict=True):
         if isinstance(b, float):
-            # The last digit kept may be rounded the other way on another machine.
-            assert a == pytest.approx(b, rel=2e-3, abs=1e-6), remedy
+            # Another machine may round the last of three digits the other way.
+            assert a == pytest.approx(b, rel=1.1e-2), remedy
         else:
             assert a == b, remedy
 
@@ -174,7 +178,8 @@ class Use(Visit):
         )
 
 
-USED = {"reber-walker": "T"}  # a button that changes something at once
+# A button that changes something at once.
+USED = {"reber-walker": "T", "gradient-horizon": "sigmoid", "unroller": "Next"}
 
 
 @pytest.mark.browser
@@ -210,9 +215,8 @@ def test_it_is_used_by_keyboard(browser, address, name):
         outline = visit.page.evaluate(f"getComputedStyle({focused}).outlineStyle")
         assert outline == "solid"
         visit.page.keyboard.press("Enter")
-        after = visit.answer()
-        visit.page.keyboard.press("Space")  # the focus has stayed
-        assert len({before, after, visit.answer()}) == 3
+        assert visit.answer() != before
+        assert visit.page.evaluate(f"{focused}.textContent") == USED[name]
 
 
 @pytest.mark.browser
@@ -330,3 +334,181 @@ def test_the_network_speaks_by_itself(browser, address):
         assert string.endswith("E") or len(string) == 40
         # A mistake is possible, and is named as such.
         assert (REBER.check(string) is None) == ("is in the grammar" in visit.answer())
+
+
+# ---------------------------------------------------------------------------
+# The gradient horizon
+
+
+@pytest.mark.parametrize("activation", explorables.ACTIVATIONS)
+def test_the_error_by_lag_is_the_derivative_of_the_last_output(activation):
+    """One network, against central differences at each state."""
+    g, _, largest = explorables.ACTIVATIONS[activation]
+    rng, radius = np.random.default_rng(0), 1.3
+    init = explorables.initialisation.orthogonal
+    params = elman.initial_elman(2, explorables.UNITS, 1, rng, init)
+    params = params._replace(W_hh=radius * params.W_hh)
+    x = rng.standard_normal((explorables.STEPS, 2))
+    h = elman.hidden_states_numpy(x, params, g)
+
+    def last_output(state, lag):
+        later = params._replace(h0=state)
+        tail = x[len(x) - lag :]
+        end = elman.hidden_states_numpy(tail, later, g)[-1] if lag else state
+        return elman.readout(end, params)[0]
+
+    def length(lag):
+        differences = numerical_gradient(
+            lambda state: last_output(state, lag), [h[len(h) - 1 - lag].copy()]
+        )
+        return np.linalg.norm(differences[0])
+
+    [measured] = explorables.error_by_lag(activation, radius, draws=1)
+    for lag in (0, 1, 3, 6):
+        assert measured[lag] == pytest.approx(length(lag) / length(0), rel=1e-5)
+    assert (measured <= (largest * radius) ** np.arange(len(h)) * (1 + 1e-9)).all()
+
+
+def test_without_a_nonlinearity_the_bound_is_reached():
+    [measured] = explorables.error_by_lag("linear", 0.8, draws=1)
+    np.testing.assert_allclose(measured, 0.8 ** np.arange(explorables.STEPS))
+
+
+def test_what_the_chapter_says_of_the_horizon():
+    numbers = json.loads(committed("gradient-horizon", "json"))
+    horizon = {
+        name: [
+            next((k for k, v in enumerate(c["median"]) if v < 0.01), None)
+            for c in curves
+        ]
+        for name, curves in numbers["measured"].items()
+    }
+    # With the sigmoid it is gone within a few steps at every radius.
+    assert max(horizon["sigmoid"]) <= 6
+    # With tanh a hundredth arrives at all lags from a radius a little above 1 on.
+    reaching = [
+        r for r, k in zip(numbers["radii"], horizon["tanh"], strict=True) if k is None
+    ]
+    assert reaching == [r for r in numbers["radii"] if r > 1.05]
+
+
+LOOKS = (("tanh", 1.0, 19), ("tanh", 2.0, 39), ("sigmoid", 0.5, 5), ("linear", 1.4, 0))
+
+
+@pytest.mark.browser
+def test_the_horizon_shows_what_python_measures(browser, address):
+    with Use(browser, address, "gradient-horizon", width=PHONE) as visit:
+        radii = visit.figure.get_by_label("Spectral radius")
+        for activation, radius, lag in LOOKS:
+            visit.press(activation)
+            radii.fill(str(list(explorables.RADII).index(radius)))
+            visit.figure.get_by_label("Lag").fill(str(lag))
+            slope = explorables.ACTIVATIONS[activation][2]
+            samples = explorables.error_by_lag(activation, radius)[:, lag]
+            wanted = (*median_interval(samples), (slope * radius) ** lag)
+            said = visit.answer()
+            assert said.startswith(
+                f"{activation}, spectral radius {radius:.1f}: at lag"
+            )
+            _, shown = said.split(f"lag {lag}, ", 1)
+            shown = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", shown)[:4]
+            shown = [float(number.rstrip(".")) for number in shown]
+            np.testing.assert_allclose(shown, wanted, rtol=6e-3)
+            for dot, value in (("measured", wanted[0]), ("allowed", wanted[3])):
+                at = visit.figure.locator(f"#horizon-{dot}").get_attribute("cy")
+                foot, top = -12, 6
+                height = 252 * (top - np.log10(value)) / (top - foot)
+                assert float(at) == pytest.approx(height, abs=0.1)
+
+
+@pytest.mark.browser
+def test_the_sliders_of_the_horizon_move_by_keyboard(browser, address):
+    with Use(browser, address, "gradient-horizon") as visit:
+        radius = visit.figure.get_by_label("Spectral radius")
+        radius.focus()
+        visit.page.keyboard.press("ArrowRight")
+        assert radius.get_attribute("aria-valuetext") == "1.1"
+        assert "tanh, spectral radius 1.1: at lag 19" in visit.answer()
+        visit.page.keyboard.press("Tab")
+        visit.page.keyboard.press("Home")
+        assert "at lag 0, 1.00 [1.00, 1.00] of the error" in visit.answer()
+
+
+# ---------------------------------------------------------------------------
+# The unroller
+
+
+def test_the_unroller_shows_the_network_of_the_chapter():
+    cells = notebooks.read(notebooks.ROOT / "book/02_elman.ipynb").cells
+    [cell] = [c for c in cells if c.source.startswith("W_ih = np.array([[1.0")]
+    scope = {"np": np}
+    exec(cell.source.partition("\n\n")[0], scope)
+    for name in ("W_ih", "W_hh", "b_h", "W_ho", "b_o"):
+        np.testing.assert_array_equal(scope[name], getattr(explorables.PENCIL, name))
+
+
+def test_the_rows_of_the_unroller_are_derivatives():
+    values = explorables.unrolled_values(explorables.PULSE)
+    for t, state in enumerate(values["h"]):
+
+        def last(h_t, t=t):
+            tail = np.array(explorables.PULSE[t:])[:, None]
+            params = explorables.PENCIL._replace(h0=h_t)
+            end = elman.hidden_states_numpy(tail, params)[-1] if len(tail) else h_t
+            return elman.readout(end, explorables.PENCIL)[0]
+
+        [slope] = numerical_gradient(last, [state.copy()])
+        np.testing.assert_allclose(values["d_h"][t], slope, rtol=1e-6)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("inputs", [(1, 0, 0, 0), (0, 1, 0, 1), (0, 0, 0, 0)])
+def test_the_unroller_calculates_as_python_does(browser, address, inputs):
+    values = explorables.unrolled_values(inputs)
+    T = len(inputs)
+    with Use(browser, address, "unroller", width=PHONE) as visit:
+        for t, (x_t, first) in enumerate(
+            zip(inputs, explorables.PULSE, strict=True), 1
+        ):
+            if x_t != first:
+                visit.press(f"x{'₀₁₂₃₄'[t]} = {first:g}")
+        visit.press(*["Next"] * (3 * T + 1))
+        for kind, rows, first in (
+            ("h", values["h"], 0),
+            ("o", values["o"][:, None], 1),
+            ("d", values["d_h"], 0),
+        ):
+            for t, row in enumerate(rows, first):
+                for i, value in enumerate(row):
+                    text = visit.figure.locator(f"#value-{kind}{t}-{i}").text_content()
+                    assert float(text.replace("−", "-")) == pytest.approx(
+                        value, abs=1e-3
+                    )
+        hidden = visit.figure.locator(".hide")
+        assert hidden.count() == 0
+
+
+@pytest.mark.browser
+def test_the_unroller_shows_which_weights_are_used_where(browser, address):
+    def used(visit):
+        edges = visit.figure.locator(".edge.used").all()
+        return {edge.get_attribute("id").removeprefix("edge-") for edge in edges}
+
+    with Use(browser, address, "unroller") as visit:
+        assert "the state before the first step" in visit.answer()
+        assert used(visit) == set()
+        visit.press("Next")
+        assert used(visit) == {"W_ih-1", "W_hh-1"}
+        assert "(0.762, −0.462)" in visit.answer()
+        visit.press("Next")
+        assert used(visit) == {"W_ho-1"}
+        assert "−0.663" in visit.answer()
+        # The second step is not calculated yet.
+        assert not visit.figure.locator("#value-h2-0").is_visible()
+        visit.figure.get_by_label("Position").focus()
+        visit.page.keyboard.press("End")
+        assert used(visit) == {"W_hh-1"}
+        assert visit.figure.locator(".edge.back").count() == 1
+        visit.press("Back", "Back", "Back", "Back")
+        assert used(visit) == {"W_ho-4"}
+        assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
