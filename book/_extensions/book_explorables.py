@@ -1,0 +1,62 @@
+"""Figures that answer when touched, without a kernel and without another host.
+
+A chapter shows the picture _static/explorables/NAME.svg in a figure of its own:
+
+    <figure data-explorable="NAME">
+
+    ![What is to be seen.](_static/explorables/NAME.svg)
+
+    <figcaption>What it means.</figcaption>
+    </figure>
+
+Any viewer of notebooks shows that. Here the picture is put into the page itself, and
+the script NAME.js and the numbers NAME.json are added to this page alone. The scripts
+are not modules and fetch nothing, since a book that is opened as a file may do neither.
+"""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+FOLDER = "book/_static/explorables"
+FIGURE = re.compile(r'<figure data-explorable="([\w-]+)"')
+
+
+def put_picture(app: Sphinx, document: nodes.document, docname: str) -> None:
+    """Replace the image by its drawing, which then takes the colours of the page."""
+    if app.builder.format != "html":
+        return
+    for image in list(document.findall(nodes.image)):
+        if image["uri"].startswith(f"{FOLDER}/"):
+            drawing = Path(app.srcdir, image["uri"]).read_text(encoding="utf-8")
+            image.replace_self(nodes.raw("", drawing, format="html"))
+
+
+def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """Add to a page the scripts and numbers of its explorables, and their style."""
+    names = FIGURE.findall(context.get("body", ""))
+    if not names:
+        return
+    app.add_css_file("explorables/explorable.css")
+    app.add_js_file("explorables/explorable.js", loading_method="defer")
+    for name in names:
+        numbers = Path(app.srcdir, FOLDER, f"{name}.json").read_text(encoding="utf-8")
+        app.add_js_file(
+            None,
+            body=numbers.replace("</", r"<\/"),
+            type="application/json",
+            id=f"{name}-numbers",
+        )
+        app.add_js_file(f"explorables/{name}.js", loading_method="defer")
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("doctree-resolved", put_picture)
+    app.connect("html-page-context", add_scripts)
+    return {
+        "version": "1",
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

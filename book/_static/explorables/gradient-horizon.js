@@ -1,0 +1,91 @@
+// The gradient horizon of chapter 4: how much of an error is left, as Python measured it,
+// and what the bound allows.
+"use strict";
+
+explorable.start("gradient-horizon", (figure, numbers) => {
+  const { make, button, row } = explorable;
+  const svg = figure.querySelector("svg");
+  const part = (id) => svg.querySelector(`#horizon-${id}`);
+  const plot = svg.querySelector("svg");
+  const [width, height] = ["width", "height"].map((key) => Number(plot.getAttribute(key)));
+  const [foot, top] = numbers.decades;
+  const HORIZON = 0.01;
+  const lags = numbers.measured.tanh[0].median.length;
+  let activation = numbers.look.activation;
+
+  const x = (lag) => (width * lag) / (lags - 1);
+  const y = (value) => (height * (top - Math.log10(value))) / (top - foot);
+  const points = (values) => values.map((value, lag) => `${x(lag)} ${y(value)}`);
+
+  // As in the chapter's text: 0.0295, and 1.95e-25 where that would be long.
+  const short = (value) => {
+    const text = value.toPrecision(3);
+    return value < 0.001 || value >= 10000 ? value.toExponential(2) : text;
+  };
+
+  function slider(text, most, value) {
+    const input = make("input", { type: "range", min: 0, max: most, step: 1, value });
+    input.addEventListener("input", show);
+    const label = make("label", { class: "explorable-slider" }, `${text} `);
+    const now = make("output", {});
+    label.append(now, input);
+    return { input, label, now };
+  }
+
+  function show() {
+    const radius = numbers.radii[radii.input.value];
+    const lag = Number(lagged.input.value);
+    const { median, low, high } = numbers.measured[activation][radii.input.value];
+    const slope = numbers.slopes[activation];
+    const bound = median.map((_, k) => (slope * radius) ** k);
+    const far = median.findIndex((value) => value < HORIZON);
+
+    part("median").setAttribute("d", `M${points(median).join("L")}`);
+    part("bound").setAttribute("d", `M${points(bound).join("L")}`);
+    const band = [...points(low), ...points(high).reverse()];
+    part("band").setAttribute("d", `M${band.join("L")}z`);
+    part("lag").setAttribute("transform", `translate(${x(lag)} 0)`);
+    part("measured").setAttribute("cy", y(median[lag]));
+    part("allowed").setAttribute("cy", y(bound[lag]));
+    const start = far < 0 ? width : x(far);
+    part("beyond").setAttribute("x", start);
+    part("beyond").setAttribute("width", width - start);
+
+    for (const [name, choice] of choices) {
+      choice.setAttribute("aria-pressed", String(name === activation));
+    }
+    radii.now.textContent = radius.toFixed(1);
+    radii.input.setAttribute("aria-valuetext", radius.toFixed(1));
+    lagged.now.textContent = String(lag);
+    say(
+      `${activation}, spectral radius ${radius.toFixed(1)}: at lag ${lag}, ${short(median[lag])} ` +
+        `[${short(low[lag])}, ${short(high[lag])}] of the error is left; the bound is ` +
+        `${short(bound[lag])}. ` +
+        (far < 0
+          ? `At least 1% arrives at every lag up to ${lags - 1}.`
+          : `Less than 1% arrives from lag ${far} on.`),
+    );
+    svg.setAttribute(
+      "aria-label",
+      `Length of an error by lag: measured 1 at lag 0 and ${short(median.at(-1))} at lag ` +
+        `${lags - 1}, bound ${short(bound.at(-1))}.`,
+    );
+  }
+
+  const first = numbers.radii.indexOf(numbers.look.radius);
+  const radii = slider("Spectral radius", numbers.radii.length - 1, first);
+  const lagged = slider("Lag", lags - 1, numbers.look.lag);
+  const choices = Object.keys(numbers.slopes).map((name) => [
+    name,
+    button(name, () => {
+      activation = name;
+      show();
+    }),
+  ]);
+  const say = explorable.control(
+    figure,
+    row("Activation", ...choices.map(([, choice]) => choice)),
+    row("Where to look", radii.label, lagged.label),
+  );
+  show();
+});

@@ -1,0 +1,127 @@
+// The unroller of chapter 2: the network that is run by hand there, step by step, first
+// forwards, then backwards from the last output.
+"use strict";
+
+explorable.start("unroller", (figure, net) => {
+  const { make, button, row, affine } = explorable;
+  const svg = figure.querySelector("svg");
+  const part = (id) => svg.querySelector(`[id="${id}"]`);
+  const x = [...net.x];
+  const T = x.length;
+  const LAST = 3 * T + 1; // two positions a step forwards, one a state backwards
+  const sub = (t) => "₀₁₂₃₄₅₆₇₈₉"[t];
+  const signed = (value) => value.toFixed(3).replace("-0.000", "0.000").replace("-", "−");
+  const pair = (values) => `(${values.map(signed).join(", ")})`;
+  const transpose = (W) => W[0].map((_, j) => W.map((w) => w[j]));
+  let at = 0;
+
+  function values() {
+    const a = [null];
+    const h = [net.h0];
+    for (const x_t of x) {
+      const sums = affine([x_t], net.W_ih, affine(h.at(-1), net.W_hh, net.b_h));
+      a.push(sums);
+      h.push(sums.map(Math.tanh));
+    }
+    const o = h.map((h_t) => affine(h_t, net.W_ho, net.b_o)[0]);
+    // How the last output changes with each state, from the last one back.
+    const nothing = net.h0.map(() => 0);
+    const d = [];
+    d[T] = net.W_ho.map(([w]) => w);
+    for (let t = T; t > 0; t--) {
+      const d_a = d[t].map((d_i, i) => d_i * (1 - h[t][i] ** 2));
+      d[t - 1] = affine(d_a, transpose(net.W_hh), nothing);
+    }
+    return { a, h, o, d };
+  }
+
+  function show() {
+    const { a, h, o, d } = values();
+    const back = at > 2 * T ? 3 * T + 1 - at : -1; // the state that an error has reached
+    const write = (id, shown, content) => {
+      const text = part(`value-${id}`);
+      text.textContent = content;
+      text.classList.toggle("hide", !shown);
+    };
+    for (let t = 0; t <= T; t++) {
+      h[t].forEach((value, i) => write(`h${t}-${i}`, at >= 2 * t - 1, signed(value)));
+      d[t].forEach((value, i) => write(`d${t}-${i}`, back >= 0 && t >= back, signed(value)));
+      if (t === 0) continue;
+      write(`x${t}-0`, true, signed(x[t - 1]));
+      write(`o${t}-0`, at >= 2 * t, signed(o[t]));
+    }
+
+    const used = [];
+    let text;
+    let node;
+    if (at === 0) {
+      node = "h0";
+      text = `h₀ = ${pair(h[0])}: the state before the first step.`;
+    } else if (at <= 2 * T) {
+      const t = Math.ceil(at / 2);
+      const [now, before] = [sub(t), sub(t - 1)];
+      if (at % 2) {
+        node = `h${t}`;
+        used.push(`W_ih-${t}`, `W_hh-${t}`);
+        text =
+          `Step ${t}: h${now} = tanh(x${now} W_ih + h${before} W_hh + b_h) = tanh${pair(a[t])} = ${pair(h[t])}. ` +
+          `W_ih, W_hh and b_h are the same at every step.`;
+      } else {
+        node = `o${t}`;
+        used.push(`W_ho-${t}`);
+        text = `Step ${t}: o${now} = h${now} W_ho + b_o = ${signed(o[t])}. W_ho and b_o are the same at every step.`;
+      }
+    } else {
+      node = `h${back}`;
+      const by = (t) => `∂o${sub(T)}/∂h${sub(t)}`;
+      if (back === T) {
+        used.push(`W_ho-${T}`);
+        text = `Backwards: how does o${sub(T)} change with the states? ${by(T)} = W_hoᵀ = ${pair(d[T])}.`;
+      } else {
+        const after = sub(back + 1);
+        used.push(`W_hh-${back + 1}`);
+        text = `Backwards: ${by(back)} = (${by(back + 1)} ⊙ (1 − h${after}²)) W_hhᵀ = ${pair(d[back])}.`;
+      }
+    }
+    for (const edge of svg.querySelectorAll(".edge")) {
+      const name = edge.id.replace("edge-", "");
+      edge.classList.toggle("used", used.includes(name));
+      edge.classList.toggle("back", back >= 0 && used.includes(name));
+    }
+    for (const box of svg.querySelectorAll("[id^=node-]")) {
+      box.classList.toggle("now", box.id === `node-${node}`);
+    }
+    inputs.forEach((input, i) => {
+      input.textContent = `x${sub(i + 1)} = ${x[i]}`;
+    });
+    position.value = String(at);
+    position.setAttribute("aria-valuetext", `${at} of ${LAST}`);
+    explorable.disable(previous, at === 0);
+    explorable.disable(next, at === LAST);
+    say(text);
+    svg.setAttribute("aria-label", `The unrolled network, position ${at} of ${LAST}. ${text}`);
+  }
+
+  function go(to) {
+    at = to;
+    show();
+  }
+
+  const inputs = x.map((_, i) =>
+    button("", () => {
+      x[i] = 1 - x[i];
+      show();
+    }),
+  );
+  const previous = button("Back", () => go(at - 1));
+  const next = button("Next", () => go(at + 1));
+  const attributes = { type: "range", min: 0, max: LAST, step: 1, value: 0 };
+  const position = make("input", { ...attributes, input: () => go(Number(position.value)) });
+  const label = make("label", { class: "explorable-slider" }, "Position", position);
+  const say = explorable.control(
+    figure,
+    row("Step through", previous, next, label),
+    row("Change an input", ...inputs),
+  );
+  show();
+});

@@ -1,0 +1,514 @@
+"""The figures that answer: what they know is what Python knows, and they are used."""
+
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import rendered_book
+import test_browser
+from rendered_book import Page
+from test_browser import DESKTOP, PHONE, Visit, grave
+
+from helpers import elman, explorables, notebooks, plots, trained
+from helpers.explorables import FOLDER, NUMBERS, PICTURES
+from helpers.gradients import numerical_gradient
+from helpers.reber import REBER, SYMBOLS
+from helpers.results import median_interval
+
+address, browser = test_browser.address, test_browser.browser
+
+PAGES = {
+    "reber-walker": "book/05_reber.html",
+    "gradient-horizon": "book/04_bptt.html",
+    "unroller": "book/02_elman.html",
+}
+FIGURE = re.compile(
+    r'<figure data-explorable="([\w-]+)">\n\n'
+    r"!\[([^]]+)\]\(_static/explorables/([\w-]+)\.svg\)\n\n"
+    r"<figcaption>\n\n(.+)\n\n</figcaption>\n</figure>"
+)
+
+
+def committed(name, suffix):
+    return (FOLDER / f"{name}.{suffix}").read_text(encoding="utf-8")
+
+
+def flat(value):
+    """All numbers and texts of a document, in order."""
+    if isinstance(value, dict):
+        return [part for key in value for part in (key, *flat(value[key]))]
+    if isinstance(value, list | tuple):
+        return [part for inner in value for part in flat(inner)]
+    return [value]
+
+
+# ---------------------------------------------------------------------------
+# What lies in the book is what Python computes
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_committed_numbers_are_those_of_python(name):
+    remedy = "run python -m helpers.explorables"
+    old, new = flat(json.loads(committed(name, "json"))), flat(NUMBERS[name]())
+    assert len(old) == len(new), remedy
+    for a, b in zip(old, new, strict=True):
+        if isinstance(b, float):
+            # Another machine may round the last of three digits the other way.
+            assert a == pytest.approx(b, rel=1.1e-2), remedy
+        else:
+            assert a == b, remedy
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_committed_picture_is_the_one_that_is_drawn(name):
+    drawn = PICTURES[name]()
+    assert committed(name, "svg") == drawn, "run python -m helpers.explorables"
+    root = ElementTree.fromstring(drawn)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert not re.search(r"href|url\(#|<script|<image|https?:(?!//www.w3.org)", drawn)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_files_are_small(name):
+    sizes = {
+        suffix: len(committed(name, suffix).encode())
+        for suffix in ("json", "js", "svg")
+    }
+    assert sizes["json"] < 60_000, sizes
+    assert sizes["js"] < 10_000, sizes
+    assert sizes["svg"] < 20_000, sizes
+
+
+def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
+    found = {}
+    for path in notebooks.find():
+        for cell in notebooks.read(path).cells:
+            if "data-explorable" in cell.source:
+                [(name, alt, image, caption)] = FIGURE.findall(cell.source)
+                assert name == image
+                # What a screen reader hears in the book and in Jupyter is the same.
+                root = ElementTree.fromstring(committed(name, "svg"))
+                assert root.attrib["aria-label"] == alt
+                assert len(caption) > 100
+                found[name] = f"book/{path.stem}.html"
+    assert found == PAGES
+    assert set(NUMBERS) == set(PICTURES) == set(PAGES)
+
+
+def luminance(colour):
+    """Relative luminance of "#rrggbb", as WCAG 2 defines it."""
+    c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return linear @ (0.2126, 0.7152, 0.0722)
+
+
+def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
+    style = (FOLDER / "explorable.css").read_text(encoding="utf-8")
+    dark = dict(re.findall(r"--picture-(\w+): (#[0-9a-f]{6});", style))
+    assert set(dark) == set(plots.COLOURS)
+    book = (FOLDER.parent / "book.css").read_text(encoding="utf-8")
+    [ground] = re.findall(r"--pst-color-background: (#[0-9a-f]{6})", book)
+    for name in PICTURES:
+        for role, colour in plots.COLOURS.items():
+            assert f"var(--picture-{role}, {colour})" in committed(name, "svg")
+    for role, colour in dark.items():
+        contrast = (luminance(colour) + 0.05) / (luminance(ground) + 0.05)
+        assert contrast > 4.5, role
+
+
+# ---------------------------------------------------------------------------
+# In the page
+
+
+def test_only_the_pages_that_have_one_load_scripts_for_it():
+    for name in rendered_book.pages():
+        page = Page(rendered_book.book().html / name)
+        files = {
+            (e.attributes.get("src") or e.attributes.get("href") or "").split("?")[0]
+            for e in page.elements
+        }
+        wanted = {
+            f"../_static/explorables/{explorable}.js"
+            for explorable, place in PAGES.items()
+            if place == name
+        }
+        assert wanted == {
+            file
+            for file in files
+            if "/explorables/" in file and "/explorable." not in file
+        }
+        for common in ("explorable.js", "explorable.css"):
+            there = any(file.endswith(f"/explorables/{common}") for file in files)
+            assert there == bool(wanted), name
+
+
+def test_the_picture_stands_in_the_page_with_its_words():
+    for name, place in PAGES.items():
+        page = Page(rendered_book.book().html / place)
+        [figure] = [
+            e for e in page.find("figure") if e.attributes.get("data-explorable")
+        ]
+        assert figure.attributes["data-explorable"] == name
+        [svg] = [e for e in figure.inside if e.tag == "svg"]
+        assert svg.attributes["role"] == "img"
+        assert len(svg.attributes["aria-label"]) > 100
+
+
+class Use(Visit):
+    """A page opened at its explorable."""
+
+    def __init__(self, browser, address, name, theme="light", width=DESKTOP):
+        super().__init__(browser, address, PAGES[name], theme, width)
+        self.figure = self.page.locator(f'figure[data-explorable="{name}"]')
+
+    def press(self, *buttons):
+        for text in buttons:
+            button = self.figure.get_by_role("button", name=text, exact=True)
+            button.click(force=button.get_attribute("aria-disabled") == "true")
+
+    def answer(self):
+        return self.figure.get_by_role("status").inner_text()
+
+    def numbers(self, ids):
+        """The numbers that the picture writes in its texts with these ids."""
+        return np.array(
+            [float(self.figure.locator(f"#{name}").text_content()) for name in ids]
+        )
+
+
+# A button that changes something at once.
+USED = {"reber-walker": "T", "gradient-horizon": "sigmoid", "unroller": "Next"}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_it_is_quiet_accessible_and_no_wider_than_the_page(
+    browser, address, name, theme, width
+):
+    with Use(browser, address, name, theme, width) as visit:
+        before = visit.answer()
+        visit.press(USED[name])
+        assert visit.answer() != before
+        wide = visit.page.evaluate("document.documentElement.scrollWidth")
+        assert (wide, visit.said, visit.foreign) == (width, [], [])
+        assert grave(visit.page) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_it_is_used_by_keyboard(browser, address, name):
+    with Use(browser, address, name) as visit:
+        before = visit.answer()
+        controls = visit.figure.locator("button, input, select")
+        controls.first.focus()
+        for _ in range(controls.count()):
+            focused = "document.activeElement"
+            if visit.page.evaluate(f"{focused}.textContent") == USED[name]:
+                break
+            visit.page.keyboard.press("Tab")
+        else:
+            pytest.fail(f"Tab does not reach {USED[name]}")
+        outline = visit.page.evaluate(f"getComputedStyle({focused}).outlineStyle")
+        assert outline == "solid"
+        visit.page.keyboard.press("Enter")
+        assert visit.answer() != before
+        assert visit.page.evaluate(f"{focused}.textContent") == USED[name]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_it_is_large_enough_for_a_finger(browser, address, name):
+    with Use(browser, address, name, width=PHONE) as visit:
+        for control in visit.figure.locator("button, input, select").all():
+            box = control.bounding_box()
+            assert box["height"] >= 40, control
+            assert box["width"] >= 40, control
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_it_runs_where_the_book_is_opened_as_a_file(browser, name):
+    page = browser.new_page()
+    page.goto((rendered_book.book().html / PAGES[name]).as_uri())
+    figure = page.locator("figure[data-explorable]")
+    said = figure.get_by_role("status")
+    before = said.inner_text()
+    figure.get_by_role("button", name=USED[name], exact=True).click()
+    assert said.inner_text() != before
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_without_scripts_it_is_a_picture_with_a_caption(browser, address, name):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/{PAGES[name]}")
+    figure = page.locator("figure[data-explorable]")
+    assert figure.locator("svg").bounding_box()["height"] > 200
+    assert figure.get_by_role("img").count() == 1
+    assert figure.locator("figcaption").is_visible()
+    assert figure.locator("button, input, select").count() == 0
+    context.close()
+
+
+# ---------------------------------------------------------------------------
+# The Reber walker
+
+
+def test_the_exported_network_is_the_shipped_one():
+    numbers = json.loads(committed("reber-walker", "json"))
+    for name, value in trained.load("reber", elman.Elman)._asdict().items():
+        np.testing.assert_allclose(numbers[name], value, rtol=1e-5, atol=1e-12)
+
+
+def test_the_outputs_fit_the_state_of_the_automaton_for_grammatical_strings():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        string = REBER.sample(rng)[:-1]
+        state = REBER.states(string)[-1]
+        fits = explorables.fitting_states(explorables.reber_outputs(string))
+        assert fits == ([2, 4] if state in (2, 4) else [state]), string
+
+
+def test_outputs_between_two_states_fit_the_nearer_one():
+    said = 0.6 * REBER.legal_next[3] + 0.4 * REBER.legal_next[6]
+    assert explorables.fitting_states(said) == [3]
+    assert explorables.fitting_states(REBER.legal_next[6]) == [6]
+
+
+WALKS = ("B", "BT", "BPVPXVV", "BTSSXXTVV", "BTXT", "BV", "BE", "BBPXXS", "BTXSS")
+
+
+@pytest.mark.browser
+def test_the_walker_says_what_python_computes(browser, address):
+    with Use(browser, address, "reber-walker", width=PHONE) as visit:
+        for string in WALKS:
+            visit.press("Start again", *string[1:])
+            wrong = REBER.check(string)
+            if wrong and wrong.found:  # it has left the grammar
+                assert str(wrong) in visit.answer()
+                place, mark = REBER.states(string[: wrong.position])[-1], "left"
+                assert visit.figure.locator("mark").inner_text() == wrong.found
+            else:
+                place, mark = REBER.states(string)[-1], "here"
+                assert visit.figure.locator("mark").count() == 0
+            if string[-1] == "E":
+                continue
+            outputs = explorables.reber_outputs(string)
+            shown = visit.numbers([f"output-{symbol}" for symbol in SYMBOLS])
+            np.testing.assert_allclose(shown, outputs, atol=1e-3)
+            fits = {f"state-{i}" for i in explorables.fitting_states(outputs)}
+            for kind, states in ((mark, {f"state-{place}"}), ("said", fits)):
+                found = visit.figure.locator(f".state.{kind}")
+                assert {e.get_attribute("id") for e in found.all()} == states, string
+
+
+@pytest.mark.browser
+def test_a_whole_string_ends_the_walk_and_back_undoes(browser, address):
+    with Use(browser, address, "reber-walker") as visit:
+        visit.press("Start again", *"TXSE")
+        assert "BTXSE is in the grammar" in visit.answer()
+        visit.press("T", "Network’s turn")  # nothing follows E
+        assert "BTXSE is in the grammar" in visit.answer()
+        visit.press("Back")
+        assert "the automaton is in state 6: E may follow" in visit.answer()
+        for _ in range(10):
+            visit.press("Back")
+        assert "the automaton is in state 1: T or P may follow" in visit.answer()
+
+
+@pytest.mark.browser
+def test_the_network_speaks_by_itself(browser, address):
+    with Use(browser, address, "reber-walker") as visit:
+        visit.press("Start again")
+        for _ in range(40):
+            visit.press("Network’s turn")
+        read = visit.figure.locator(".explorable-read").inner_text()
+        string = read.removeprefix("Read: ")
+        assert set(string) <= set(SYMBOLS)
+        assert string.endswith("E") or len(string) == 40
+        # A mistake is possible, and is named as such.
+        assert (REBER.check(string) is None) == ("is in the grammar" in visit.answer())
+
+
+# ---------------------------------------------------------------------------
+# The gradient horizon
+
+
+@pytest.mark.parametrize("activation", explorables.ACTIVATIONS)
+def test_the_error_by_lag_is_the_derivative_of_the_last_output(activation):
+    """One network, against central differences at each state."""
+    g, _, largest = explorables.ACTIVATIONS[activation]
+    rng, radius = np.random.default_rng(0), 1.3
+    init = explorables.initialisation.orthogonal
+    params = elman.initial_elman(2, explorables.UNITS, 1, rng, init)
+    params = params._replace(W_hh=radius * params.W_hh)
+    x = rng.standard_normal((explorables.STEPS, 2))
+    h = elman.hidden_states_numpy(x, params, g)
+
+    def last_output(state, lag):
+        later = params._replace(h0=state)
+        tail = x[len(x) - lag :]
+        end = elman.hidden_states_numpy(tail, later, g)[-1] if lag else state
+        return elman.readout(end, params)[0]
+
+    def length(lag):
+        differences = numerical_gradient(
+            lambda state: last_output(state, lag), [h[len(h) - 1 - lag].copy()]
+        )
+        return np.linalg.norm(differences[0])
+
+    [measured] = explorables.error_by_lag(activation, radius, draws=1)
+    for lag in (0, 1, 3, 6):
+        assert measured[lag] == pytest.approx(length(lag) / length(0), rel=1e-5)
+    assert (measured <= (largest * radius) ** np.arange(len(h)) * (1 + 1e-9)).all()
+
+
+def test_without_a_nonlinearity_the_bound_is_reached():
+    [measured] = explorables.error_by_lag("linear", 0.8, draws=1)
+    np.testing.assert_allclose(measured, 0.8 ** np.arange(explorables.STEPS))
+
+
+def test_what_the_chapter_says_of_the_horizon():
+    numbers = json.loads(committed("gradient-horizon", "json"))
+    horizon = {
+        name: [
+            next((k for k, v in enumerate(c["median"]) if v < 0.01), None)
+            for c in curves
+        ]
+        for name, curves in numbers["measured"].items()
+    }
+    # With the sigmoid it is gone within a few steps at every radius.
+    assert max(horizon["sigmoid"]) <= 6
+    # With tanh a hundredth arrives at all lags from a radius a little above 1 on.
+    reaching = [
+        r for r, k in zip(numbers["radii"], horizon["tanh"], strict=True) if k is None
+    ]
+    assert reaching == [r for r in numbers["radii"] if r > 1.05]
+
+
+LOOKS = (("tanh", 1.0, 19), ("tanh", 2.0, 39), ("sigmoid", 0.5, 5), ("linear", 1.4, 0))
+
+
+@pytest.mark.browser
+def test_the_horizon_shows_what_python_measures(browser, address):
+    with Use(browser, address, "gradient-horizon", width=PHONE) as visit:
+        radii = visit.figure.get_by_label("Spectral radius")
+        for activation, radius, lag in LOOKS:
+            visit.press(activation)
+            radii.fill(str(list(explorables.RADII).index(radius)))
+            visit.figure.get_by_label("Lag").fill(str(lag))
+            slope = explorables.ACTIVATIONS[activation][2]
+            samples = explorables.error_by_lag(activation, radius)[:, lag]
+            wanted = (*median_interval(samples), (slope * radius) ** lag)
+            said = visit.answer()
+            assert said.startswith(
+                f"{activation}, spectral radius {radius:.1f}: at lag"
+            )
+            _, shown = said.split(f"lag {lag}, ", 1)
+            shown = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", shown)[:4]
+            shown = [float(number.rstrip(".")) for number in shown]
+            np.testing.assert_allclose(shown, wanted, rtol=6e-3)
+            for dot, value in (("measured", wanted[0]), ("allowed", wanted[3])):
+                at = visit.figure.locator(f"#horizon-{dot}").get_attribute("cy")
+                foot, top = -12, 6
+                height = 252 * (top - np.log10(value)) / (top - foot)
+                assert float(at) == pytest.approx(height, abs=0.1)
+
+
+@pytest.mark.browser
+def test_the_sliders_of_the_horizon_move_by_keyboard(browser, address):
+    with Use(browser, address, "gradient-horizon") as visit:
+        radius = visit.figure.get_by_label("Spectral radius")
+        radius.focus()
+        visit.page.keyboard.press("ArrowRight")
+        assert radius.get_attribute("aria-valuetext") == "1.1"
+        assert "tanh, spectral radius 1.1: at lag 19" in visit.answer()
+        visit.page.keyboard.press("Tab")
+        visit.page.keyboard.press("Home")
+        assert "at lag 0, 1.00 [1.00, 1.00] of the error" in visit.answer()
+
+
+# ---------------------------------------------------------------------------
+# The unroller
+
+
+def test_the_unroller_shows_the_network_of_the_chapter():
+    cells = notebooks.read(notebooks.ROOT / "book/02_elman.ipynb").cells
+    [cell] = [c for c in cells if c.source.startswith("W_ih = np.array([[1.0")]
+    scope = {"np": np}
+    exec(cell.source.partition("\n\n")[0], scope)
+    for name in ("W_ih", "W_hh", "b_h", "W_ho", "b_o"):
+        np.testing.assert_array_equal(scope[name], getattr(explorables.PENCIL, name))
+
+
+def test_the_rows_of_the_unroller_are_derivatives():
+    values = explorables.unrolled_values(explorables.PULSE)
+    for t, state in enumerate(values["h"]):
+
+        def last(h_t, t=t):
+            tail = np.array(explorables.PULSE[t:])[:, None]
+            params = explorables.PENCIL._replace(h0=h_t)
+            end = elman.hidden_states_numpy(tail, params)[-1] if len(tail) else h_t
+            return elman.readout(end, explorables.PENCIL)[0]
+
+        [slope] = numerical_gradient(last, [state.copy()])
+        np.testing.assert_allclose(values["d_h"][t], slope, rtol=1e-6)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("inputs", [(1, 0, 0, 0), (0, 1, 0, 1), (0, 0, 0, 0)])
+def test_the_unroller_calculates_as_python_does(browser, address, inputs):
+    values = explorables.unrolled_values(inputs)
+    T = len(inputs)
+    with Use(browser, address, "unroller", width=PHONE) as visit:
+        for t, (x_t, first) in enumerate(
+            zip(inputs, explorables.PULSE, strict=True), 1
+        ):
+            if x_t != first:
+                visit.press(f"x{'₀₁₂₃₄'[t]} = {first:g}")
+        visit.press(*["Next"] * (3 * T + 1))
+        for kind, rows, first in (
+            ("h", values["h"], 0),
+            ("o", values["o"][:, None], 1),
+            ("d", values["d_h"], 0),
+        ):
+            for t, row in enumerate(rows, first):
+                for i, value in enumerate(row):
+                    text = visit.figure.locator(f"#value-{kind}{t}-{i}").text_content()
+                    assert float(text.replace("−", "-")) == pytest.approx(
+                        value, abs=1e-3
+                    )
+        hidden = visit.figure.locator(".hide")
+        assert hidden.count() == 0
+
+
+@pytest.mark.browser
+def test_the_unroller_shows_which_weights_are_used_where(browser, address):
+    def used(visit):
+        edges = visit.figure.locator(".edge.used").all()
+        return {edge.get_attribute("id").removeprefix("edge-") for edge in edges}
+
+    with Use(browser, address, "unroller") as visit:
+        assert "the state before the first step" in visit.answer()
+        assert used(visit) == set()
+        visit.press("Next")
+        assert used(visit) == {"W_ih-1", "W_hh-1"}
+        assert "(0.762, −0.462)" in visit.answer()
+        visit.press("Next")
+        assert used(visit) == {"W_ho-1"}
+        assert "−0.663" in visit.answer()
+        # The second step is not calculated yet.
+        assert not visit.figure.locator("#value-h2-0").is_visible()
+        visit.figure.get_by_label("Position").focus()
+        visit.page.keyboard.press("End")
+        assert used(visit) == {"W_hh-1"}
+        assert visit.figure.locator(".edge.back").count() == 1
+        visit.press("Back", "Back", "Back", "Back")
+        assert used(visit) == {"W_ho-4"}
+        assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
