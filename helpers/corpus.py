@@ -19,12 +19,17 @@ import io
 import os
 import re
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
+
+with warnings.catch_warnings():
+    # In a notebook its progress bar says at once that it misses a package.
+    warnings.filterwarnings("ignore", "IProgress not found")
+    import pooch
 
 COMMENTS = Path(__file__).resolve().parent.parent / "data" / "comments.csv"
 CACHE = pooch.os_cache("rnns-unrolled")

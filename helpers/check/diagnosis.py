@@ -26,8 +26,9 @@ def compare(
     Two arrays are the same when they have one shape and no entry differs by more than
     `rtol` times the largest entry expected; whole numbers must be equal. If they are
     not, `mistakes` is asked first: it maps a sentence, without full stop, to the value
-    that this mistake gives. A mistake that changes nothing here is passed over. Then
-    comes what can be seen without knowing the exercise: shape, sign, factor, order.
+    that this mistake gives. A mistake that changes nothing here or that overflows is
+    passed over. Then comes what can be seen without knowing the exercise: shape, sign,
+    factor, order.
 
     `got` may be anything; a Verdict is handed on. Raises ValueError where `expected`
     is not an array of finite numbers.
@@ -59,6 +60,8 @@ def compare(
             sentence: np.asarray(result, float)
             for sentence, result in (mistakes or {}).items()
         }
+        # Beside an infinite number every difference is small.
+        near = {s: r for s, r in near.items() if np.isfinite(r).all()}
         near = {s: r for s, r in near.items() if not _same(r, target, rtol)}
         return wrong(name, _what_differs(value, target, near, rtol, array.dtype))
 

@@ -12,6 +12,7 @@ from pytensor.graph.basic import Variable
 from scipy.special import log_softmax, softmax
 
 from helpers.check import Verdict, call, compare, conclude
+from helpers.check.probabilities import to_probabilities
 from helpers.check.values import to_array
 from helpers.check.verdicts import right, wrong
 from helpers.check.words import describe, number
@@ -346,7 +347,7 @@ def _predict(student: Callable) -> Iterator[Verdict]:
     said: dict[str, np.ndarray] = {}
     for last in contexts:
         name = f'predict("{last}")'
-        result = _probabilities(name, call(name, student, last))
+        result = to_probabilities(name, call(name, student, last), len(SYMBOLS))
         if isinstance(result, Verdict):
             yield result
             return
@@ -377,28 +378,6 @@ def _predict(student: Callable) -> Iterator[Verdict]:
                 "with it",
             )
             return
-
-
-def _probabilities(name: str, result: Any) -> np.ndarray | Verdict:
-    """Seven probabilities that sum to 1, or the Verdict on what is wrong with them."""
-    p = result if isinstance(result, Verdict) else to_array(name, result)
-    if isinstance(p, Verdict):
-        return p
-    if p.dtype.kind == "c":
-        return wrong(name, f"the dtype is {p.dtype}, expected real numbers")
-    if p.shape != (len(SYMBOLS),):
-        hint = ": take row 0" if p.shape == (1, len(SYMBOLS)) else ""
-        return wrong(name, f"{describe(p)}, expected shape (7,){hint}")
-    if not np.isfinite(p).all():
-        return wrong(name, "some probabilities are nan or infinite")
-    p = p.astype(float)
-    if p.min() < 0:
-        hint = "negative: are these logits?"
-        return wrong(name, f"the smallest is {number(p.min())}, which is {hint}")
-    if abs(p.sum() - 1) > 1e-4:
-        hint = ": divide by the sum" if p.max() <= 1 else ""
-        return wrong(name, f"the sum is {number(p.sum())}, expected 1{hint}")
-    return p
 
 
 def _trained(said: dict[str, np.ndarray], contexts: dict[str, int]) -> Verdict:

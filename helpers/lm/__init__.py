@@ -1,0 +1,1 @@
+"""The language model of chapter 8: `python -m helpers.lm --help`."""

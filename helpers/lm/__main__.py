@@ -1,0 +1,183 @@
+"""The command line of the language model.
+
+    python -m helpers.lm train --corpus goemotions --output runs/elman-0
+    python -m helpers.lm evaluate runs/elman-0
+    python -m helpers.lm generate --temperature 0.8
+    python -m helpers.lm score "how are you doing ?"
+    python -m helpers.lm record runs/*
+
+`train` goes on where it was stopped, however it was, when it is given again. MODEL is
+the folder of a run; without it, the model that the book ships.
+"""
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from helpers import engine
+from helpers.corpus import clean
+from helpers.lm import generation, model, record, scoring, training
+from helpers.lm.model import LanguageModel
+from helpers.lm.training import Run, Settings, Stopped
+from helpers.text import sentences
+
+HELP = {
+    "corpus": "comments, goemotions, classic, or a file of your own",
+    "cell": "elman, lstm or gru",
+    "hidden": "hidden units",
+    "vocabulary": "words, START, END and UNKNOWN among them",
+    "epochs": "times through the training comments",
+    "batch": "predictions in an update",
+    "lr": "rate of the first update; it falls to 0 along half a cosine",
+    "clip": "longest gradient",
+    "rows": "the first rows of W_ih lie within +- this",
+    "dropout": "share of the looked-up rows and of the states set to zero",
+    "truncate": "steps that gradients go back; all of the sentence if not given",
+    "patience": "epochs without a better validation after which training stops",
+    "seed": "of everything random",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = vars(_parser().parse_args(argv))
+    run, name = options.pop("run"), options.pop("command")
+    try:
+        run(**options)
+    except (ValueError, OSError, Stopped) as error:
+        print(f"python -m helpers.lm {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.lm",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    train_it = command("train", train, "train a model, or go on with it")
+    defaults = Settings()
+    for field in fields(Settings):
+        default = getattr(defaults, field.name)
+        kind = int if field.name == "truncate" else type(default)
+        text = HELP[field.name] + ("" if default is None else f" ({default})")
+        train_it.add_argument(f"--{field.name}", type=kind, default=default, help=text)
+    train_it.add_argument(
+        "--output", type=Path, required=True, help="folder of the run"
+    )
+    train_it.add_argument(
+        "--fetch", action="store_true", help="download the corpus if it is not here"
+    )
+
+    evaluate_it = command("evaluate", evaluate, "perplexity on the test comments")
+    evaluate_it.add_argument("--corpus", help="another corpus than the model's own")
+    generate_it = command("generate", generate, "write sentences")
+    generate_it.add_argument("-n", type=int, default=10, help="how many (10)")
+    generate_it.add_argument("--temperature", type=float, default=1.0, help="(1.0)")
+    generate_it.add_argument("--minimum", type=int, default=1, help="least words (1)")
+    generate_it.add_argument("--begin", default="", help="first words of each sentence")
+    generate_it.add_argument("--seed", type=int, default=0, help="of the draws (0)")
+    generate_it.add_argument(
+        "--unfiltered", action="store_true", help="let it say any word"
+    )
+    score_it = command("score", score, "log-probability and perplexity of sentences")
+    score_it.add_argument("text", nargs="+", help="a sentence, in quotes")
+    for one in (evaluate_it, generate_it):
+        one.add_argument("model", nargs="?", type=Path, help="folder of a run")
+    score_it.add_argument("--model", type=Path, help="folder of a run")
+
+    record_it = command("record", record.record, "write data/results/lm-runs.json")
+    record_it.add_argument("folders", nargs="+", type=Path, help="folders of runs")
+    record_it.add_argument("--note", default="", help="what else one should know")
+    ship_it = command("ship", record.ship, "make a run's model that of the book")
+    ship_it.add_argument("folder", type=Path, help="folder of the run")
+    return parser
+
+
+def train(output: Path, fetch: bool, **settings) -> None:
+    with contextlib.redirect_stdout(sys.stderr):
+        engine.select(floatX="float32")
+    run = Run(Settings(**settings), output, fetch=fetch)
+    best = run.go(Progress())
+    print(
+        f"best after epoch {best.card['epoch']}: perplexity "
+        f"{best.card['validation_perplexity']:.2f} on the validation comments, "
+        f"{best.card['test_perplexity']:.2f} on those of the test; written to {output}"
+    )
+
+
+def evaluate(model: Path | None, corpus: str | None) -> None:
+    judged = _load(model)
+    corpus = corpus or judged.card["settings"]["corpus"]
+    test = training.sequences(corpus, judged.vocabulary).test
+    log_p = np.concatenate(scoring.log_probabilities(judged, test))
+    print(
+        f"perplexity {np.exp(-log_p.mean()):.2f} on {len(log_p):,} words and ends of "
+        f"{len(test):,} sentences, the test part of {corpus}"
+    )
+
+
+def generate(model: Path | None, n, temperature, minimum, begin, seed, unfiltered):
+    for sentence in generation.sentences(
+        _load(model),
+        n,
+        np.random.default_rng(seed),
+        temperature=temperature,
+        minimum=minimum,
+        seed_text=begin,
+        filtered=not unfiltered,
+    ):
+        print(sentence)
+
+
+def score(model: Path | None, text: list[str]) -> None:
+    judge = _load(model)
+    read = [tokens for some in text for tokens in sentences(clean(some))]
+    if not read:
+        raise ValueError("text must hold at least one word")
+    encoded = [judge.vocabulary.encode(tokens) for tokens in read]
+    scores = scoring.log_probabilities(judge, encoded)
+    for tokens, log_p in zip(read, scores, strict=True):
+        perplexity = np.exp(-log_p.mean())
+        print(
+            f"{log_p.sum():8.2f} nats, perplexity {perplexity:8.1f}: {' '.join(tokens)}"
+        )
+
+
+def _load(folder: Path | None) -> LanguageModel:
+    return model.load() if folder is None else model.load("model", folder)
+
+
+class Progress:
+    """Says on stderr how far training is: a line that changes, or one now and then."""
+
+    def __init__(self) -> None:
+        self.on_screen = sys.stderr.isatty()
+        self.every = 1 if self.on_screen else 30  # seconds
+        self.last = -self.every
+
+    def __call__(self, text: str) -> None:
+        if time.monotonic() - self.last >= self.every:
+            self.last = time.monotonic()
+            end = "\r" if self.on_screen else "\n"
+            print(f"{text:78}", end=end, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

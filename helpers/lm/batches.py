@@ -1,0 +1,112 @@
+"""Sentences of like length side by side, so that little of a batch is filler.
+
+Sequences are what `Vocabulary.encode` makes: START, the words, END. A sequence of n
+numbers gives n - 1 predictions, x = sequence[:-1] and y = sequence[1:]: START is never
+predicted. JAX compiles for one length, so lengths are rounded up to a few buckets, and
+a mask says which positions are real.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Batch(NamedTuple):
+    """B sentences of at most T predictions, one a column."""
+
+    x: np.ndarray  # (T, B) int32, the words read; 0 where the sentence has ended
+    y: np.ndarray  # (T, B) int32, the words to predict; 0 there too
+    mask: np.ndarray  # (T, B) float32, 1 at real predictions and 0 at filler
+
+
+def bucket_lengths(sequences: Sequence[np.ndarray], count: int = 10) -> tuple[int, ...]:
+    """At most `count` lengths T, the last the longest, with the least filler in sum.
+
+    Found exactly, by dynamic programming over the lengths that occur. Raises
+    ValueError without sequences, for a count below 1, and for a sequence that predicts
+    nothing.
+    """
+    lengths = _predictions(sequences)
+    if count < 1:
+        raise ValueError(f"count must be at least 1; got {count}")
+    T, sentences = np.unique(lengths, return_counts=True)
+    below = np.concatenate([[0], np.cumsum(sentences)])
+    # cost[j]: positions, real or not, of the j shortest lengths in the buckets so far
+    cost = np.concatenate([[0.0], np.full(len(T), np.inf)])
+    cuts = []
+    for _ in range(min(count, len(T))):
+        with_one_more = cost[:, None] + (below[None, 1:] - below[:, None]) * T
+        with_one_more[below[:, None] >= below[None, 1:]] = np.inf
+        best = with_one_more.argmin(axis=0)
+        cuts.append(best)
+        cost = np.concatenate([[np.inf], with_one_more.min(axis=0)])
+    chosen, j = [], len(T)
+    for best in reversed(cuts):
+        chosen.append(int(T[j - 1]))
+        j = best[j - 1]
+    return tuple(reversed(chosen))
+
+
+def batches(
+    sequences: Sequence[np.ndarray],
+    lengths: Sequence[int],
+    tokens: int,
+    rng: np.random.Generator | None = None,
+) -> list[tuple[int, int, np.ndarray]]:
+    """A plan of (T, B, indices of sequences): each sequence once, in its bucket.
+
+    B = tokens // T, at least 1, so that batches of all buckets hold about `tokens`
+    predictions. The last of a bucket may have fewer indices than B. With `rng` the
+    sequences of a bucket and then all batches are shuffled. Raises ValueError for
+    `tokens` below 1 and a sequence longer than the last bucket.
+    """
+    predictions = _predictions(sequences)
+    if tokens < 1:
+        raise ValueError(f"tokens must be at least 1; got {tokens}")
+    if predictions.max() > max(lengths):
+        raise ValueError(
+            f"lengths must reach {predictions.max()}, the longest sequence; "
+            f"got {max(lengths)}"
+        )
+    plan = []
+    bucket = np.searchsorted(sorted(lengths), predictions)
+    for k, T in enumerate(sorted(lengths)):
+        (members,) = np.nonzero(bucket == k)
+        if rng is not None:
+            rng.shuffle(members)
+        B = max(1, tokens // T)
+        plan += [(T, B, members[i : i + B]) for i in range(0, len(members), B)]
+    if rng is not None:
+        rng.shuffle(plan)
+    return plan
+
+
+def fill(sequences: Sequence[np.ndarray], T: int, B: int, indices) -> Batch:
+    """The batch of these sequences; columns left over are filler throughout."""
+    x, y = np.zeros((2, T, B), np.int32)
+    mask = np.zeros((T, B), np.float32)
+    for column, i in enumerate(indices):
+        sequence = sequences[i]
+        n = len(sequence) - 1
+        x[:n, column], y[:n, column] = sequence[:-1], sequence[1:]
+        mask[:n, column] = 1
+    return Batch(x, y, mask)
+
+
+def filled(
+    sequences: Sequence[np.ndarray], lengths: Sequence[int], tokens: int
+) -> Iterator[Batch]:
+    """All sequences once, in batches, unshuffled: for an evaluation."""
+    for T, B, indices in batches(sequences, lengths, tokens):
+        yield fill(sequences, T, B, indices)
+
+
+def _predictions(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    lengths = np.array([len(sequence) - 1 for sequence in sequences])
+    if len(lengths) == 0 or lengths.min() < 1:
+        raise ValueError(
+            "sequences must be one or more arrays of at least 2 numbers; got lengths "
+            f"{(lengths[:5] + 1).tolist()}"
+        )
+    return lengths

@@ -1,0 +1,165 @@
+"""Sentences from a language model, a word at a time, many sentences at once.
+
+Each word is drawn from softmax(o / temperature) and read by the network, whose state
+carries all that came before. The cost of a word is thus the same at every place of a
+sentence. `by_rerunning` reads the whole sentence again for every word instead.
+
+The parameters are float32. Here they become float64, so that the last bits of a
+product, in which one machine differs from another, decide practically no draw.
+"""
+
+import numpy as np
+
+from helpers import corpus, text
+from helpers.lm.model import LanguageModel, Params, advance, start
+from helpers.lm.wordfilter import unsuitable
+from helpers.text import Vocabulary
+
+BATCH = 64  # sentences at once: more are no faster, and take more memory
+
+
+def sentences(
+    model: LanguageModel, n: int, rng: np.random.Generator, **options
+) -> list[str]:
+    """n sentences to read; the options and errors are those of `sample`."""
+    return [model.vocabulary.decode(ids) for ids in sample(model, n, rng, **options)]
+
+
+def sample(
+    model: LanguageModel,
+    n: int,
+    rng: np.random.Generator,
+    temperature: float = 1.0,
+    minimum: int = 1,
+    maximum: int = 50,
+    seed_text: str = "",
+    filtered: bool = True,
+) -> list[np.ndarray]:
+    """n sentences as word indices: START, the words of `seed_text`, new words, END.
+
+    A temperature below 1 makes likely words more likely still. A sentence ends with at
+    least `minimum` words, tokens such as commas among them and the seed's too; one that
+    has `maximum` words is cut there, without END. UNKNOWN is never drawn, nor is a word
+    that `helpers.lm.wordfilter` calls unsuitable, unless `filtered` is False: their
+    logits are -infinity, and so the other words share their probability.
+
+    Each sentence has random numbers of its own. So the first ones do not depend on how
+    many follow.
+
+    Raises ValueError for a temperature that is not positive, for lengths that do not
+    fit, and for seed words that the vocabulary lacks.
+    """
+    seed = _seed(seed_text, model.vocabulary)
+    if not len(seed) < maximum >= minimum >= 0:
+        raise ValueError(
+            "maximum must be above the number of words of seed_text and not below "
+            f"minimum, which is not negative; got maximum = {maximum}, minimum = "
+            f"{minimum} and {len(seed)} words"
+        )
+    _check_temperature(temperature)
+    model = model._replace(params=_float64(model.params))
+    blocked = _blocked(model.vocabulary, filtered)
+    draws = rng.random((n, maximum))
+    return [
+        sentence
+        for i in range(0, n, BATCH)
+        for sentence in _grow(
+            model, seed, draws[i : i + BATCH], blocked, temperature, minimum
+        )
+    ]
+
+
+def _grow(model, seed, draws, blocked, temperature, minimum) -> list[np.ndarray]:
+    """One sentence for each row of draws (n, maximum), which are between 0 and 1."""
+    v, (n, maximum) = model.vocabulary, draws.shape
+    grown = [[v.start, *seed] for _ in range(n)]
+    state = tuple(np.tile(s, (n, 1)) for s in start(model.params))
+    for word in (v.start, *seed):
+        state, o = advance(np.full(n, word), state, model.params)
+    growing = np.arange(n)  # the sentences that have not ended
+    for t in range(len(seed), maximum):
+        o = o + blocked
+        if t < minimum:
+            o[:, v.end] = -np.inf
+        words = draw_word(o, draws[growing, t], temperature)
+        for i, word in zip(growing, words, strict=True):
+            grown[i].append(word)
+        go_on = words != v.end
+        if not go_on.any():
+            break
+        growing = growing[go_on]
+        state = tuple(s[go_on] for s in state)
+        state, o = advance(words[go_on], state, model.params)
+    return [np.array(sentence, dtype=np.int32) for sentence in grown]
+
+
+def by_rerunning(
+    model: LanguageModel,
+    rng: np.random.Generator,
+    temperature: float = 1.0,
+    minimum: int = 1,
+    maximum: int = 50,
+    filtered: bool = True,
+) -> np.ndarray:
+    """The sentence that `sample` gives for n = 1, by reading all of it for each word.
+
+    To compare: T words take T (T + 1) / 2 steps of the network here, and T there.
+    """
+    v, params = model.vocabulary, _float64(model.params)
+    blocked, draws = _blocked(v, filtered), rng.random(maximum)
+    sentence = [v.start]
+    while sentence[-1] != v.end and len(sentence) <= maximum:
+        state = start(params)
+        for word in sentence:
+            state, o = advance(word, state, params)
+        o = o + blocked
+        if len(sentence) <= minimum:
+            o[v.end] = -np.inf
+        sentence.append(draw_word(o, draws[len(sentence) - 1], temperature))
+    return np.array(sentence, dtype=np.int32)
+
+
+def draw_word(o: np.ndarray, draw: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """The words that numbers between 0 and 1 draw from softmax(o / temperature).
+
+    o has shape (..., V) and `draw` (...), from 0 and below 1; returns indices (...).
+    The probabilities are laid end to end, and each number falls on one of them.
+    """
+    scaled = (o - o.max(axis=-1, keepdims=True)) / temperature
+    reach = np.cumsum(np.exp(scaled), axis=-1, dtype=np.float64)
+    # 1 - draw is above 0, so that no word of probability 0 is ever hit.
+    hit = (1 - draw) * reach[..., -1]
+    return np.sum(reach < hit[..., None], axis=-1)
+
+
+def _float64(params: Params) -> Params:
+    return type(params)(*(np.asarray(value, dtype=np.float64) for value in params))
+
+
+def _blocked(vocabulary: Vocabulary, filtered: bool) -> np.ndarray:
+    """What is added to the logits, (V,): -infinity for words not to be drawn."""
+    never = np.zeros(len(vocabulary), dtype=bool)
+    if filtered:
+        never = unsuitable(vocabulary.words)
+    never[[vocabulary.start, vocabulary.unknown]] = True
+    return np.where(never, -np.inf, 0.0)
+
+
+def _seed(seed_text: str, vocabulary: Vocabulary) -> list[int]:
+    read = text.sentences(corpus.clean(seed_text))  # as the model's own comments were
+    tokens = [token for some in read for token in some]
+    missing = [token for token in tokens if token not in vocabulary.index]
+    if missing:
+        raise ValueError(
+            "seed_text must be made of words that the model knows; it does not know "
+            + ", ".join(map(repr, missing))
+        )
+    return [vocabulary.index[token] for token in tokens]
+
+
+def _check_temperature(temperature: float) -> None:
+    if not 0 < temperature < np.inf:
+        raise ValueError(
+            f"temperature must be a positive number (small for the likeliest words "
+            f"only); got {temperature!r}"
+        )

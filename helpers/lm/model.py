@@ -1,0 +1,198 @@
+"""The word-level language model: a recurrent network from each word to the next.
+
+    a_t = W_ih[x_t] + b_h,    h_t = cell(a_t, h_{t-1}),    o_t = h_t W_ho + b_o,
+    P(x_{t+1} = j | x_1, ..., x_t) = softmax(o_t)_j
+
+x_t is the index of a word. A one-hot row times W_ih is the row of that index, so the
+product is never made: the row is looked up. The parameters are those of
+`helpers.elman` and `helpers.gated` with n_in = n_out = V, the size of the vocabulary.
+(Mikolov et al. 2010, "Recurrent neural network based language model".)
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.gradient import zero_grad
+from scipy.special import expit
+
+from helpers import trained
+from helpers.elman import Elman, initial_elman, readout
+from helpers.gated import (
+    GRU,
+    LSTM,
+    gru_from,
+    initial_gru,
+    initial_lstm,
+    lstm_from,
+)
+from helpers.initialisation import uniform
+from helpers.results import read_json
+from helpers.text import Vocabulary
+
+Params = Elman | LSTM | GRU
+CELLS = {"elman": Elman, "lstm": LSTM, "gru": GRU}
+FOLDER = trained.FOLDER
+
+
+# Parameters -------------------------------------------------------------------
+
+
+def initial(
+    cell: str, V: int, H: int, rng: np.random.Generator, rows: float = 1.0
+) -> Params:
+    """First values of floatX for a vocabulary of V words and H hidden units.
+
+    Weights are uniform in +-1/sqrt(n), n the connections into a unit that carry
+    something: H for W_hh and W_ho. A one-hot input has V connections and only one that
+    is not zero, so n = 1 for W_ih, whose rows lie within +-`rows`: the divisor sqrt(V)
+    would start each 89 times smaller at V = 8000. `cell` is "elman", "lstm" or "gru".
+    Raises ValueError for another cell and for sizes that are not positive integers.
+    """
+    initials = {"elman": initial_elman, "lstm": initial_lstm, "gru": initial_gru}
+    if cell not in initials:
+        raise ValueError(f"cell must be one of {', '.join(initials)}; got {cell!r}")
+    params = initials[cell](V, H, V, rng, init=uniform)
+    W_ih = rng.uniform(-rows, rows, params.W_ih.shape)
+    return params._replace(W_ih=W_ih.astype(params.W_ih.dtype))
+
+
+def cell_of(params: Params) -> str:
+    """The name of the cell whose parameters these are, as `initial` takes it."""
+    return next(name for name, kind in CELLS.items() if type(params) is kind)
+
+
+# One step, from a_t -----------------------------------------------------------
+#
+# The steps of `helpers.elman` and `helpers.gated` begin with a product x_t W_ih. Here
+# its rows have been looked up for all times at once, and a_t has b_h in it already.
+
+
+def _elman(a_t, h_tm1, W_hh, sigmoid=pt.sigmoid, tanh=pt.tanh):
+    return (tanh(a_t + h_tm1 @ W_hh),)
+
+
+def _gru(a_t, h_tm1, W_hh, **functions):
+    return (gru_from(a_t, h_tm1, W_hh, **functions),)
+
+
+def _step(params: Params) -> Callable:
+    return {Elman: _elman, LSTM: lstm_from, GRU: _gru}[type(params)]
+
+
+def start(params: Params) -> tuple:
+    """The state before the first word: (h0,), for the LSTM (h0, c0)."""
+    return (params.h0, params.c0) if isinstance(params, LSTM) else (params.h0,)
+
+
+def advance(word: int, state: tuple, params: Params) -> tuple[tuple, np.ndarray]:
+    """One word in NumPy: the state after it, and the logits o (V,) of the next word.
+
+    The state carries all that was read before, so a word costs the same however long
+    the sentence is. Several sentences at once: `word` (B,), states (B, n_hid).
+    """
+    step = partial(_step(params), sigmoid=expit, tanh=np.tanh)
+    state = step(params.W_ih[word] + params.b_h, *state, params.W_hh)
+    return state, readout(state[0], params)
+
+
+# All steps, in PyTensor -------------------------------------------------------
+
+
+def logits(x, params: Params, truncate: int | None = None):
+    """o of shape (T, B, V) for words x (T, B), or (T, V) for one sentence x (T,).
+
+    x is an integer variable; for gradients under JAX its shape must be static:
+    `pt.imatrix("x", shape=(T, B))`. With `truncate=k` gradients are those of
+    `helpers.bptt.chunks`: the state crosses a cut every k steps, no gradient does.
+    """
+    return readout(states(params.W_ih[x], params, truncate), params)
+
+
+def states(rows, params: Params, truncate: int | None = None):
+    """All h, (T, B, n_hid), from the looked-up rows W_ih[x], (T, B, columns of W_ih).
+
+    Without B for one sentence. `truncate` as in `logits`; raises ValueError if it is
+    below 1.
+    """
+    if truncate is not None and truncate < 1:
+        raise ValueError(f"truncate must be at least 1 or None; got {truncate}")
+    first = start(params)
+    if rows.ndim == 3:  # a row for each sentence
+        first = tuple(s + pt.zeros_like(rows[0, :, :1]) for s in first)
+    step, sequences = _step(params), [rows + params.b_h]
+    if truncate is not None:
+        t = pt.arange(rows.shape[0])
+        # not at t = 0: the gradient of h0 crosses no cut
+        sequences = [pt.eq(t % truncate, 0) & pt.gt(t, 0), *sequences]
+        step = partial(_cutting, step)
+    outputs = pytensor.scan(
+        step,
+        sequences=sequences,
+        outputs_info=list(first),
+        non_sequences=[params.W_hh],
+        strict=True,
+        return_updates=False,
+    )
+    return outputs[0] if len(first) > 1 else outputs
+
+
+def _cutting(step: Callable, cut_t, a_t, *rest):
+    """A step whose gradient stops at the state before it where cut_t is true."""
+    *state, W_hh = rest
+    kept = [pt.switch(cut_t, zero_grad(s), s) for s in state]
+    return step(a_t, *kept, W_hh)
+
+
+# Model, vocabulary and card ---------------------------------------------------
+
+
+class LanguageModel(NamedTuple):
+    """A trained model: the words, the parameters (NumPy arrays), and what made it."""
+
+    vocabulary: Vocabulary
+    params: Params
+    card: dict  # data, licence, split, command, seed, versions, perplexities, limits
+
+    def save(self, name: str, folder: Path | str = FOLDER) -> None:
+        """Write folder/name.npz and folder/name.json (card and vocabulary)."""
+        made = {
+            **self.card,
+            "cell": cell_of(self.params),
+            "vocabulary": list(self.vocabulary.words),
+        }
+        trained.save(name, self.params, made, Path(folder))
+
+    @classmethod
+    def load(cls, name: str = "reddit", folder: Path | str = FOLDER) -> "LanguageModel":
+        """The model that `save` wrote; without arguments the one that the book ships.
+
+        Raises FileNotFoundError where a file is missing and ValueError for a damaged
+        one, as `helpers.trained.load` does.
+        """
+        path = Path(folder) / f"{name}.json"
+        try:
+            card = read_json(path)
+            kind = CELLS[card.pop("cell")]
+            vocabulary = Vocabulary(tuple(card.pop("vocabulary")))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"no language model: {path} is missing") from None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} does not describe a language model ({error!r}); "
+                "restore it or train it anew"
+            ) from None
+        params = trained.load(name, kind, Path(folder))
+        if len(params.W_ih) != len(vocabulary):
+            raise ValueError(
+                f"{path} must have {len(params.W_ih)} words, one per row of W_ih; "
+                f"got {len(vocabulary)}"
+            )
+        return cls(vocabulary, params, card)
+
+
+load = LanguageModel.load

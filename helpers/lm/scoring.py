@@ -1,0 +1,341 @@
+"""What a language model thinks of sentences, and what its own sentences are like.
+
+Scores are log-probabilities in nats, an array (T,) for each sentence of T predicted
+words, END among them. `helpers.lm.ngrams.log_probabilities` gives the same of an n-gram
+model, and whatever takes them here judges both models alike. In the same way, what
+counts marks and commas takes lists of tokens, from the corpus or from the model.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers.lm.model import LanguageModel, advance, start
+from helpers.results import Estimate, mean_interval, wilson
+from helpers.text import SPECIAL, Vocabulary
+
+BATCH = 64  # sentences at once
+Scores = list[np.ndarray]
+
+
+# Scores -----------------------------------------------------------------------
+
+
+def log_probabilities(
+    model: LanguageModel, sentences: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """log P of each word after START given all words before it: (T,) each.
+
+    Sentences are word indices START, w_1, ... as `Vocabulary.encode` makes them; one
+    that lacks END is a beginning, and its score that of the beginning. Raises
+    ValueError for a sentence without a word after START.
+    """
+    for i, sentence in enumerate(sentences):
+        if len(sentence) < 2 or sentence[0] != model.vocabulary.start:
+            raise ValueError(
+                f"sentences must be START and at least one word; got {sentence} as "
+                f"sentence {i}"
+            )
+    # Sentences of like length together, so that little is computed for nothing.
+    by_length = np.argsort([len(sentence) for sentence in sentences], kind="stable")
+    scores: Scores = [np.empty(0)] * len(sentences)
+    for some in np.split(by_length, range(BATCH, len(sentences), BATCH)):
+        log_p = _padded([sentences[i] for i in some], model)
+        for i, row in zip(some, log_p, strict=True):
+            scores[i] = row[: len(sentences[i]) - 1]
+    return scores
+
+
+def _padded(sentences: list[np.ndarray], model: LanguageModel) -> np.ndarray:
+    """log P of all words of a batch, (B, T); beyond the end of a sentence, noise."""
+    n = len(sentences)
+    x = np.full((n, max(map(len, sentences), default=1)), model.vocabulary.end)
+    for row, sentence in zip(x, sentences, strict=True):
+        row[: len(sentence)] = sentence
+    log_p = np.empty((n, x.shape[1] - 1))
+    state = tuple(np.tile(s, (n, 1)) for s in start(model.params))
+    for t in range(x.shape[1] - 1):
+        state, o = advance(x[:, t], state, model.params)
+        o = o - o.max(axis=1, keepdims=True)
+        log_p[:, t] = o[np.arange(n), x[:, t + 1]] - np.log(np.exp(o).sum(axis=1))
+    return log_p
+
+
+class Group(NamedTuple):
+    """The perplexity of the model on some of the words."""
+
+    label: str
+    perplexity: Estimate  # its interval takes the words for independent of each other
+    n: int  # the number of words
+
+
+def by_position(log_p: Scores, longest: int = 20) -> list[Group]:
+    """Perplexity at the places 1 to `longest` of a sentence, as far as there are words.
+
+    Place 1 is the first word after START.
+    """
+    columns = ([row[t] for row in log_p if len(row) > t] for t in range(longest))
+    return [
+        _group(str(t), column)
+        for t, column in enumerate(columns, start=1)
+        if len(column) > 1
+    ]
+
+
+def by_rank(
+    log_p: Scores,
+    sentences: Sequence[np.ndarray],
+    vocabulary: Vocabulary,
+    edges: Sequence[int] = (10, 100, 1000),
+) -> list[Group]:
+    """Perplexity on END, on UNKNOWN, and on words from common to rare.
+
+    A vocabulary holds its words in the order of how common they were in training. The
+    first group has the first `edges[0]` of them, and so on. Groups without at least two
+    words are left out.
+    """
+    values = np.concatenate(log_p)
+    targets = np.concatenate([sentence[1:] for sentence in sentences])
+    rank = np.cumsum([word not in SPECIAL for word in vocabulary.words])[targets]
+    last = len(vocabulary) - len(SPECIAL)
+    special = {"END": vocabulary.end, "UNKNOWN": vocabulary.unknown}
+    groups = {label: targets == i for label, i in special.items()}
+    ordinary = ~np.isin(targets, [vocabulary.index[word] for word in SPECIAL])
+    for low, high in pairwise([0, *(edge for edge in edges if edge < last), last]):
+        groups[f"{low + 1} to {high}"] = ordinary & (low < rank) & (rank <= high)
+    return [_group(k, values[where]) for k, where in groups.items() if where.sum() > 1]
+
+
+def _group(label: str, log_p: Sequence[float]) -> Group:
+    value, low, high = mean_interval(-np.asarray(log_p))
+    return Group(label, Estimate(*np.exp([value, low, high]).tolist()), len(log_p))
+
+
+# Real sentences against changed ones ------------------------------------------
+
+
+def shuffled(sentence: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """START, the words in another order, END.
+
+    Raises ValueError for a sentence of one word, or of one word again and again.
+    """
+    words = _changeable(sentence)
+    while True:
+        new = rng.permutation(words)
+        if (new != words).any():
+            return np.array([sentence[0], *new, sentence[-1]])
+
+
+def swapped(sentence: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The sentence with two different neighbours in each other's place.
+
+    The least change of order, and the hardest to notice. Errors as in `shuffled`.
+    """
+    words = _changeable(sentence)
+    i = rng.choice(np.flatnonzero(words[:-1] != words[1:]))
+    words[[i, i + 1]] = words[[i + 1, i]]
+    return np.array([sentence[0], *words, sentence[-1]])
+
+
+def _changeable(sentence: np.ndarray) -> np.ndarray:
+    words = np.array(sentence[1:-1])
+    if len(np.unique(words)) < 2:
+        raise ValueError(
+            f"sentence must hold two different words between START and END; got "
+            f"{sentence}"
+        )
+    return words
+
+
+def preference(real: Scores, changed: Scores) -> Estimate:
+    """The share of pairs in which the real sentence has the higher probability."""
+    pairs = zip(real, changed, strict=True)
+    return _share([a.sum() > b.sum() for a, b in pairs])
+
+
+# The embedding ----------------------------------------------------------------
+
+
+def nearest(word: str, model: LanguageModel, n: int = 5) -> list[tuple[str, float]]:
+    """The n words whose rows of W_ih have the largest cosine with that of `word`.
+
+    Raises ValueError for a word that the vocabulary lacks.
+    """
+    words = model.vocabulary.words
+    if word not in model.vocabulary.index:
+        raise ValueError(f"word must be one that the model knows; got {word!r}")
+    rows = model.params.W_ih / np.linalg.norm(model.params.W_ih, axis=1, keepdims=True)
+    at = model.vocabulary.index[word]
+    cosines = rows @ rows[at]
+    cosines[at] = -np.inf
+    best = np.argsort(-cosines, kind="stable")[:n]
+    return [(words[i], float(cosines[i])) for i in best]
+
+
+# What sentences are like --------------------------------------------------------
+#
+# Each of these takes tokens as `helpers.text.sentences` makes them, which writes an
+# opening double quote as two backquotes and a closing one as two apostrophes.
+
+PAIRS = {"(": ")", "[": "]", "{": "}", "``": "''", "“": "”"}
+AND_OR = ("and", "or")
+
+
+def tokens(ids: Iterable[int], vocabulary: Vocabulary) -> list[str]:
+    """The words of a sentence of indices, without START and END."""
+    marks = (vocabulary.start, vocabulary.end)
+    return [vocabulary.words[i] for i in ids if i not in marks]
+
+
+def habits(sentences: Sequence[Sequence[str]]) -> dict[str, Estimate]:
+    """How sentences use marks: shares with intervals, under what they are shares of.
+
+    A share of nothing is NaN, with an interval from 0 to 1.
+    """
+    neighbours = [pair for sentence in sentences for pair in pairwise(sentence)]
+    marks = {*PAIRS, *PAIRS.values()}
+    paired = [sentence for sentence in sentences if marks & set(sentence)]
+    return {
+        "sentences that end in . ! or ?": _share(map(ends_closed, sentences)),
+        "commas with and/or after them": _share(
+            after in AND_OR for word, after in neighbours if word == ","
+        ),
+        "and/or with a comma before them": _share(
+            before == "," for before, word in neighbours if word in AND_OR
+        ),
+        "sentences with !!, ??, !? or ?!": _share(map(repeats_marks, sentences)),
+        "brackets or quotes left unmatched": _share(map(leaves_unmatched, paired)),
+    }
+
+
+def ends_closed(sentence: Sequence[str]) -> bool:
+    """Whether it ends in a full stop, ! or ?, brackets and quotes after it aside."""
+    words = list(sentence)
+    while words and words[-1] in PAIRS.values():
+        words.pop()
+    return bool(words) and words[-1][-1] in ".!?…"
+
+
+def repeats_marks(sentence: Sequence[str]) -> bool:
+    """Whether two marks, ! or ?, stand next to each other."""
+    return any(a[-1] in "!?" and b[0] in "!?" for a, b in pairwise(sentence))
+
+
+def leaves_unmatched(sentence: Sequence[str]) -> bool:
+    """Whether a bracket or double quote lacks its partner, as in a smiley."""
+    expected = []
+    for token in sentence:
+        if token in PAIRS:
+            expected.append(PAIRS[token])
+        elif token in PAIRS.values() and (not expected or expected.pop() != token):
+            return True
+    return bool(expected)
+
+
+def _share(outcomes: Iterable[bool]) -> Estimate:
+    outcomes = list(map(bool, outcomes))
+    if not outcomes:
+        return Estimate(float("nan"), 0.0, 1.0)
+    return wilson(sum(outcomes), len(outcomes))
+
+
+# Agreement at a distance --------------------------------------------------------
+
+NOUNS = (
+    ("dog", "dogs"),
+    ("cat", "cats"),
+    ("boy", "boys"),
+    ("girl", "girls"),
+    ("man", "men"),
+    ("woman", "women"),
+    ("child", "children"),
+    ("kid", "kids"),
+    ("guy", "guys"),
+    ("friend", "friends"),
+    ("teacher", "teachers"),
+    ("student", "students"),
+    ("player", "players"),
+    ("team", "teams"),
+    ("doctor", "doctors"),
+    ("parent", "parents"),
+    ("car", "cars"),
+    ("book", "books"),
+    ("movie", "movies"),
+    ("song", "songs"),
+    ("game", "games"),
+    ("picture", "pictures"),
+    ("house", "houses"),
+    ("phone", "phones"),
+)
+VERBS = (("is", "are"), ("was", "were"), ("has", "have"))
+# What stands between noun and verb says nothing about their number, except in the last
+# kind: there the noun next to the verb is of the other number.
+BETWEEN = {
+    "0 words": ("",),
+    "1 word": ("here", "really"),
+    "2 words": ("over there", "you like"),
+    "4 words": ("that i saw there", "that you asked for"),
+    "8 words": (
+        "that i told you about when you asked",
+        "that you and i used to talk about",
+    ),
+    "3 words, a noun that misleads": ("near the {}", "with the {}"),
+}
+
+
+class Probe(NamedTuple):
+    """The beginning of a sentence, and two verbs of which one agrees with its noun."""
+
+    kind: str  # a key of BETWEEN
+    beginning: list[str]
+    right: str
+    wrong: str
+
+
+def probes(vocabulary: Vocabulary) -> list[Probe]:
+    """All beginnings like "the dogs over there", as far as the vocabulary has words.
+
+    Each stands there once for each pair of verbs, and with the noun in both numbers: a
+    model that always prefers the same verb is right half of the time. So is one that
+    sees two words back, wherever two words that say nothing come between.
+    """
+    made = []
+    for kind, fillers in BETWEEN.items():
+        for noun in NOUNS:
+            other = NOUNS[(NOUNS.index(noun) + 1) % len(NOUNS)]
+            for number in (0, 1):
+                for filler in fillers:
+                    filled = filler.format(other[1 - number])
+                    beginning = ["the", noun[number], *filled.split()]
+                    for verbs in VERBS:
+                        probe = Probe(kind, beginning, verbs[number], verbs[1 - number])
+                        words = [*noun, *other, *beginning, *verbs]
+                        if all(word in vocabulary.index for word in words):
+                            made.append(probe)
+    return made
+
+
+def agreement(
+    score: Callable[[list[np.ndarray]], Scores], vocabulary: Vocabulary
+) -> dict[str, Estimate]:
+    """For each kind of probe, the share in which the right verb is the likelier one.
+
+    `score` gives log P of sentences: `partial(log_probabilities, model)`. The probes
+    share nouns and verbs, so the intervals, which take them for independent, are
+    somewhat too narrow. Kinds for which the vocabulary has no words are left out.
+    """
+    asked = probes(vocabulary)
+
+    def last(verbs: Iterable[str]) -> np.ndarray:
+        """log P of each verb at the end of its beginning."""
+        begun = [
+            vocabulary.encode([*probe.beginning, verb])[:-1]  # without END
+            for probe, verb in zip(asked, verbs, strict=True)
+        ]
+        return np.array([log_p[-1] for log_p in score(begun)])
+
+    agrees = last(p.right for p in asked) > last(p.wrong for p in asked)
+    kinds = np.array([p.kind for p in asked])
+    return {kind: _share(agrees[kinds == kind]) for kind in BETWEEN if kind in kinds}

@@ -1,0 +1,450 @@
+"""Training the language model on all comments of a corpus, in minutes.
+
+One update sees a batch of sentences of like length (`helpers.lm.batches`) and costs
+little more than the three products with W_ho that no softmax can do without:
+
+- The error of the logits is known, p - onehot; it is written out and handed to
+  `pytensor.grad` (`known_grads`), which need not find it by itself.
+- Of W_ih only the rows of the words in the batch are looked up, and only they change.
+  Adam's memory of a row (Kingma and Ba 2015) likewise changes only when its word
+  occurs: "lazy" Adam. The usual Adam moves a row on by its momentum in updates that do
+  not contain the word, and forgets its scale between them.
+
+Everything random is drawn from generators that are named by the seed and the number of
+the epoch and the batch. So a run can go on from a checkpoint as if it had never
+stopped.
+"""
+
+import ctypes
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from helpers import corpus, results
+from helpers.elman import readout
+from helpers.experiments.runner import versions
+from helpers.experiments.timing import machine
+from helpers.files import write_text
+from helpers.gated import shared
+from helpers.lm import batches, checkpoints, inplace, model
+from helpers.lm.model import LanguageModel, Params
+from helpers.optimisers import clip_by_norm
+from helpers.text import Vocabulary, sentences
+
+BUCKETS = 12
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the outcome of a training run."""
+
+    corpus: str = "goemotions"
+    cell: str = "elman"
+    hidden: int = 100
+    vocabulary: int = 8000
+    epochs: int = 10
+    batch: int = 640  # predictions in an update, filler included
+    lr: float = 0.003  # of the first update; falls to 0 along a half cosine
+    clip: float = 1.0  # the longest gradient, see `clip_by_norm`
+    rows: float = 0.1  # the first rows of W_ih lie within +- this
+    dropout: float = 0.2  # share of the elements of rows and states set to zero
+    truncate: int | None = None  # steps that a gradient goes back; None: all
+    patience: int = 3  # epochs without a better validation before training stops
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cell not in model.CELLS:
+            raise ValueError(
+                f"cell must be one of {', '.join(model.CELLS)}; got {self.cell!r}"
+            )
+        for name in ("hidden", "epochs", "batch", "patience", "truncate"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}")
+        for name in ("lr", "clip", "rows"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"dropout must be at least 0 and below 1; got {self.dropout}"
+            )
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative; got {self.seed}")
+
+
+# Data -------------------------------------------------------------------------
+
+
+class Data(NamedTuple):
+    """A corpus as numbers, split by comment; the words are those of the training."""
+
+    vocabulary: Vocabulary
+    train: list[np.ndarray]  # START, words, END
+    validation: list[np.ndarray]
+    test: list[np.ndarray]
+
+
+def data(name: str, size: int, fetch: bool = False) -> Data:
+    """The corpus `name` with the most common words of its training comments.
+
+    Arguments and errors as in `helpers.corpus.load` and `Vocabulary.of`.
+    """
+    parts = _tokens(name, fetch)
+    vocabulary = Vocabulary.of(parts.train, size)
+    return Data(vocabulary, *_encoded(parts, vocabulary))
+
+
+def sequences(name: str, vocabulary: Vocabulary) -> corpus.Split:
+    """The corpus `name` split as for training, in the words of this vocabulary."""
+    return _encoded(_tokens(name), vocabulary)
+
+
+def _tokens(name: str, fetch: bool = False) -> corpus.Split:
+    comments = corpus.split(corpus.load(name, fetch))
+    return corpus.Split(
+        *([some for one in part for some in sentences(one)] for part in comments)
+    )
+
+
+def _encoded(parts: corpus.Split, vocabulary: Vocabulary) -> corpus.Split:
+    return corpus.Split(*([vocabulary.encode(some) for some in p] for p in parts))
+
+
+# One update -------------------------------------------------------------------
+
+
+def keep_memory() -> None:
+    """Let the C library keep the memory of large arrays for the next update.
+
+    That of Linux (glibc) hands blocks of more than 32 MB back to the system as soon as
+    they are free, and gets them filled with zeros, page by page, the next time. Of an
+    update of 640 predictions over 8000 words that is close to half the time. Elsewhere
+    this does nothing.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # numbers from malloc.h
+    mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def softmax_layer(h, y, weights, params: Params):
+    """What states h (N, n_hid) cost that should predict y (N,), and the slope of it.
+
+    Returns the costs -log p, (N,), the logits o (N, V), and the gradient of the sum of
+    weights (N,) times costs with respect to o: weights times p - onehot.
+    """
+    o = readout(h, params)
+    log_sum = pt.logsumexp(o, axis=1, keepdims=True)
+    at_y = (pt.arange(o.shape[0]), y)
+    d_o = pt.inc_subtensor((pt.exp(o - log_sum) * weights[:, None])[at_y], -weights)
+    return log_sum[:, 0] - o[at_y], o, d_o
+
+
+class Trainer:
+    """Parameters, Adam's memory of them, and the compiled functions."""
+
+    def __init__(self, params: Params, settings: Settings) -> None:
+        keep_memory()
+        self.settings = settings
+        self.n_hid = len(params.W_hh)
+        self._widths = (params.W_ih.shape[1], self.n_hid)
+        self.params = shared(params)
+        self.m, self.v = (
+            shared(type(params)(*(np.zeros_like(p) for p in params))) for _ in range(2)
+        )
+        self._update = cache(self._compile_update)
+        self._cost = cache(self._compile_cost)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All values by name, as `restore` takes them."""
+        return {
+            f"{prefix}{name}": np.array(variable.get_value())
+            for prefix, group in (("", self.params), ("m_", self.m), ("v_", self.v))
+            for name, variable in group._asdict().items()
+        }
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        for prefix, group in (("", self.params), ("m_", self.m), ("v_", self.v)):
+            for name, variable in group._asdict().items():
+                variable.set_value(arrays[f"{prefix}{name}"])
+
+    def set(self, params: Params) -> None:
+        """Take other parameters; Adam's memory stays as it is."""
+        for variable, value in zip(self.params, params, strict=True):
+            variable.set_value(value)
+
+    def values(self) -> Params:
+        """The parameters as NumPy arrays."""
+        return type(self.params)(*(np.array(p.get_value()) for p in self.params))
+
+    def update(self, batch: batches.Batch, count: int, lr: float, rng) -> list:
+        """Update number `count` (from 1): [summed cost, length of the gradient].
+
+        Both are still being computed when this returns: `float` waits for them.
+        """
+        T, B = batch.x.shape
+        words, inverse = np.unique(batch.x, return_inverse=True)
+        rows = np.zeros(T * B, np.int32)
+        rows[: len(words)] = words
+        used = (np.arange(T * B) < len(words)).astype(np.float32)
+        inverse = inverse.reshape(T, B).astype(np.int32)
+        correction = math.sqrt(1 - BETA2**count) / (1 - BETA1**count)
+        rate = np.float32(lr * correction)
+        return self._update(T, B)(
+            rows, used, inverse, batch.y, batch.mask, *self._kept(T, B, rng), rate
+        )
+
+    def _kept(self, T: int, B: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """For the looked-up rows and the states: 0 where dropped, else 1 / (1 - p)."""
+        p = np.float32(self.settings.dropout)
+        if p == 0:
+            return []
+        return [
+            (rng.random((T, B, n), np.float32) >= p) * (1 / (1 - p))
+            for n in self._widths
+        ]
+
+    def _compile_update(self, T: int, B: int) -> Callable:
+        params, settings = self.params, self.settings
+        rows = pt.ivector("rows", shape=(T * B,))
+        used = pt.vector("used", shape=(T * B,))
+        inverse, y = (pt.imatrix(name, shape=(T, B)) for name in ("inverse", "y"))
+        mask = pt.matrix("mask", shape=(T, B))
+        rate = pt.scalar("rate")
+        looked_up = params.W_ih[rows]
+        x = looked_up[inverse]
+        kept = [pt.tensor3("kept", shape=(T, B, n)) for n in self._widths]
+        kept = kept if settings.dropout else []
+        keep_row, keep_h = kept or (1, 1)
+        h = model.states(x * keep_row, params, settings.truncate) * keep_h
+        h = h.reshape((T * B, self.n_hid))
+        real = mask.ravel()
+        costs, o, d_o = softmax_layer(h, y.ravel(), real / (T * B), params)
+        grads = pt.grad(None, [looked_up, *params[1:]], known_grads={o: d_o})
+        norm = pt.sqrt(sum((g**2).sum() for g in grads))
+        updates = []
+        for i, g in enumerate(clip_by_norm(grads, settings.clip)):
+            whole = (params[i], self.m[i], self.v[i])
+            p, m, v = (w[rows] if i == 0 else w for w in whole)
+            m_new = BETA1 * m + (1 - BETA1) * g
+            v_new = BETA2 * v + (1 - BETA2) * g**2
+            step = rate * m_new / (pt.sqrt(v_new) + EPSILON)
+            news = (p - step, m_new, v_new)
+            if i == 0:  # the rows that fill up `rows` are no word's: they change by 0
+                news = [
+                    pt.inc_subtensor(old, (new - old) * used[:, None])
+                    for old, new in zip((p, m, v), news, strict=True)
+                ]
+            updates += zip(whole, news, strict=True)
+        outputs = [(costs * real).sum(), norm]
+        return pytensor.function(
+            [rows, used, inverse, y, mask, *kept, rate],
+            outputs,
+            updates=updates,
+            mode=inplace.mode(),
+        )
+
+    # Judging ------------------------------------------------------------------
+
+    def perplexity(self, sequences: Sequence[np.ndarray]) -> float:
+        """exp of the mean -log p of all words and ENDs of the sequences."""
+        lengths = batches.bucket_lengths(sequences, BUCKETS)
+        cost = 0.0
+        for batch in batches.filled(sequences, lengths, self.settings.batch):
+            cost += float(self._cost(*batch.x.shape)(*batch))
+        return math.exp(cost / sum(len(sequence) - 1 for sequence in sequences))
+
+    def _compile_cost(self, T: int, B: int) -> Callable:
+        x, y = (pt.imatrix(name, shape=(T, B)) for name in ("x", "y"))
+        mask = pt.matrix("mask", shape=(T, B))
+        h = model.states(self.params.W_ih[x], self.params)
+        h = h.reshape((T * B, self.n_hid))
+        costs, *_ = softmax_layer(h, y.ravel(), mask.ravel(), self.params)
+        return pytensor.function([x, y, mask], (costs * mask.ravel()).sum())
+
+
+# A run ------------------------------------------------------------------------
+
+
+class Stopped(RuntimeError):
+    """A run that cannot go on; its last good checkpoint stays."""
+
+
+class Run:
+    """One training run in its folder: what is done, and how to go on.
+
+    The folder holds `checkpoint.npz`, the best model so far (`model.npz`, `model.json`)
+    and `log.jsonl`, a line per evaluation.
+    """
+
+    def __init__(
+        self, settings: Settings, folder: Path, every: int = 500, fetch: bool = False
+    ) -> None:
+        """Read the corpus and, where the folder holds one, the checkpoint.
+
+        A checkpoint is written every so many updates and after each epoch. Raises
+        ValueError for a folder with a run of other settings, and what
+        `helpers.corpus.load` raises.
+        """
+        self.settings, self.folder, self.every = settings, Path(folder), every
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.data = data(settings.corpus, settings.vocabulary, fetch)
+        rng = np.random.default_rng(settings.seed)
+        V = len(self.data.vocabulary)
+        start = model.initial(settings.cell, V, settings.hidden, rng, settings.rows)
+        self.trainer = Trainer(start, settings)
+        self.lengths = batches.bucket_lengths(self.data.train, BUCKETS)
+        # epoch and position: where the next update is; cost and tokens: of this epoch
+        self.progress = {
+            "settings": dataclasses.asdict(settings),
+            **{"epoch": 0, "position": 0, "updates": 0, "cost": 0.0, "tokens": 0},
+            **{"seconds": 0.0, "log": []},
+        }
+        self._restore()
+
+    def _restore(self) -> None:
+        saved = checkpoints.load(self.folder / "checkpoint.npz")
+        if saved is None:
+            return
+        arrays, progress = saved
+        ours, theirs = self.progress["settings"], progress["settings"]
+        different = [name for name in ours if ours[name] != theirs.get(name)]
+        if different:
+            raise ValueError(
+                f"{self.folder} holds a run with other settings: "
+                + ", ".join(f"{n} = {theirs.get(n)}, not {ours[n]}" for n in different)
+                + "; give another folder or the same settings"
+            )
+        self.trainer.restore(arrays)
+        self.progress = progress
+
+    def _save(self) -> None:
+        lines = "".join(json.dumps(line) + "\n" for line in self.progress["log"])
+        write_text(self.folder / "log.jsonl", lines)
+        path = self.folder / "checkpoint.npz"
+        checkpoints.save(path, self.trainer.arrays(), self.progress)
+
+    @property
+    def best(self) -> dict | None:
+        """The line of the log with the lowest validation perplexity."""
+        log = self.progress["log"]
+        return min(log, key=lambda line: line["validation_perplexity"], default=None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the last `patience` made nothing better."""
+        epoch, best = self.progress["epoch"], self.best
+        stale = best is not None and epoch - best["epoch"] >= self.settings.patience
+        return stale or epoch >= self.settings.epochs
+
+    def go(self, say: Callable[[str], None] = lambda text: None) -> LanguageModel:
+        """Train to the end, from wherever the run is; returns the best model.
+
+        Raises Stopped, with the number of the update, where the cost or the gradient
+        is not finite.
+        """
+        while not self.finished:
+            self._epoch(say)
+        best = LanguageModel.load("model", self.folder)
+        if "test_perplexity" not in best.card:
+            self.trainer.set(best.params)
+            words = sum(len(sequence) - 1 for sequence in self.data.train)
+            seconds = self.progress["seconds"] / self.progress["epoch"]
+            best.card["tokens_per_s"] = words / seconds
+            best.card["test_perplexity"] = self.trainer.perplexity(self.data.test)
+            best.save("model", self.folder)
+        return best
+
+    def _epoch(self, say) -> None:
+        """Go on to the end of this epoch, and judge the model."""
+        done, settings = self.progress, self.settings
+        seed, epoch = settings.seed, done["epoch"]
+        order = np.random.default_rng([seed, 1, epoch])
+        plan = batches.batches(self.data.train, self.lengths, settings.batch, order)
+        for T, B, indices in plan[done["position"] :]:
+            began = time.perf_counter()
+            batch = batches.fill(self.data.train, T, B, indices)
+            count = done["updates"] + 1
+            lr = falling(settings.lr, done["updates"], settings.epochs * len(plan))
+            dropping = np.random.default_rng([seed, 2, count])
+            cost, norm = map(float, self.trainer.update(batch, count, lr, dropping))
+            if not (math.isfinite(cost) and math.isfinite(norm)):
+                raise Stopped(
+                    f"update {count}, in epoch {epoch + 1}: the cost is {cost} and the "
+                    f"length of the gradient {norm}; {self.folder} keeps the last good "
+                    "checkpoint; try a lower lr or clip"
+                )
+            done["updates"], done["position"] = count, done["position"] + 1
+            done["cost"] += cost
+            done["tokens"] += int(batch.mask.sum())
+            done["seconds"] += time.perf_counter() - began
+            if count % self.every == 0:
+                self._save()
+            say(self._line(len(plan)))
+        self._evaluate()
+
+    def _evaluate(self) -> None:
+        """Add a line to the log, start the next epoch, and keep the best model."""
+        done = self.progress
+        line = {
+            "epoch": done["epoch"] + 1,
+            "updates": done["updates"],
+            "train_perplexity": math.exp(done["cost"] / done["tokens"]),
+            "validation_perplexity": self.trainer.perplexity(self.data.validation),
+            "seconds": done["seconds"],
+        }
+        done["log"].append(line)
+        done |= {"epoch": done["epoch"] + 1, "position": 0, "cost": 0.0, "tokens": 0}
+        if self.best is line:
+            values = self.trainer.values()
+            LanguageModel(self.data.vocabulary, values, self._card()).save(
+                "model", self.folder
+            )
+        self._save()
+
+    def _card(self) -> dict:
+        given = dataclasses.asdict(self.settings).items()
+        options = " ".join(
+            f"--{name} {value}" for name, value in given if value is not None
+        )
+        return {
+            "command": f"python -m helpers.lm train {options} --output FOLDER",
+            "settings": dict(given),
+            "epoch": self.best["epoch"],
+            "validation_perplexity": self.best["validation_perplexity"],
+            "versions": versions(),
+            "machine": machine(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+    def _line(self, batches_an_epoch: int) -> str:
+        done, epochs = self.progress, self.settings.epochs
+        seconds = done["seconds"] / done["updates"]
+        left = seconds * (epochs * batches_an_epoch - done["updates"])
+        rate = done["tokens"] / done["position"] / seconds
+        return (
+            f"epoch {done['epoch'] + 1}/{epochs} "
+            f"{done['position'] / batches_an_epoch:4.0%}, "
+            f"perplexity {math.exp(done['cost'] / done['tokens']):.1f}, "
+            f"{rate:,.0f} tokens/s, {results.duration(left)} left"
+        )
+
+
+def falling(lr: float, done: int, total: int) -> float:
+    """The rate of the next update: half a cosine from lr down to 0 at `total`."""
+    return lr * (1 + math.cos(math.pi * done / total)) / 2
