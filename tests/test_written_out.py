@@ -9,14 +9,18 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from helpers import bptt, elman, engine, feedforward, gradients, optimisers
+from helpers import bptt, elman, engine, feedforward, gated, gradients, optimisers
+from helpers.lm import by_hand, model
 from helpers.notebooks import ROOT
 
 
 def functions(notebook: str) -> dict:
     """The functions that the cells of a notebook define, ready to call."""
     nb = nbformat.read(ROOT / "book" / notebook, as_version=4)
-    namespace = {"np": np, "pt": pt, "pytensor": pytensor, "pairwise": pairwise}
+    namespace = {
+        **{"np": np, "pt": pt, "pytensor": pytensor},
+        **{"pairwise": pairwise, "elman": elman},
+    }
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue
@@ -132,3 +136,41 @@ def test_optimisers(name):
         p = p + written(4 * p**3, memory, 0.01)
         step()
         np.testing.assert_allclose(p, q.get_value(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_gated_cells(cell):
+    step = functions("06_embedded_reber.ipynb")[f"{cell}_step"]
+    rng = np.random.default_rng(6)
+    params = getattr(gated, f"initial_{cell}")(3, 4, 2, rng)
+    x, state = rng.standard_normal((5, 3)), rng.standard_normal((2, 5, 4))
+    state = state[: 2 if cell == "lstm" else 1]
+    weights = params.W_ih, params.W_hh, params.b_h + 0.1
+    written = step(pt.constant(x), *state, *weights)
+    helper = getattr(gated, f"{cell}_step")(pt.constant(x), *state, *weights)
+    for a, b in zip(np.atleast_1d(written), np.atleast_1d(helper), strict=True):
+        np.testing.assert_allclose(
+            a.eval(mode="FAST_COMPILE"), b.eval(mode="FAST_COMPILE"), rtol=1e-12
+        )
+
+
+def test_language_model_by_hand():
+    written = functions("08_language_model.ipynb")
+    rng = np.random.default_rng(8)
+    params = model.initial("elman", 12, 5, rng)
+    sentence = rng.integers(0, 12, 9)
+    x, y = sentence[:-1], sentence[1:]
+    h, p = written["forward"](x, params)
+    for a, b in zip((h, p), by_hand.forward(x, params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    ours = written["backward"](x, y, h, p, params)
+    for a, b in zip(ours, by_hand.backward(x, y, h, p, params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-14)
+    assert written["mean_loss"]([sentence], params) == pytest.approx(
+        by_hand.mean_loss([sentence], params), rel=1e-12
+    )
+    after = [type(params)(*(value.copy() for value in params)) for _ in range(2)]
+    written["sgd_step"](x, y, after[0], lr=0.1)
+    by_hand.sgd_step(x, y, after[1], lr=0.1)
+    for a, b in zip(*after, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)

@@ -8,6 +8,7 @@ from helpers.experiments import (
     bptt,
     embedded_reber,
     feedforward,
+    lm_first_steps,
     reber,
     sine,
     streams,
@@ -34,4 +35,5 @@ REGISTRY = by_name(
     reber.EXPERIMENTS,
     embedded_reber.EXPERIMENTS,
     sine.EXPERIMENTS,
+    lm_first_steps.EXPERIMENTS,
 )

@@ -9,10 +9,14 @@ little more than the three products with W_ho that no softmax can do without:
   Adam's memory of a row (Kingma and Ba 2015) likewise changes only when its word
   occurs: "lazy" Adam. The usual Adam moves a row on by its momentum in updates that do
   not contain the word, and forgets its scale between them.
+- Memory is kept from update to update (`keep_memory`), and new values take the place of
+  the old ones in it (`helpers.lm.inplace`).
 
-Everything random is drawn from generators that are named by the seed and the number of
-the epoch and the batch. So a run can go on from a checkpoint as if it had never
-stopped.
+What each of these gains is measured by `helpers.experiments.lm_speed`.
+
+Everything random is drawn from generators that are seeded with the seed of the run and
+the number of the epoch or update. So a run can go on from a checkpoint as if it had
+never stopped.
 """
 
 import ctypes
@@ -155,6 +159,13 @@ def softmax_layer(h, y, weights, params: Params):
     return log_sum[:, 0] - o[at_y], o, d_o
 
 
+def _adam(p, m, v, g, rate):
+    """New p, m and v; the corrections for the start of m and v are in the rate."""
+    m = BETA1 * m + (1 - BETA1) * g
+    v = BETA2 * v + (1 - BETA2) * g**2
+    return p - rate * m / (pt.sqrt(v) + EPSILON), m, v
+
+
 class Trainer:
     """Parameters, Adam's memory of them, and the compiled functions."""
 
@@ -170,18 +181,23 @@ class Trainer:
         self._update = cache(self._compile_update)
         self._cost = cache(self._compile_cost)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All values by name, as `restore` takes them."""
+    def _variables(self) -> dict:
+        """The shared variables by name: parameters, and Adam's m_ and v_ of each."""
+        groups = (("", self.params), ("m_", self.m), ("v_", self.v))
         return {
-            f"{prefix}{name}": np.array(variable.get_value())
-            for prefix, group in (("", self.params), ("m_", self.m), ("v_", self.v))
+            f"{prefix}{name}": variable
+            for prefix, group in groups
             for name, variable in group._asdict().items()
         }
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All values by name, as `restore` takes them."""
+        variables = self._variables().items()
+        return {name: np.array(variable.get_value()) for name, variable in variables}
+
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        for prefix, group in (("", self.params), ("m_", self.m), ("v_", self.v)):
-            for name, variable in group._asdict().items():
-                variable.set_value(arrays[f"{prefix}{name}"])
+        for name, variable in self._variables().items():
+            variable.set_value(arrays[name])
 
     def set(self, params: Params) -> None:
         """Take other parameters; Adam's memory stays as it is."""
@@ -239,18 +255,20 @@ class Trainer:
         norm = pt.sqrt(sum((g**2).sum() for g in grads))
         updates = []
         for i, g in enumerate(clip_by_norm(grads, settings.clip)):
-            whole = (params[i], self.m[i], self.v[i])
-            p, m, v = (w[rows] if i == 0 else w for w in whole)
-            m_new = BETA1 * m + (1 - BETA1) * g
-            v_new = BETA2 * v + (1 - BETA2) * g**2
-            step = rate * m_new / (pt.sqrt(v_new) + EPSILON)
-            news = (p - step, m_new, v_new)
-            if i == 0:  # the rows that fill up `rows` are no word's: they change by 0
-                news = [
-                    pt.inc_subtensor(old, (new - old) * used[:, None])
-                    for old, new in zip((p, m, v), news, strict=True)
+            whole = (self.params[i], self.m[i], self.v[i])
+            if i == 0:  # W_ih
+                old = [w[rows] for w in whole]
+                new = _adam(*old, g, rate)
+                # the rows that only fill up `rows` change by 0
+                changed = [
+                    (b - a) * used[:, None] for a, b in zip(old, new, strict=True)
                 ]
-            updates += zip(whole, news, strict=True)
+                new = [
+                    pt.inc_subtensor(a, c) for a, c in zip(old, changed, strict=True)
+                ]
+            else:
+                new = _adam(*whole, g, rate)
+            updates += zip(whole, new, strict=True)
         outputs = [(costs * real).sum(), norm]
         return pytensor.function(
             [rows, used, inverse, y, mask, *kept, rate],
