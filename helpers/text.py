@@ -114,14 +114,17 @@ class Vocabulary:
 
     @property
     def start(self) -> int:
+        """The number of START."""
         return self.index[START]
 
     @property
     def end(self) -> int:
+        """The number of END."""
         return self.index[END]
 
     @property
     def unknown(self) -> int:
+        """The number of UNKNOWN, which stands for every other word."""
         return self.index[UNKNOWN]
 
     def encode(self, tokens: Sequence[str]) -> np.ndarray:

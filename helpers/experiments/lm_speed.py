@@ -94,11 +94,13 @@ def first_values(size: int | None = None) -> model.Params:
 
 
 def sentence() -> tuple[np.ndarray, np.ndarray]:
+    """Words read and words to predict, (20,) each, drawn at random."""
     words = np.random.default_rng(1).integers(3, V, WORDS + 1).astype(np.int32)
     return words[:-1], words[1:]
 
 
 def step_numpy() -> Callable[[], float]:
+    """One step of SGD by `helpers.lm.by_hand`; calling it returns the loss before."""
     params, (x, y) = first_values(), sentence()
 
     def step():
@@ -114,6 +116,7 @@ def step_numpy() -> Callable[[], float]:
 
 
 def step_pytensor(name: str) -> Callable[[], float]:
+    """The same on an engine of PyTensor."""
     _select(name)
     x, y = sentence()
     step = compiled.sgd_step(shared(first_values()), WORDS)

@@ -45,6 +45,7 @@ HELP = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """The command with these arguments; returns its exit code: 0, 1 for an error."""
     options = vars(_parser().parse_args(argv))
     run, name = options.pop("run"), options.pop("command")
     try:
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def train(output: Path, fetch: bool, **settings) -> None:
+    """Train a model in the folder `output`, or go on with it."""
     with contextlib.redirect_stdout(sys.stderr):
         engine.select(floatX="float32")
     run = Run(Settings(**settings), output, fetch=fetch)
@@ -123,6 +125,7 @@ def train(output: Path, fetch: bool, **settings) -> None:
 
 
 def evaluate(model: Path | None, corpus: str | None) -> None:
+    """Print the perplexity on the test part of a corpus."""
     judged = _load(model)
     corpus = corpus or judged.card["settings"]["corpus"]
     test = training.sequences(corpus, judged.vocabulary).test
@@ -134,6 +137,7 @@ def evaluate(model: Path | None, corpus: str | None) -> None:
 
 
 def generate(model: Path | None, n, temperature, minimum, begin, seed, unfiltered):
+    """Print n sentences."""
     for sentence in generation.sentences(
         _load(model),
         n,
@@ -147,6 +151,7 @@ def generate(model: Path | None, n, temperature, minimum, begin, seed, unfiltere
 
 
 def score(model: Path | None, text: list[str]) -> None:
+    """Print log-probability and perplexity of each sentence."""
     judge = _load(model)
     read = [tokens for some in text for tokens in sentences(clean(some))]
     if not read:

@@ -196,6 +196,7 @@ class Trainer:
         return {name: np.array(variable.get_value()) for name, variable in variables}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take the values that `arrays` returned."""
         for name, variable in self._variables().items():
             variable.set_value(arrays[name])
 
