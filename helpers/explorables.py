@@ -66,7 +66,7 @@ def reber_walker() -> dict:
 
 
 def reber_walker_picture() -> str:
-    """The walker after its first string, as SVG."""
+    """The automaton and the outputs after `FIRST_READ`."""
     outputs = reber_outputs(FIRST_READ)
     return explorable_pictures.reber_walker(
         FIRST_READ, outputs, fitting_states(outputs)
@@ -133,7 +133,7 @@ def gradient_horizon() -> dict:
 
 
 def gradient_horizon_picture() -> str:
-    """The first look at the gradient, as SVG."""
+    """The curves at the place of `FIRST_LOOK`."""
     numbers = gradient_horizon()
     at = numbers["radii"].index(FIRST_LOOK["radius"])
     curves = numbers["measured"][FIRST_LOOK["activation"]][at]
@@ -179,7 +179,7 @@ def unroller() -> dict:
 
 
 def unroller_picture() -> str:
-    """The network unrolled over one pulse, as SVG."""
+    """All values of the network after the pulse, forwards and backwards."""
     return explorable_pictures.unroller(PULSE, **unrolled_values(PULSE))
 
 

@@ -151,7 +151,7 @@ def test_the_picture_stands_in_the_page_with_its_words():
             e for e in page.find("figure") if e.attributes.get("data-explorable")
         ]
         assert figure.attributes["data-explorable"] == name
-        [svg] = [e for e in figure.inside if e.tag == "svg"]
+        svg = next(e for e in figure.inside if e.tag == "svg")
         assert svg.attributes["role"] == "img"
         assert len(svg.attributes["aria-label"]) > 100
 
@@ -398,11 +398,11 @@ LOOKS = (("tanh", 1.0, 19), ("tanh", 2.0, 39), ("sigmoid", 0.5, 5), ("linear", 1
 @pytest.mark.browser
 def test_the_horizon_shows_what_python_measures(browser, address):
     with Use(browser, address, "gradient-horizon", width=PHONE) as visit:
-        radii = visit.figure.get_by_label("Spectral radius")
+        radii = visit.figure.get_by_role("slider", name="Spectral radius")
         for activation, radius, lag in LOOKS:
             visit.press(activation)
             radii.fill(str(list(explorables.RADII).index(radius)))
-            visit.figure.get_by_label("Lag").fill(str(lag))
+            visit.figure.get_by_role("slider", name="Lag").fill(str(lag))
             slope = explorables.ACTIVATIONS[activation][2]
             samples = explorables.error_by_lag(activation, radius)[:, lag]
             wanted = (*median_interval(samples), (slope * radius) ** lag)
@@ -424,7 +424,7 @@ def test_the_horizon_shows_what_python_measures(browser, address):
 @pytest.mark.browser
 def test_the_sliders_of_the_horizon_move_by_keyboard(browser, address):
     with Use(browser, address, "gradient-horizon") as visit:
-        radius = visit.figure.get_by_label("Spectral radius")
+        radius = visit.figure.get_by_role("slider", name="Spectral radius")
         radius.focus()
         visit.page.keyboard.press("ArrowRight")
         assert radius.get_attribute("aria-valuetext") == "1.1"
@@ -505,7 +505,7 @@ def test_the_unroller_shows_which_weights_are_used_where(browser, address):
         assert "−0.663" in visit.answer()
         # The second step is not calculated yet.
         assert not visit.figure.locator("#value-h2-0").is_visible()
-        visit.figure.get_by_label("Position").focus()
+        visit.figure.get_by_role("slider", name="Position").focus()
         visit.page.keyboard.press("End")
         assert used(visit) == {"W_hh-1"}
         assert visit.figure.locator(".edge.back").count() == 1

@@ -27,7 +27,7 @@ explorable.start("gradient-horizon", (figure, numbers) => {
     const input = make("input", { type: "range", min: 0, max: most, step: 1, value });
     input.addEventListener("input", show);
     const label = make("label", { class: "explorable-slider" }, `${text} `);
-    const now = make("output", {});
+    const now = make("b"); // an <output> would speak beside the line of control()
     label.append(now, input);
     return { input, label, now };
   }
