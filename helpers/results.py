@@ -8,10 +8,10 @@ each number that it quotes comes with an interval over the seeds.
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -20,6 +20,7 @@ from helpers.files import write_text
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "results"
 SCHEMA = "rnns-unrolled experiment 1"
+T = TypeVar("T")
 
 
 # Reading ---------------------------------------------------------------------
@@ -82,6 +83,36 @@ def load(name: str, folder: Path | str | None = None) -> Results:
             f"{path} is no record of the experiment {name!r} ({what}); {remedy} again"
         ) from None
     return Results(name, parameters, tuple(seeds), tuple(runs), document)
+
+
+def load_measured(
+    name: str,
+    schema: str,
+    what: str,
+    key: str,
+    command: str,
+    folder: Path | str | None = None,
+    parse: Callable[[dict], T] = lambda document: document,
+) -> T:
+    """What `parse` makes of the file `name`, written by a command of its own.
+
+    Such files hold something else than a run for each seed. The dict must have this
+    "schema" and something under `key`; `what` names its contents in an error. Raises
+    FileNotFoundError where there is no file, and ValueError for one that is damaged, of
+    another schema, or that `parse` cannot read; both say that `command` makes it.
+    """
+    path = Path(folder or FOLDER) / f"{name}.json"
+    try:
+        document = read_json(path)
+        if document["schema"] != schema or not document[key]:
+            raise ValueError("another schema")
+        return parse(document)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing; `{command}` makes it") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds no {what} ({error!r}); `{command}` makes it anew"
+        ) from None
 
 
 def describe(result: Results) -> str:

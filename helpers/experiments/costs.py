@@ -57,18 +57,7 @@ def load(folder: Path | str | None = None) -> dict:
     process). Raises FileNotFoundError where there is no file and ValueError for a
     damaged one; both say how to make it.
     """
-    path = Path(folder or results.FOLDER) / f"{NAME}.json"
-    try:
-        document = results.read_json(path)
-        if document["schema"] != SCHEMA or not document["ways"]:
-            raise ValueError("another schema")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `{COMMAND}` makes it") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds no costs ({error!r}); `{COMMAND}` makes it anew"
-        ) from None
-    return document
+    return results.load_measured(NAME, SCHEMA, "costs", "ways", COMMAND, folder)
 
 
 def slope(rows: Sequence[dict], column: str, at_least: int) -> float:

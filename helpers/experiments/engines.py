@@ -71,22 +71,18 @@ def load(folder: Path | str | None = None) -> Timings:
     Raises FileNotFoundError where there are none and ValueError for a file that is
     damaged or of another form; both say how to make it.
     """
-    path = Path(folder or results.FOLDER) / f"{NAME}.json"
-    try:
-        document = results.read_json(path)
-        if document.pop("schema") != SCHEMA:
-            raise ValueError("another schema")
+
+    def timings(document: dict) -> Timings:
+        del document["schema"]
         rows = tuple(
             Timing(**row | {"call_us_range": tuple(row["call_us_range"])})
             for row in document.pop("engines")
         )
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `{COMMAND}` makes it") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds no timings of engines ({error!r}); `{COMMAND}` makes it anew"
-        ) from None
-    return Timings(rows, document)
+        return Timings(rows, document)
+
+    return results.load_measured(
+        NAME, SCHEMA, "timings of engines", "engines", COMMAND, folder, timings
+    )
 
 
 # One engine, in its own process -----------------------------------------------

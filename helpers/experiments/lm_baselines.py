@@ -34,18 +34,15 @@ def load(folder: Path | str | None = None) -> dict:
     Raises FileNotFoundError where there is no file and ValueError for a damaged one;
     both say how to make it.
     """
-    path = Path(folder or results.FOLDER) / f"{NAME}.json"
-    try:
-        document = results.read_json(path)
-        if document["schema"] != SCHEMA or "uniform" not in document["models"]:
-            raise ValueError("another schema")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `{COMMAND}` makes it") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds no baselines ({error!r}); `{COMMAND}` makes it anew"
-        ) from None
-    return document
+
+    def checked(document: dict) -> dict:
+        if "uniform" not in document["models"]:
+            raise ValueError("no uniform model")
+        return document
+
+    return results.load_measured(
+        NAME, SCHEMA, "baselines", "models", COMMAND, folder, checked
+    )
 
 
 def measure(data: training.Data) -> dict[str, dict]:

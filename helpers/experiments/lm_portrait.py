@@ -46,18 +46,7 @@ def load(folder: Path | str | None = None) -> dict:
     Raises FileNotFoundError where there is no file and ValueError for a damaged one;
     both say how to make it.
     """
-    path = Path(folder or results.FOLDER) / f"{NAME}.json"
-    try:
-        document = results.read_json(path)
-        if document["schema"] != SCHEMA or not document["habits"]:
-            raise ValueError("another schema")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `{COMMAND}` makes it") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds no portrait ({error!r}); `{COMMAND}` makes it anew"
-        ) from None
-    return document
+    return results.load_measured(NAME, SCHEMA, "portrait", "habits", COMMAND, folder)
 
 
 def portrait(model: LanguageModel, data: training.Data, made: int = MADE) -> dict:

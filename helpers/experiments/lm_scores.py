@@ -36,11 +36,8 @@ def load(folder: Path | str | None = None) -> dict:
     Raises FileNotFoundError where there is no file and ValueError for a damaged one;
     both say how to make it.
     """
-    path = Path(folder or results.FOLDER) / f"{NAME}.json"
-    try:
-        document = results.read_json(path)
-        if document["schema"] != SCHEMA:
-            raise ValueError("another schema")
+
+    def estimates(document: dict) -> dict:
         for judged in (document["network"], document["trigram"]):
             for key in ("by_position", "by_rank"):
                 judged[key] = [
@@ -49,13 +46,11 @@ def load(folder: Path | str | None = None) -> dict:
                 ]
             for key in ("preference", "agreement"):
                 judged[key] = {k: Estimate(*share) for k, share in judged[key].items()}
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `{COMMAND}` makes it") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds no scores ({error!r}); `{COMMAND}` makes it anew"
-        ) from None
-    return document
+        return document
+
+    return results.load_measured(
+        NAME, SCHEMA, "scores", "network", COMMAND, folder, estimates
+    )
 
 
 def judge(

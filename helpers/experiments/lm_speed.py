@@ -67,18 +67,7 @@ def load(folder: Path | str | None = None) -> dict:
     Raises FileNotFoundError where there is no file and ValueError for a damaged one;
     both say how to make it.
     """
-    path = Path(folder or results.FOLDER) / f"{NAME}.json"
-    try:
-        document = results.read_json(path)
-        if document["schema"] != SCHEMA or not document["step"]:
-            raise ValueError("another schema")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `{COMMAND}` makes it") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds no timings ({error!r}); `{COMMAND}` makes it anew"
-        ) from None
-    return document
+    return results.load_measured(NAME, SCHEMA, "timings", "step", COMMAND, folder)
 
 
 def first_values(size: int | None = None) -> model.Params:

@@ -38,18 +38,7 @@ def load(folder: Path | str | None = None) -> dict:
     FileNotFoundError where there is no file and ValueError for a damaged one; both say
     how to make it.
     """
-    path = Path(folder or results.FOLDER) / f"{NAME}.json"
-    try:
-        document = results.read_json(path)
-        if document["schema"] != SCHEMA or not document["runs"]:
-            raise ValueError("another schema")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing; `{COMMAND}` makes it") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} holds no runs ({error!r}); `{COMMAND}` makes it anew"
-        ) from None
-    return document
+    return results.load_measured(NAME, SCHEMA, "runs", "runs", COMMAND, folder)
 
 
 def record(
