@@ -1,11 +1,12 @@
 """What the tests of the checks share: asking a check, and answers of every kind."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 
 import numpy as np
 import pytensor.tensor as pt
+import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -83,3 +84,32 @@ def check_survives(check: Callable, garbage) -> None:
 def not_functions() -> list:
     """What a student may hand over in the place of a function."""
     return [None, 3, "f", [1], ..., Hostile(), np.zeros(3)]
+
+
+def near_misses(checks: Iterable[Callable], tables: Iterable[dict]) -> list[tuple]:
+    """(checked, sentence, student) of all tables, one a check.
+
+    A table leads from the sentence that the check must say to the student's function
+    that should make it say so.
+    """
+    return [
+        (checked, sentence, student)
+        for checked, table in zip(checks, tables, strict=True)
+        for sentence, student in table.items()
+    ]
+
+
+def each_near_miss(near: list[tuple]):
+    """Gives a test each of them in turn, as its arguments by these names."""
+    return pytest.mark.parametrize(
+        ("checked", "sentence", "student"),
+        near,
+        ids=[f"{checked.__name__}-{sentence}" for checked, sentence, _ in near],
+    )
+
+
+def check_tells(checked: Callable, sentence: str, student: Callable) -> None:
+    """The check is not content, and says the sentence."""
+    said = ask(checked, student)
+    assert said.startswith("Not yet. "), said
+    assert sentence in said, said

@@ -14,6 +14,8 @@ from check_answers import (
     Hostile,
     ask,
     check_survives,
+    each_near_miss,
+    near_misses,
 )
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -742,22 +744,12 @@ NEAR_MOMENTUM = {
         right_v, right_p, start=lambda value: np.zeros(value.size + 1)[:, None, None]
     ),
 }
-NEAR = [
-    (checked, sentence, student)
-    for checked, table in zip(
-        CHECKS,
-        (NEAR_COUNT, NEAR_WINDOWS, NEAR_GRADIENTS, NEAR_L2, NEAR_MOMENTUM),
-        strict=True,
-    )
-    for sentence, student in table.items()
-]
-
-
-@pytest.mark.parametrize(
-    ("checked", "sentence", "student"),
-    NEAR,
-    ids=[f"{checked.__name__}-{sentence}" for checked, sentence, _ in NEAR],
+NEAR = near_misses(
+    CHECKS, (NEAR_COUNT, NEAR_WINDOWS, NEAR_GRADIENTS, NEAR_L2, NEAR_MOMENTUM)
 )
+
+
+@each_near_miss(NEAR)
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
     with np.errstate(all="ignore"):
         said = ask(checked, student)

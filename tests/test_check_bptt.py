@@ -10,7 +10,14 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from check_answers import GARBAGE, NOT_STARTED, ask
+from check_answers import (
+    GARBAGE,
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
@@ -799,28 +806,16 @@ NEAR_RELU = {
     "the squares of the norms": lambda *a: relu_lags(*a) ** 2,
     "divided by the first": lambda *a: relu_lags(*a) / relu_lags(*a)[0],
 }
-NEAR = [
-    (checked, sentence, student)
-    for checked, table in (
-        (check.bound, NEAR_BOUND),
-        (check.leaky_backward, NEAR_LEAKY),
-        (check.window_gradients, NEAR_WINDOW),
-        (check.relu_lags, NEAR_RELU),
-    )
-    for sentence, student in table.items()
-]
-
-
-@pytest.mark.parametrize(
-    ("checked", "sentence", "student"),
-    NEAR,
-    ids=[f"{checked.__name__}-{sentence}" for checked, sentence, _ in NEAR],
+NEAR = near_misses(
+    (check.bound, check.leaky_backward, check.window_gradients, check.relu_lags),
+    (NEAR_BOUND, NEAR_LEAKY, NEAR_WINDOW, NEAR_RELU),
 )
+
+
+@each_near_miss(NEAR)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
-    said = ask(checked, student)
-    assert said.startswith("Not yet. ")
-    assert sentence in said, said
+    check_tells(checked, sentence, student)
 
 
 @pytest.mark.parametrize("loss", mistakes.LOSSES)

@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from check_answers import NOT_STARTED, ask
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -236,26 +242,14 @@ NEAR_LATCH = {
     "b_h is nan, expected one number": lambda: (5, 3, np.nan),
     "w_ih: a text (str), expected numbers": lambda: ("5", 3, 0),
 }
-NEAR = [
-    (checked, sentence, student)
-    for checked, table in zip(
-        CHECKS,
-        (NEAR_COUNT, NEAR_STEP, NEAR_RADIUS, NEAR_FORWARD, NEAR_LATCH),
-        strict=True,
-    )
-    for sentence, student in table.items()
-]
-
-
-@pytest.mark.parametrize(
-    ("checked", "sentence", "student"),
-    NEAR,
-    ids=[f"{checked.__name__}-{sentence}" for checked, sentence, _ in NEAR],
+NEAR = near_misses(
+    CHECKS, (NEAR_COUNT, NEAR_STEP, NEAR_RADIUS, NEAR_FORWARD, NEAR_LATCH)
 )
+
+
+@each_near_miss(NEAR)
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
-    said = ask(checked, student)
-    assert said.startswith("Not yet. ")
-    assert sentence in said
+    check_tells(checked, sentence, student)
 
 
 def inputs_and_last_pulses(rng, n=300, T=400):

@@ -4,7 +4,13 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from check_answers import NOT_STARTED, ask
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
 
 from helpers.check import embedded_reber as check
 
@@ -247,26 +253,14 @@ NEAR_MEMORY = {
     "expected numbers": lambda prefixes: [prefix[1] for prefix in prefixes],
     "expected real numbers": lambda prefixes: memory(prefixes) * 1j,
 }
-NEAR = [
-    (checked, sentence, student)
-    for checked, table in zip(
-        CHECKS,
-        (NEAR_COST, NEAR_SHARE, NEAR_CARRIED, NEAR_COUPLED, NEAR_MEMORY),
-        strict=True,
-    )
-    for sentence, student in table.items()
-]
-
-
-@pytest.mark.parametrize(
-    ("checked", "sentence", "student"),
-    NEAR,
-    ids=[f"{checked.__name__}-{sentence}" for checked, sentence, _ in NEAR],
+NEAR = near_misses(
+    CHECKS, (NEAR_COST, NEAR_SHARE, NEAR_CARRIED, NEAR_COUPLED, NEAR_MEMORY)
 )
+
+
+@each_near_miss(NEAR)
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
-    said = ask(checked, student)
-    assert said.startswith("Not yet. ")
-    assert sentence in said
+    check_tells(checked, sentence, student)
 
 
 def test_the_check_hands_out_copies():

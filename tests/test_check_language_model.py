@@ -6,7 +6,13 @@ from functools import cache
 import numpy as np
 import pytensor.tensor as pt
 import pytest
-from check_answers import NOT_STARTED, ask
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
 from scipy.special import expit, softmax
 
 from helpers.check import language_model as check
@@ -554,27 +560,19 @@ NEAR_MODEL = {
     "better than the bigram model, but not enough": mixed(0.01),
 }
 
-NEAR_MISSES = (
-    (check.training_pair, NEAR_PAIR),
-    (check.perplexity, NEAR_PERPLEXITY),
-    (check.word_probabilities, NEAR_DRAWING),
-    (check.logits_gradient, NEAR_GRADIENT),
-    (check.discounted, NEAR_DISCOUNT),
-    (check.language_model, NEAR_MODEL),
+NEAR = near_misses(
+    CHECKS,
+    (
+        *(NEAR_PAIR, NEAR_PERPLEXITY, NEAR_DRAWING),
+        *(NEAR_GRADIENT, NEAR_DISCOUNT, NEAR_MODEL),
+    ),
 )
-NEAR = [(checked, hint, near[hint]) for checked, near in NEAR_MISSES for hint in near]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize(
-    ("checked", "hint", "student"),
-    NEAR,
-    ids=[f"{checked.__name__}: {hint}" for checked, hint, _ in NEAR],
-)
-def test_a_near_miss_is_told_what_is_wrong(checked, hint, student):
-    said = ask(checked, student)
-    assert said.startswith("Not yet. "), said
-    assert hint in said, said
+@each_near_miss(NEAR)
+def test_a_near_miss_is_told_what_is_wrong(checked, sentence, student):
+    check_tells(checked, sentence, student)
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)

@@ -6,7 +6,13 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from check_answers import NOT_STARTED, ask
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
 
 from helpers.check import reber as check
 from helpers.reber import REBER, SYMBOLS
@@ -294,24 +300,14 @@ NEAR_PREDICT = {
     "some probabilities are nan": lambda last: np.full(7, np.nan),
     "the dtype is complex128": lambda last: predict(last) * (1 + 0j),
 }
-NEAR_MISSES = {
-    check.grammatical: NEAR_MEMBERSHIP,
-    check.mean_length: NEAR_LENGTH,
-    check.softmax_loss: NEAR_LOSS,
-    check.sharpen: NEAR_SHARPEN,
-    check.predict: NEAR_PREDICT,
-}
-
-
-@pytest.mark.parametrize(
-    ("checked", "hint"),
-    [(checked, hint) for checked, near in NEAR_MISSES.items() for hint in near],
-    ids=lambda value: getattr(value, "__name__", value),
+NEAR = near_misses(
+    CHECKS, (NEAR_MEMBERSHIP, NEAR_LENGTH, NEAR_LOSS, NEAR_SHARPEN, NEAR_PREDICT)
 )
-def test_a_near_miss_is_told_what_is_wrong(checked, hint):
-    said = ask(checked, NEAR_MISSES[checked][hint])
-    assert said.startswith("Not yet. "), said
-    assert hint in said
+
+
+@each_near_miss(NEAR)
+def test_a_near_miss_is_told_what_is_wrong(checked, sentence, student):
+    check_tells(checked, sentence, student)
 
 
 @pytest.mark.parametrize("key", MOVES, ids=lambda key: f"{key[0]}{key[1]}")

@@ -4,7 +4,13 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from check_answers import NOT_STARTED, ask
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
 from pytensor import scan
 
 from helpers.check import scan as check
@@ -303,23 +309,9 @@ NEAR_ECHO = {
     "expected numbers": lambda x: "echo",
     "expected real numbers": lambda x: delayed(x) * 1j,
 }
-NEAR = [
-    (checked, sentence, student)
-    for checked, table in zip(
-        CHECKS,
-        (NEAR_PRODUCT, NEAR_LEAKY, NEAR_HERD, NEAR_MASK, NEAR_ECHO),
-        strict=True,
-    )
-    for sentence, student in table.items()
-]
+NEAR = near_misses(CHECKS, (NEAR_PRODUCT, NEAR_LEAKY, NEAR_HERD, NEAR_MASK, NEAR_ECHO))
 
 
-@pytest.mark.parametrize(
-    ("checked", "sentence", "student"),
-    NEAR,
-    ids=[f"{checked.__name__}-{sentence}" for checked, sentence, _ in NEAR],
-)
+@each_near_miss(NEAR)
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
-    said = ask(checked, student)
-    assert said.startswith("Not yet. ")
-    assert sentence in said
+    check_tells(checked, sentence, student)

@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from check_answers import NOT_STARTED, ask
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
 
 from helpers.check import sine as check
 
@@ -243,26 +249,14 @@ def narrow(x):
     return forecast(x) + np.where(near, 0.0, 0.4)
 
 
-NEAR = [
-    (checked, sentence, student)
-    for checked, cases in zip(
-        CHECKS,
-        (NEAR_VALUE, NEAR_SPLIT, NEAR_RULE, NEAR_ROLL, NEAR_FORECAST),
-        strict=True,
-    )
-    for sentence, student in cases.items()
-]
-
-
-@pytest.mark.parametrize(
-    ("checked", "sentence", "student"),
-    NEAR,
-    ids=[f"{c.__name__}: {s}" for c, s, _ in NEAR],
+NEAR = near_misses(
+    CHECKS, (NEAR_VALUE, NEAR_SPLIT, NEAR_RULE, NEAR_ROLL, NEAR_FORECAST)
 )
+
+
+@each_near_miss(NEAR)
 def test_a_near_miss_is_named(checked, sentence, student):
-    said = ask(checked, student)
-    assert said.startswith("Not yet. "), said
-    assert sentence in said, said
+    check_tells(checked, sentence, student)
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
