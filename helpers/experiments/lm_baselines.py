@@ -11,13 +11,12 @@ all of it for cutting comments into words. The corpus must be on this computer
 
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from helpers import results
-from helpers.experiments.runner import versions
+from helpers.experiments.runner import write_measured
 from helpers.lm import ngrams, training
 
 SCHEMA = "rnns-unrolled baselines 1"
@@ -69,8 +68,7 @@ def record(folder: Path | str = results.FOLDER) -> Path:
     data = training.data(CORPUS, V)
     models = measure(data)
     targets = np.concatenate([sentence[1:] for sentence in data.test])
-    document = {
-        "schema": SCHEMA,
+    contents = {
         "summary": "Perplexity of baselines, END and UNKNOWN counted as words.",
         "corpus": CORPUS,
         "vocabulary": len(data.vocabulary),
@@ -80,14 +78,8 @@ def record(folder: Path | str = results.FOLDER) -> Path:
         "test_words": len(targets),
         "test_unknown": np.mean(targets == data.vocabulary.unknown),
         "models": models,
-        "command": COMMAND,
-        "versions": versions(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "duration_s": round(time.perf_counter() - begun, 1),
     }
-    path = Path(folder) / f"{NAME}.json"
-    results.write_json(path, results.plain(document, NAME))
-    return path
+    return write_measured(NAME, SCHEMA, COMMAND, contents, begun, folder)
 
 
 def main() -> int:

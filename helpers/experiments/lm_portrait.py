@@ -13,7 +13,6 @@ network and trigram. It takes two minutes, and the corpus must be on this comput
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import numpy as np
 from helpers import results
 from helpers.elman import readout
 from helpers.experiments import lm_baselines
-from helpers.experiments.runner import versions
+from helpers.experiments.runner import write_measured
 from helpers.lm import generation, ngrams, scoring, training
 from helpers.lm.model import LanguageModel
 from helpers.lm.ngrams import KneserNey
@@ -185,8 +184,7 @@ def record(folder: Path | str = results.FOLDER) -> Path:
     model = LanguageModel.load()
     data = training.data(lm_baselines.CORPUS, len(model.vocabulary))
     measured = portrait(model, data)
-    document = {
-        "schema": SCHEMA,
+    contents = {
         "summary": "Habits of the sentences that the shipped network and n-gram models "
         "make, and the network's perplexity by how far back it looks.",
         "corpus": lm_baselines.CORPUS,
@@ -194,14 +192,8 @@ def record(folder: Path | str = results.FOLDER) -> Path:
         "sentences": len(data.test),
         "made": MADE,
         **measured,
-        "command": COMMAND,
-        "versions": versions(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "duration_s": round(time.perf_counter() - begun, 1),
     }
-    path = Path(folder) / f"{NAME}.json"
-    results.write_json(path, results.plain(document, NAME))
-    return path
+    return write_measured(NAME, SCHEMA, COMMAND, contents, begun, folder)
 
 
 def main() -> int:

@@ -11,7 +11,6 @@ distance. It takes about two minutes, and the corpus must be on this computer.
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from helpers import results
 from helpers.experiments.lm_baselines import CORPUS
-from helpers.experiments.runner import versions
+from helpers.experiments.runner import write_measured
 from helpers.lm import ngrams, scoring, training
 from helpers.lm.model import LanguageModel
 from helpers.results import Estimate
@@ -98,22 +97,15 @@ def record(folder: Path | str = results.FOLDER) -> Path:
             "another, so it was trained on other words"
         )
     trigram = ngrams.fit(data.train, 3, len(v), v.start)
-    document = {
-        "schema": SCHEMA,
+    contents = {
         "summary": "Scores of the shipped network and of a trigram model on the test "
         "part, each share and perplexity with its interval.",
         "corpus": CORPUS,
         "model": network.card.get("sha256", ""),
         "network": judge(partial(scoring.log_probabilities, network), v, data.test),
         "trigram": judge(partial(ngrams.log_probabilities, trigram), v, data.test),
-        "command": COMMAND,
-        "versions": versions(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "duration_s": round(time.perf_counter() - begun, 1),
     }
-    path = Path(folder) / f"{NAME}.json"
-    results.write_json(path, results.plain(document, NAME))
-    return path
+    return write_measured(NAME, SCHEMA, COMMAND, contents, begun, folder)
 
 
 def main() -> int:

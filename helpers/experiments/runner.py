@@ -249,6 +249,32 @@ def _arrived(experiment: Experiment) -> bool:
 # Recording -------------------------------------------------------------------
 
 
+def write_measured(
+    name: str,
+    schema: str,
+    command: str,
+    contents: dict,
+    begun: float,
+    folder: Path | str = results.FOLDER,
+) -> Path:
+    """Write `folder`/NAME.json, measured by a command of its own; returns its path.
+
+    To the contents come the versions, the date, and the seconds since `begun`, a value
+    of `time.perf_counter`. `helpers.results.load_measured` reads it.
+    """
+    document = {
+        "schema": schema,
+        **contents,
+        "command": command,
+        "versions": versions(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "duration_s": round(time.perf_counter() - begun, 1),
+    }
+    path = Path(folder) / f"{name}.json"
+    results.write_json(path, results.plain(document, name))
+    return path
+
+
 def record(
     experiment: Experiment,
     n_seeds: int,
