@@ -36,6 +36,10 @@ $(PAGE): $(READY) $(BOOK)
 	  cat _build/book.log; rm -rf _build/.doctrees $(PAGE); exit 1; }
 	@touch $(PAGE)
 
+.PHONY: pdf
+pdf: $(READY) ## print the whole book as a PDF (needs Chromium)
+	@$(BIN)/python -m helpers.pdf
+
 .PHONY: test
 test: $(READY) ## run the tests and every chapter (ENGINE=numba: on that engine)
 	@$(TEST) $(NOTEBOOKS) tests book

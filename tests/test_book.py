@@ -88,6 +88,10 @@ def test_each_page_says_what_it_is(pages):
         metas = [m.attributes for m in page.find("meta")]
         [text] = [m["content"] for m in metas if m.get("name") == "description"]
         assert 20 <= len(text) <= 160, name
+        card = {m["property"]: m["content"] for m in metas if "property" in m}
+        assert card["og:description"] == text
+        assert card["og:site_name"] == "RNNs, Unrolled"
+        assert titles[0].text.startswith(card["og:title"]), name
         descriptions.add(text)
     assert len(descriptions) == len(pages)
 

@@ -1,23 +1,14 @@
 """The book in Chromium: quiet, at home, accessible, and no wider than a phone."""
 
-import functools
-import os
-import shutil
-
 import pytest
 import rendered_book
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from helpers.pdf import OPTIONS, chromium
+
 pytestmark = pytest.mark.browser
 
-NAMES = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
 PHONE, DESKTOP = 390, 1400
 GRAVE = ("serious", "critical")
 
@@ -26,14 +17,6 @@ GRAVE = ("serious", "critical")
 # (Of moderate weight remains "region": the title in the side bar is outside any
 # landmark.)
 THEME: dict[str, str] = {}
-
-
-@functools.cache
-def chromium():
-    """The path of a Chromium, that of the variable CHROME first."""
-    return next(
-        filter(None, map(shutil.which, [os.environ.get("CHROME", ""), *NAMES])), None
-    )
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +29,8 @@ def address():
 
 @pytest.fixture(scope="module")
 def browser(address):
-    options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=options)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
         yield browser
         browser.close()
 

@@ -37,7 +37,7 @@ def put_picture(app: Sphinx, document: nodes.document, docname: str) -> None:
 def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
     """Add to a page the scripts and numbers of its explorables, and their style."""
     names = FIGURE.findall(context.get("body", ""))
-    if not names:
+    if not names or app.builder.name == "singlehtml":  # which is for paper
         return
     app.add_css_file("explorables/explorable.css")
     app.add_js_file("explorables/explorable.js", loading_method="defer")

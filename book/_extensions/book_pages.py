@@ -32,7 +32,10 @@ def depend(app: Sphinx, document: nodes.document) -> None:
 
 
 def describe(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """Offer the first paragraph of a page as its description."""
+    """Offer the first paragraph of a page as its description, and on its card.
+
+    The card is what other programs show of a link to the page (Open Graph).
+    """
     if pagename == app.config.root_doc:
         context["docstitle"] = ""  # it is the title of this page already
     if doctree is None:
@@ -43,14 +46,29 @@ def describe(app: Sphinx, pagename, templatename, context, doctree) -> None:
         text = " ".join(paragraph.astext().split())
         if len(text) > LENGTH:
             text = text[: LENGTH - 1].rsplit(" ", 1)[0] + "…"
-        meta = f'<meta name="description" content="{escape(text)}" />'
-        context["metatags"] = f"{context.get('metatags', '')}\n{meta}"
+        title = next(doctree.findall(nodes.title)).astext()
+        card = {
+            "og:type": "article",
+            "og:site_name": app.config.html_title,
+            "og:title": title,
+            "og:description": text,
+        }
+        context["metatags"] = "\n".join(
+            [
+                context.get("metatags", ""),
+                f'<meta name="description" content="{escape(text)}" />',
+                *(
+                    f'<meta property="{name}" content="{escape(content)}" />'
+                    for name, content in card.items()
+                ),
+            ]
+        )
         return
 
 
 def write_entry(app: Sphinx, exception: Exception | None) -> None:
     """Write index.html, which leads to the first page."""
-    if exception is None and app.builder.format == "html":
+    if exception is None and app.builder.name == "html":
         page = app.builder.get_target_uri(app.config.root_doc)
         text = ENTRY.format(
             language=app.config.language,
