@@ -7,6 +7,7 @@ and classes given here.
 """
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
@@ -375,3 +376,140 @@ def _edge(name: str, start, end, role: str, place: tuple) -> str:
     label = text(x, y, name.partition("-")[0], f"named small {anchor}".strip())
     drawn = arrow(start, end, 0, f"edge {role}", f"edge-{name}")
     return drawn.removesuffix("</g>") + label + "</g>"
+
+
+# Two memories: what two networks believe about the last symbol but one. -------------
+
+PANELS = (56, 196)  # where they begin
+PANEL = (44, 362, 84)  # left, width, height of each
+
+MEMORIES_STYLE = """\
+.picture .under {stroke-width: 7; stroke-opacity: 0.45}
+.picture .over {stroke-width: 2}
+.picture .half {stroke-dasharray: 3 4}
+"""
+
+
+def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
+    """The shares of T after BT and after BP, (len(inner) + 1,), a panel for a network.
+
+    `networks` gives by title what `helpers.explorables.beliefs` returns.
+    """
+    left, width, height = PANEL
+    per_symbol = width / len(inner)
+    parts = [
+        '<path class="input drawn under" d="M4 12H30"/>',
+        text(36, 17, "began with BT", "start small"),
+        '<path class="output drawn over" d="M150 12H176"/>',
+        text(182, 17, "began with BP", "start small"),
+    ]
+    said = []
+    for panel, (top, (title, values)) in enumerate(
+        zip(PANELS, networks.items(), strict=True)
+    ):
+        apart = short(values["apart"][-1])
+        parts += [
+            text(left, top - 12, title, "start small", f"memory-title-{panel}"),
+            text(4, top + 10, "all T", "start small"),
+            text(4, top + height, "all P", "start small"),
+            f'<path class="line half" d="M{left} {top + height / 2}h{width}"/>',
+            f'<path class="line" d="M{left} {top}v{height}h{width}"/>',
+            text(
+                left + width,
+                top + height + 18,
+                f"states {apart} apart",
+                "end small",
+                f"memory-apart-{panel}",
+            ),
+        ]
+        for symbol, classes in (("T", "input drawn under"), ("P", "output drawn over")):
+            points = "L".join(
+                f"{left + per_symbol * k:.1f} {top + height * (1 - share):.1f}"
+                for k, share in enumerate(values[symbol])
+            )
+            name = f"memory-{panel}-{symbol}"
+            parts.append(f'<path id="{name}" class="{classes}" d="M{points}"/>')
+        ends = " and ".join(f"{values[symbol][-1]:.2f}" for symbol in "TP")
+        said.append(f"{title}: {ends}, states {apart} apart")
+    foot = PANELS[1] + PANEL[2] + 42
+    parts.append(f'<g id="memory-symbols">{_read(inner, left, per_symbol, foot)}</g>')
+    now = f"{left + width} {PANELS[0]}V{PANELS[1] + height}"
+    parts.append(f'<path id="memory-now" class="line" d="M{now}"/>')
+    label = (
+        f"The share of T in what two networks say at the question, over the inner "
+        f"string {inner}, for the string that began with BT and for the one that began "
+        f"with BP. At the end, {'; '.join(said)}."
+    )
+    return picture(420, foot + 8, label, parts, MEMORIES_STYLE)
+
+
+def short(value: float) -> str:
+    """A positive number with two digits: 27, 1.3, 0.011 or 2.5e-8."""
+    text = f"{value:.2g}" if value >= 0.001 else f"{value:.1e}"
+    return text.replace("e-0", "e-")
+
+
+def _read(inner: str, left: float, per_symbol: float, y: float) -> str:
+    """The symbols under the panels: T over P, and the inner string."""
+    both = [
+        text(left, y - 14, "T", "named input small"),
+        text(left, y + 1, "P", "named output small"),
+    ]
+    return "".join(
+        [
+            *both,
+            *(
+                text(left + per_symbol * k, y - 6, symbol, "small")
+                for k, symbol in enumerate(inner, 1)
+            ),
+        ]
+    )
+
+
+# Reddit on tap: what the language model may say next. -------------------------------
+
+BARS = (132, 200)  # where they stand, and the length of a probability of 1
+ROW = 25
+FIRST_ROW = 44
+READABLE = {
+    "SENTENCE_END": "(end)",
+    "``": "“",
+    "''": "”",
+    "_name_": "(name)",
+    "_religion_": "(religion)",
+}
+
+REDDIT_STYLE = """\
+.picture .all {fill: var(--picture-line, #888); fill-opacity: 0.14}
+"""
+
+
+def reddit_on_tap(beginning: str, likeliest: dict[str, float]) -> str:
+    """A bar for the probability of each of these words, and one for all others."""
+    x, full = BARS
+    rest = 1 - sum(likeliest.values())
+    rows = [(READABLE.get(word, word), p, "output") for word, p in likeliest.items()]
+    rows.append(("all others", rest, "baseline"))
+    parts = [
+        text(4, 17, f"After “{beginning}”, what next?", "start", "reddit-after"),
+    ]
+    for row, (word, p, role) in enumerate(rows):
+        y = FIRST_ROW + ROW * row
+        parts += [
+            text(x - 8, y + 5, escape(word), "end", f"reddit-word-{row}"),
+            f'<rect class="all" x="{x}" y="{y - 9}" width="{full}" height="18"/>',
+            f'<rect id="reddit-bar-{row}" class="{role} filled" x="{x}" y="{y - 9}" '
+            f'width="{full * p:.1f}" height="18"/>',
+            text(x + full + 8, y + 5, percent(p), "start small", f"reddit-p-{row}"),
+        ]
+    words = ", ".join(f"{word} {percent(p)}" for word, p, _ in rows)
+    label = (
+        f"The words that the network gives the highest probability after "
+        f"“{beginning}”, with their bars: {words}."
+    )
+    return picture(420, FIRST_ROW + ROW * len(rows), escape(label), parts, REDDIT_STYLE)
+
+
+def percent(p: float) -> str:
+    """A probability in per cent, with one decimal."""
+    return f"{100 * p:.1f}%"

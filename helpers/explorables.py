@@ -12,13 +12,19 @@ import argparse
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
-from helpers import bptt, elman, explorable_pictures, initialisation, trained
+from helpers import bptt, elman, explorable_pictures, gated, initialisation, trained
+from helpers.experiments import embedded_reber
+from helpers.lm import generation, in_page
+from helpers.lm.model import LanguageModel
 from helpers.notebooks import write_text
-from helpers.reber import REBER, SYMBOLS, encode
+from helpers.reber import EMBEDDED, REBER, SYMBOLS, encode
 from helpers.results import median_interval, write_json
+from helpers.text import sentences
 
 FOLDER = Path(__file__).resolve().parent.parent / "book/_static/explorables"
 
@@ -28,6 +34,11 @@ def rounded(values: np.ndarray, digits: int) -> list:
     if np.ndim(values):
         return [rounded(value, digits) for value in values]
     return float(f"{values:.{digits}g}")
+
+
+def exported(params: NamedTuple) -> dict[str, list]:
+    """The parameters of a network by name, to 6 digits."""
+    return {name: rounded(value, 6) for name, value in params._asdict().items()}
 
 
 # The Reber walker (chapter 5) -------------------------------------------------------
@@ -56,12 +67,11 @@ def fitting_states(outputs: np.ndarray) -> list[int]:
 
 def reber_walker() -> dict:
     """The automaton, and the weights of the shipped network to 6 digits."""
-    params = trained.load("reber", elman.Elman)
     return {
         "symbols": SYMBOLS,
         "transitions": list(REBER.transitions),
         "read": FIRST_READ,
-        **{name: rounded(value, 6) for name, value in params._asdict().items()},
+        **exported(trained.load("reber", elman.Elman)),
     }
 
 
@@ -174,13 +184,146 @@ def unrolled_values(inputs: Sequence[float]) -> dict[str, np.ndarray]:
 
 def unroller() -> dict:
     """The weights of the network and the inputs at the opening."""
-    weights = {name: rounded(value, 6) for name, value in PENCIL._asdict().items()}
-    return {"x": list(PULSE), **weights}
+    return {"x": list(PULSE), **exported(PENCIL)}
 
 
 def unroller_picture() -> str:
     """All values of the network after the pulse, forwards and backwards."""
     return explorable_pictures.unroller(PULSE, **unrolled_values(PULSE))
+
+
+# Two memories (chapter 6) ------------------------------------------------------------
+
+# Shipped networks that were trained on inner strings of at least 10 symbols.
+MEMORIES = {
+    "elman": (elman.Elman, "Elman, 10 tanh units, SGD"),
+    "relu": (elman.Elman, "Elman, 10 ReLU units, Adam"),
+    "lstm": (gated.LSTM, "LSTM, 15 units, Adam"),
+}
+LONGEST_INNER = 29  # of the strings that can be drawn, as in the chapter
+UPPER, LOWER = "elman", "lstm"  # those that are shown when the page opens
+
+
+@cache
+def inner_string() -> str:
+    """The inner string that the chapter follows through the LSTM."""
+    return EMBEDDED.sample(np.random.default_rng(8), min_inner=14)[2:-2]
+
+
+@cache
+def endings() -> list[str]:
+    """The shortest way to the end from each state of the Reber grammar.
+
+    Of equally short ones, the one whose transitions are listed first.
+    """
+    moves = REBER.transitions
+    found = {len(moves) - 1: ""}
+    while len(found) < len(moves):
+        found |= {
+            state: symbol + found[after]
+            for state in set(range(len(moves))) - set(found)
+            for symbol, after in reversed(moves[state].items())
+            if after in found
+        }
+    return [found[state] for state in range(len(moves))]
+
+
+def memory(name: str) -> NamedTuple:
+    """The parameters of a network of `MEMORIES`."""
+    return trained.load(f"embedded-reber-{name}", MEMORIES[name][0])
+
+
+def carried(string: str, name: str) -> np.ndarray:
+    """What the network hands on after each symbol, h or (h, c): (len(string), n)."""
+    x, params = encode(string), memory(name)
+    if isinstance(params, gated.LSTM):
+        return np.hstack(gated.lstm_states_numpy(x, params))
+    g = embedded_reber.relu if name == "relu" else np.tanh
+    return elman.hidden_states_numpy(x, params, g)
+
+
+def share_of_T(string: str, name: str) -> float:
+    """p_T / (p_T + p_P) of the outputs after the string."""
+    params = memory(name)
+    h = carried(string, name)[-1, : len(params.h0)]
+    p = expit(elman.readout(h, params))
+    p_T, p_P = p[SYMBOLS.index("T")], p[SYMBOLS.index("P")]
+    return p_T / (p_T + p_P)
+
+
+def beliefs(inner: str, name: str) -> dict[str, np.ndarray]:
+    """What the network believes after k symbols of the inner string, k = 0, 1, ...
+
+    "T" and "P" (len(inner) + 1,): the share of T in what it would say at the question
+    if the inner string went from there to its end by the shortest way, for the string
+    that began with BT, and with BP. "apart": the distance between what it carries in
+    the one and in the other.
+    """
+    begun = [
+        inner[:k] + endings()[state]
+        for k, state in enumerate((0, *REBER.states(inner)))
+    ]
+    said = {s: np.array([share_of_T(f"B{s}{i}", name) for i in begun]) for s in "TP"}
+    after_T, after_P = (carried(f"B{s}{inner}", name)[1:] for s in "TP")
+    return {**said, "apart": np.linalg.norm(after_T - after_P, axis=1)}
+
+
+def two_memories() -> dict:
+    """The grammar, the string at the opening, and the weights to 6 digits."""
+    return {
+        "symbols": SYMBOLS,
+        "transitions": list(REBER.transitions),
+        "endings": endings(),
+        "inner": inner_string(),
+        "longest": LONGEST_INNER,
+        "upper": UPPER,
+        "lower": LOWER,
+        "networks": {
+            name: {"title": title, "parameters": exported(memory(name))}
+            for name, (_, title) in MEMORIES.items()
+        },
+    }
+
+
+def two_memories_picture() -> str:
+    """The beliefs of the tanh network and of the LSTM, over the whole inner string."""
+    inner = inner_string()
+    return explorable_pictures.two_memories(
+        inner, {MEMORIES[name][1]: beliefs(inner, name) for name in (UPPER, LOWER)}
+    )
+
+
+# Reddit on tap (chapter 8) ------------------------------------------------------------
+
+BEGINNING = "i think"
+LIKELIEST = 10  # words that have a bar
+
+
+@cache
+def language_model() -> LanguageModel:
+    """The language model that the book ships."""
+    return LanguageModel.load()
+
+
+def reddit_on_tap() -> dict:
+    """What the page knows before the model is loaded: its size, and the opening."""
+    script = in_page.script(language_model())
+    return {
+        "megabytes": rounded(len(script.encode()) / 1e6, 2),
+        "beginning": BEGINNING,
+        "likeliest": LIKELIEST,
+    }
+
+
+def reddit_on_tap_picture() -> str:
+    """The likeliest words after the beginning."""
+    model = language_model()
+    [tokens] = sentences(BEGINNING)
+    p = generation.probabilities(model, model.vocabulary.encode(tokens)[1:-1])
+    likeliest = np.argsort(-p)[:LIKELIEST]
+    return explorable_pictures.reddit_on_tap(
+        BEGINNING, {model.vocabulary.words[i]: p[i] for i in likeliest}
+    )
 
 
 # All of them -----------------------------------------------------------------------
@@ -189,11 +332,15 @@ NUMBERS = {
     "reber-walker": reber_walker,
     "gradient-horizon": gradient_horizon,
     "unroller": unroller,
+    "two-memories": two_memories,
+    "reddit-on-tap": reddit_on_tap,
 }
 PICTURES = {
     "reber-walker": reber_walker_picture,
     "gradient-horizon": gradient_horizon_picture,
     "unroller": unroller_picture,
+    "two-memories": two_memories_picture,
+    "reddit-on-tap": reddit_on_tap_picture,
 }
 
 

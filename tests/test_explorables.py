@@ -23,6 +23,8 @@ PAGES = {
     "reber-walker": "book/05_reber.html",
     "gradient-horizon": "book/04_bptt.html",
     "unroller": "book/02_elman.html",
+    "two-memories": "book/06_embedded_reber.html",
+    "reddit-on-tap": "book/08_language_model.html",
 }
 FIGURE = re.compile(
     r'<figure data-explorable="([\w-]+)">\n\n'

@@ -8,7 +8,10 @@ The parameters are float32. Here they become float64, so that the last bits of a
 product, in which one machine differs from another, decide practically no draw.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from scipy.special import softmax
 
 from helpers import corpus, text
 from helpers.lm.model import LanguageModel, Params, advance, start
@@ -117,6 +120,28 @@ def by_rerunning(
             o[v.end] = -np.inf
         sentence.append(draw_word(o, draws[len(sentence) - 1], temperature))
     return np.array(sentence, dtype=np.int32)
+
+
+def probabilities(
+    model: LanguageModel,
+    words: Sequence[int],
+    temperature: float = 1.0,
+    minimum: int = 1,
+    filtered: bool = True,
+) -> np.ndarray:
+    """What `sample` draws the word after `words` from: (V,), sums to 1.
+
+    `words` are indices, without START. The options and errors are those of `sample`.
+    """
+    _check_temperature(temperature)
+    v, params = model.vocabulary, _float64(model.params)
+    state = start(params)
+    for word in (v.start, *words):
+        state, o = advance(word, state, params)
+    o = o + _blocked(v, filtered)
+    if len(words) < minimum:
+        o[v.end] = -np.inf
+    return softmax(o / temperature)
 
 
 def draw_word(o: np.ndarray, draw: np.ndarray, temperature: float = 1.0) -> np.ndarray:
