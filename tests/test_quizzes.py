@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import cache
 from typing import NamedTuple
 
 import pytest
@@ -24,14 +25,15 @@ class Quiz(NamedTuple):
     solutions: list[str]
 
 
-def load(path):
-    pages = (path, path.parent / "solutions" / path.name)
-    return Quiz(path.stem, *map(markdown, pages))
-
-
+@cache
 def markdown(path):
     cells = notebooks.read(path).cells
-    return [cell.source for cell in cells if cell.cell_type == "markdown"]
+    return tuple(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def load(path):
+    pages = (path, path.parent / "solutions" / path.name)
+    return Quiz(path.stem, *(list(markdown(page)) for page in pages))
 
 
 def section(cells):
