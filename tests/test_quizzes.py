@@ -1,0 +1,170 @@
+"""Each chapter has a quiz that keeps its answers to itself; its solutions tell them."""
+
+import re
+from collections import Counter
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+
+from helpers import notebooks
+
+CHAPTERS = [path for path in notebooks.find() if path.parent.name == "book"]
+QUESTION = re.compile(r"^\*\*Question (\d)\.\*\* (.+\?)$", re.MULTILINE)
+OPTION = re.compile(r"^- \(([a-d])\) (.+)$", re.MULTILINE)
+ANSWER = re.compile(r"^\*\*Question (\d): \(([a-d])\)\.\*\* (.+)$", re.MULTILINE)
+SHORTEST = 40  # characters that say what is wrong with an option
+HEADING = "## Quiz\n"
+
+
+class Quiz(NamedTuple):
+    """The Markdown cells of a chapter and of its solutions, in order."""
+
+    stem: str
+    chapter: list[str]
+    solutions: list[str]
+
+
+@cache
+def markdown(path):
+    cells = notebooks.read(path).cells
+    return tuple(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def load(path):
+    pages = (path, path.parent / "solutions" / path.name)
+    return Quiz(path.stem, *(list(markdown(page)) for page in pages))
+
+
+def section(cells):
+    """The cell of the quiz, or "" where there is not exactly one."""
+    found = [cell for cell in cells if cell.startswith(HEADING)]
+    return found[0] if len(found) == 1 else ""
+
+
+def parts(pattern, text):
+    """What stands under each match: {number: (the match, options by letter)}."""
+    found = {}
+    for match in pattern.finditer(text):
+        after = text[match.end() :].split("\n**", 1)[0]
+        found[int(match[1])] = (match, OPTION.findall(after))
+    return found
+
+
+def answers(quiz):
+    """The right letter of each question."""
+    found = parts(ANSWER, section(quiz.solutions))
+    return {number: match[2] for number, (match, _) in found.items()}
+
+
+def problems(quiz):
+    """A sentence for whatever is wrong with a quiz."""
+    asked, told = section(quiz.chapter), section(quiz.solutions)
+    if not asked or not told:
+        yield "the chapter and its solutions need one cell each with the heading Quiz"
+        return
+    titles = [cell.partition("\n")[0] for cell in quiz.chapter if cell[:3] == "## "]
+    at = titles.index(HEADING.strip())
+    if titles[at - 1 : at + 2] != ["## Summary", "## Quiz", "## Exercises"]:
+        yield "the quiz does not stand between the summary and the exercises"
+
+    questions, explained = parts(QUESTION, asked), parts(ANSWER, told)
+    for found in (questions, explained):
+        if [*found] != [1, 2, 3, 4, 5]:
+            yield f"questions {[*found]}, expected 1 to 5"
+    for number, (_, options) in questions.items():
+        letters = "".join(letter for letter, _ in options)
+        if letters not in ("abc", "abcd"):
+            yield f"question {number} has the options {letters!r}"
+        right, others = explained.get(number, (None, []))
+        if right is None or right[2] not in letters:
+            yield f"question {number} has no right answer"
+        elif "".join(letter for letter, _ in others) != letters.replace(right[2], ""):
+            yield f"not every wrong option of question {number} is spoken of"
+        for letter, text in others:
+            if len(text) < SHORTEST:
+                yield f"nothing is said of option {letter} of question {number}"
+    if len(set(answers(quiz).values())) < 3:
+        yield "the right letters are nearly all alike"
+
+    *lines, last = [line for line in asked.splitlines()[1:] if line]
+    if f"](solutions/{quiz.stem}.ipynb#quiz)" not in last:
+        yield "the last line does not lead to the answers"
+    if f"](../{quiz.stem}.ipynb#quiz)" not in told:
+        yield "the answers do not lead back"
+    for line in lines[1:]:
+        if not QUESTION.match(line) and not OPTION.match(line):
+            yield f"neither question nor option: {line[:50]!r}"
+    text = "\n".join(quiz.chapter)
+    if ANSWER.search(text):
+        yield "the chapter answers a question"
+    for match, _ in explained.values():
+        for sentence in match[3].split(". "):
+            if len(sentence) >= SHORTEST and sentence in text:
+                yield f"the chapter gives away {sentence!r}"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_the_quiz_is_whole_and_answered_on_the_solutions_page(path):
+    assert [*problems(load(path))] == []
+
+
+def change(page, old, new):
+    """A change of the cell of the quiz, of its first match only."""
+
+    def apply(quiz):
+        cells = getattr(quiz, page)
+        at = cells.index(section(cells))
+        assert re.search(old, cells[at])
+        cells[at] = re.sub(old, new, cells[at], count=1)
+
+    return apply
+
+
+def move_up(quiz):
+    quiz.chapter.insert(1, quiz.chapter.pop(quiz.chapter.index(section(quiz.chapter))))
+
+
+def give_away(quiz):
+    [(match, _), *_] = parts(ANSWER, section(quiz.solutions)).values()
+    quiz.chapter.append(match[3])
+
+
+BAD = {
+    "no quiz": change("chapter", "## Quiz", "## Riddles"),
+    "no answers": change("solutions", "## Quiz", "## Riddles"),
+    "elsewhere": move_up,
+    "four questions": change("chapter", r"\*\*Question 5", "**Riddle 5"),
+    "four answers": change("solutions", r"\*\*Question 5", "**Riddle 5"),
+    "no option b": change("chapter", r"(?m)^- \(b\) .*\n", ""),
+    "an option that is not there": change("solutions", r"2: \(.\)", "2: (x)"),
+    "another right letter": change("solutions", r"1: \(.\)", "1: (b)"),
+    "one option unspoken of": change("solutions", r"(?m)^- \(.\) .*$", ""),
+    "two words on an option": change("solutions", r"(?m)^(- \(.\)) .*$", r"\1 Not so."),
+    "no link": change("chapter", r"\(solutions/.*?\)", "()"),
+    "no link back": change("solutions", r"\(\.\./.*?\)", "()"),
+    "a hint": change("chapter", r"(?m)^- \(a\)", "Hint: think of zeros.\n\n- (a)"),
+    "the key below": change("chapter", r"\Z", "\n\n**Question 1: (a).** It is."),
+    "the reason in the text": give_away,
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_quiz_is_seen(case):
+    quiz = load(CHAPTERS[0])
+    BAD[case](quiz)
+    assert [*problems(quiz)], f"a quiz passes with: {case}"
+
+
+def test_neither_the_letter_nor_the_length_tells_the_right_answer():
+    letters, longest, questions = Counter(), 0, 0
+    for quiz in map(load, CHAPTERS):
+        right = answers(quiz)
+        letters.update(right.values())
+        for number, (_, options) in parts(QUESTION, section(quiz.chapter)).items():
+            questions += 1
+            lengths = {letter: len(text) for letter, text in options}
+            longest += max(lengths, key=lengths.get) == right[number]
+    assert set(letters) == set("abcd")
+    assert max(letters.values()) < 0.4 * questions, letters
+    assert longest < 0.4 * questions, f"{longest} of {questions} are the longest"
