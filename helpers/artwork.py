@@ -7,12 +7,13 @@ dark one, so that one file serves both.
 """
 
 import argparse
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from helpers import notebooks
 
 FOLDER = Path(__file__).resolve().parent.parent / "book" / "_static"
 
@@ -190,9 +191,8 @@ BUILDS_ON = re.compile(r"\]\((\d\d)_\w+\.ipynb\)")
 def openings() -> dict[int, str]:
     """The first cell of each chapter, by its number: title, aims, what it builds on."""
     cells = {}
-    for path in sorted(FOLDER.parent.glob("[0-9][0-9]_*.ipynb")):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        cells[int(path.name[:2])] = "".join(notebook["cells"][0]["source"])
+    for path in notebooks.chapters():
+        cells[int(path.name[:2])] = notebooks.read(path).cells[0].source
     return cells
 
 

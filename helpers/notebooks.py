@@ -99,6 +99,11 @@ def find(chapter: str | None = None, root: Path = ROOT) -> list[Path]:
     return sorted(paths, key=lambda path: (path.name, len(path.parts)))
 
 
+def chapters(root: Path = ROOT) -> list[Path]:
+    """The chapters in order, without solutions and appendices."""
+    return sorted((root / "book").glob("[0-9][0-9]_*.ipynb"))
+
+
 # ---------------------------------------------------------------------------
 # One way to write a notebook
 

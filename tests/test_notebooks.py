@@ -234,7 +234,5 @@ def test_every_notebook_stands_in_the_table_of_contents_in_order():
 
 
 def test_every_chapter_has_its_solutions():
-    numbered = [path for path in PATHS if path.stem[:2].isdecimal()]
-    chapters = [path.name for path in numbered if path.parent.name == "book"]
-    solutions = [path.name for path in numbered if path.parent.name == "solutions"]
-    assert chapters == solutions
+    solutions = [path.name for path in PATHS if path.parent.name == "solutions"]
+    assert [path.name for path in notebooks.chapters()] == solutions

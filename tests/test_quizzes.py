@@ -9,7 +9,7 @@ import pytest
 
 from helpers import notebooks
 
-CHAPTERS = [path for path in notebooks.find() if path.parent.name == "book"]
+CHAPTERS = notebooks.chapters()
 QUESTION = re.compile(r"^\*\*Question (\d)\.\*\* (.+\?)$", re.MULTILINE)
 OPTION = re.compile(r"^- \(([a-d])\) (.+)$", re.MULTILINE)
 ANSWER = re.compile(r"^\*\*Question (\d): \(([a-d])\)\.\*\* (.+)$", re.MULTILINE)
