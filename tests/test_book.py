@@ -138,10 +138,18 @@ def test_style_sheets_name_no_file_on_another_host(html):
 def test_mathjax_comes_with_the_book_and_only_what_it_needs(html, pages):
     page = pages["book/01_feedforward.html"]
     scripts = [script.attributes.get("src") or "" for script in page.find("script")]
-    assert sum("mathjax/tex-chtml-full.js" in script for script in scripts) == 1
+    assert sum("mathjax/startup.js" in script for script in scripts) == 1
     files = [path for path in (html / "mathjax").rglob("*") if path.is_file()]
     assert len([path for path in files if path.suffix == ".woff"]) > 20
-    assert sum(path.stat().st_size for path in files) < 2_500_000
+    assert sum(path.stat().st_size for path in files) < 2_000_000
+
+
+def test_icons_are_fonts_and_not_a_script_as_well(html, pages):
+    page = pages["book/01_feedforward.html"]
+    assert not [s for s in page.find("script") if "fontaw" in str(s.attributes)]
+    icons = html / "_static/vendor/fontawesome"
+    assert list(icons.rglob("*.woff2"))
+    assert not list(icons.rglob("*.js"))
 
 
 # ---------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The book in Chromium: quiet, at home, accessible, and no wider than a phone."""
 
+import gzip
+
 import pytest
 import rendered_book
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +13,8 @@ pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = 390, 1400
 GRAVE = ("serious", "critical")
+HEAVIEST = 1_500_000  # bytes that a page may load
+TEXTS = ("html", "css", "js", "json", "svg")
 
 # What sphinx-book-theme itself does against an axe rule that is serious or critical,
 # and that style or script of ours cannot mend: the rule and its reason. Nothing so far.
@@ -43,10 +47,11 @@ class Visit:
             viewport={"width": width, "height": 900}, color_scheme=theme
         )
         self.page = context.new_page()
-        self.said, self.foreign = [], []
+        self.said, self.foreign, self.responses = [], [], []
         self.page.on("console", self.hear)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", self.watch)
+        self.page.on("response", self.responses.append)
         self.address = address
         self.page.goto(f"{address}/{name}", wait_until="load")
         self.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
@@ -65,6 +70,15 @@ class Visit:
     def watch(self, request):
         if not request.url.startswith((f"{self.address}/", "data:", "blob:")):
             self.foreign.append(request.url)
+
+    def weight(self):
+        """What was loaded, in bytes as a web server sends it: texts compressed."""
+        total = 0
+        for response in self.responses:
+            kind = response.url.split("?")[0].rpartition(".")[2]
+            body = response.body()
+            total += len(gzip.compress(body) if kind in TEXTS else body)
+        return total
 
 
 def names():
@@ -95,6 +109,8 @@ def test_every_page_is_quiet_and_accessible_and_asks_no_other_host(
             found = {
                 "console": list(visit.said),
                 "other hosts": visit.foreign,
+                "weight": [visit.weight()] if visit.weight() > HEAVIEST else [],
+                "formulas": visit.page.locator("mjx-merror").all_inner_texts(),
                 "scrolls sideways": [wide] if wide > width else [],
                 "theme": [shown] if shown != theme else [],
                 "axe": grave(visit.page),

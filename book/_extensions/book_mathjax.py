@@ -1,7 +1,8 @@
 """Serve MathJax from the book itself, so that formulas need no other host.
 
 The files come from the package sphinx-mathjax-offline. Its own extension would copy all
-33 MB of them, into _static; the book needs 2 MB, beside its pages.
+33 MB of them, into _static; the book needs 2 MB, beside its pages. Of the parts a page
+loads only those that it uses, 0.8 MB in place of the 1.3 MB of all in one file.
 """
 
 import shutil
@@ -12,7 +13,15 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 PACKAGE = "sphinx-mathjax-offline"
-SCRIPT = "tex-chtml-full.js"
+SCRIPT = "startup.js"
+# The last one makes the hidden MathML that screen readers read.
+LOADED = ("input/tex", "output/chtml", "a11y/assistive-mml")
+PARTS = (
+    SCRIPT,
+    "core.js",
+    *(f"{name}.js" for name in LOADED),
+    "output/chtml/fonts/tex.js",
+)
 FONTS = "output/chtml/fonts/woff-v2"
 FOLDER = "mathjax"
 
@@ -34,16 +43,19 @@ def copy_mathjax(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
     start, goal = source(), Path(app.outdir, FOLDER)
-    goal.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(start / SCRIPT, goal / SCRIPT)
+    for name in PARTS:
+        (goal / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(start / name, goal / name)
     shutil.copytree(start / FONTS, goal / FONTS, dirs_exist_ok=True)
 
 
 def setup(app: Sphinx) -> dict:
     # Sphinx looks for scripts in _static.
     app.config.mathjax_path = f"../{FOLDER}/{SCRIPT}"
-    # The menu offers parts that are not copied (speech, other outputs). The hidden
-    # MathML, which screen readers read, comes without it.
-    app.config.mathjax3_config = {"options": {"enableMenu": False}}
+    # The menu offers parts that are not copied (speech, other outputs).
+    app.config.mathjax3_config = {
+        "loader": {"load": LOADED},
+        "options": {"enableMenu": False},
+    }
     app.connect("builder-inited", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
