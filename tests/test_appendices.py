@@ -70,7 +70,12 @@ def unread(entry):
     chapters = {chapter for chapter, _ in LINK.findall(entry)}
     code = "\n".join(cell.source for name in chapters for cell in cells(name))
     named = re.findall(r"`([\w-]+)\.json`", entry)
-    return [name for name in named if f'results.load("{name}")' not in code]
+    return [
+        name
+        for name in named
+        if f'results.load("{name}")' not in code
+        and f"{name.replace('-', '_')}.load()" not in code
+    ]
 
 
 def test_a_figure_that_no_section_prints_is_seen():
