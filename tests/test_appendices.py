@@ -7,11 +7,12 @@ from functools import cache
 import nbformat
 import pytest
 
-from helpers.notebooks import ROOT
+from helpers import notebooks
 
-BOOK = ROOT / "book"
+BOOK = notebooks.ROOT / "book"
 LINK = re.compile(r"\]\((\w+\.ipynb)#([^)]*)\)")
 FIGURE = re.compile(r"`(-?\d[\d.,]*(?:e[+-]\d+)?(?: of \d+)?(?: \[[^]`]*\])?)`")
+TERM = re.compile(r"\]\(glossary\.md#([^)]*)\)")
 HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
 CODE = re.compile(r"^```pycon\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -112,6 +113,19 @@ def test_the_glossary_is_sorted_and_every_entry_leads_somewhere():
     assert len({match[1] for match in found}) == len(lines)
     for line in lines:
         assert LINK.search(line), line
+
+
+@pytest.mark.parametrize("chapter", [path.name for path in notebooks.chapters()])
+def test_a_chapter_links_each_of_its_glossary_terms_once(chapter):
+    glossary = re.findall(r'<a id="([\w-]+)"></a>', page("glossary.md"))
+    text = [cell.source for cell in cells(chapter) if cell.cell_type == "markdown"]
+    linked = TERM.findall("\n".join(text))
+    assert set(linked) <= set(glossary)
+    assert len(linked) == len(set(linked))
+    assert 5 <= len(linked) <= 12
+    body = "\n".join(text).split("\n## Summary")[0]
+    assert TERM.findall(body) == linked, "only in the text, not in what follows it"
+    assert not any(TERM.search(heading) for _, heading in HEADING.findall(body))
 
 
 def test_the_anchors_of_the_appendices_exist():
