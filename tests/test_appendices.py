@@ -7,11 +7,12 @@ from functools import cache
 import nbformat
 import pytest
 
-from helpers.notebooks import ROOT
+from helpers import notebooks
 
-BOOK = ROOT / "book"
+BOOK = notebooks.ROOT / "book"
 LINK = re.compile(r"\]\((\w+\.ipynb)#([^)]*)\)")
 FIGURE = re.compile(r"`(-?\d[\d.,]*(?:e[+-]\d+)?(?: of \d+)?(?: \[[^]`]*\])?)`")
+TERM = re.compile(r"\]\(glossary\.md#([^)]*)\)")
 HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
 CODE = re.compile(r"^```pycon\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -70,7 +71,12 @@ def unread(entry):
     chapters = {chapter for chapter, _ in LINK.findall(entry)}
     code = "\n".join(cell.source for name in chapters for cell in cells(name))
     named = re.findall(r"`([\w-]+)\.json`", entry)
-    return [name for name in named if f'results.load("{name}")' not in code]
+    return [
+        name
+        for name in named
+        if f'results.load("{name}")' not in code
+        and f"{name.replace('-', '_')}.load()" not in code
+    ]
 
 
 def test_a_figure_that_no_section_prints_is_seen():
@@ -106,7 +112,20 @@ def test_the_glossary_is_sorted_and_every_entry_leads_somewhere():
     assert terms == sorted(terms)
     assert len({match[1] for match in found}) == len(lines)
     for line in lines:
-        assert re.search(r"\]\([\w.]+#|hapter [68]", line), line
+        assert LINK.search(line), line
+
+
+@pytest.mark.parametrize("chapter", [path.name for path in notebooks.chapters()])
+def test_a_chapter_links_each_of_its_glossary_terms_once(chapter):
+    glossary = re.findall(r'<a id="([\w-]+)"></a>', page("glossary.md"))
+    text = [cell.source for cell in cells(chapter) if cell.cell_type == "markdown"]
+    linked = TERM.findall("\n".join(text))
+    assert set(linked) <= set(glossary)
+    assert len(linked) == len(set(linked))
+    assert 5 <= len(linked) <= 12
+    body = "\n".join(text).split("\n## Summary")[0]
+    assert TERM.findall(body) == linked, "only in the text, not in what follows it"
+    assert not any(TERM.search(heading) for _, heading in HEADING.findall(body))
 
 
 def test_the_anchors_of_the_appendices_exist():
