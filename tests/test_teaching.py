@@ -8,11 +8,7 @@ from test_appendices import cells, page, sections, slug
 
 from helpers import notebooks
 
-CHAPTERS = {
-    int(path.name[:2]): path.name
-    for path in notebooks.find()
-    if path.parent.name == "book"
-}
+CHAPTERS = {int(path.name[:2]): path.name for path in notebooks.chapters()}
 each_chapter = pytest.mark.parametrize("number", CHAPTERS)
 ALWAYS = ("Summary", "Quiz", "Exercises", "Further reading")
 EXERCISE = re.compile(
