@@ -1,4 +1,4 @@
-"""The cover, the logo and the favicon of the book, as SVG.
+"""The cover, the map of the chapters, the logo and the favicon, as SVG.
 
     python -m helpers.artwork        writes them into book/_static/
 
@@ -7,6 +7,8 @@ dark one, so that one file serves both.
 """
 
 import argparse
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,6 +178,70 @@ def favicon() -> str:
     return svg((-13, -15, 35, 35), mark(1, stroke=4.5))
 
 
+# ---------------------------------------------------------------------------
+# The map of the chapters: which builds on which
+
+# From top to bottom; a chapter on which no other builds stands aside.
+ORDER, INDENT = (1, 2, 3, 4, 7, 5, 6, 8), 100
+BOX, GAP = (352, 50), 32  # width and height of a chapter, and the space below it
+BUILDS_ON = re.compile(r"\]\((\d\d)_\w+\.ipynb\)")
+
+
+def openings() -> dict[int, str]:
+    """The first cell of each chapter, by its number: title, aims, what it builds on."""
+    cells = {}
+    for path in sorted(FOLDER.parent.glob("[0-9][0-9]_*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        cells[int(path.name[:2])] = "".join(notebook["cells"][0]["source"])
+    return cells
+
+
+def needed(chapters: dict[int, str]) -> dict[int, set[int]]:
+    """The chapters that each builds on by its own words, without those in between.
+
+    If 3 builds on 2 and on 1, and 2 builds on 1, then an arrow from 2 is enough.
+    """
+    named = {
+        number: {int(digits) for digits in BUILDS_ON.findall(text)}
+        for number, text in chapters.items()
+    }
+
+    def behind(number: int) -> set[int]:
+        return set().union(*({n} | behind(n) for n in named[number]))
+
+    return {
+        number: {n for n in before if not any(n in behind(m) for m in before)}
+        for number, before in named.items()
+    }
+
+
+def learning_map() -> str:
+    """The chapters as boxes, with an arrow to each from those that it builds on."""
+    (width, height), chapters = BOX, openings()
+    before = needed(chapters)
+    going_on = set().union(*before.values()) | {max(chapters)}
+    left = {n: 0 if n in going_on else INDENT for n in ORDER}
+    top = {n: i * (height + GAP) for i, n in enumerate(ORDER)}
+    arrows, boxes = [], []
+    for number, text in chapters.items():
+        x, y = left[number], top[number]
+        arrows += [
+            f'<path d="M{x + 40} {top[other] + height}V{y - 8}" stroke="{GREY}" '
+            f'stroke-width="2"/><path d="M{x + 34} {y - 10}h12l-6 8z"/>'
+            for other in sorted(before[number])
+        ]
+        title = re.match(r"# \d+\. (.+)", text)[1]
+        boxes.append(
+            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="10" '
+            f'fill="{BLUE}" fill-opacity="0.1" stroke="{BLUE}" stroke-width="2"/>'
+            f'<text x="{x + 18}" y="{y + 32}" font-weight="600" fill="{ORANGE}">'
+            f'{number}</text><text x="{x + 42}" y="{y + 32}">{title}</text>'
+        )
+    box = (-2, -2, INDENT + width + 4, top[ORDER[-1]] + height + 4)
+    text = f'font-family="{FONTS}" font-size="19" fill="{GREY}"'
+    return svg(box, [f"<g {text}>", *arrows, *boxes])
+
+
 def svg(box: tuple[float, float, float, float], parts: list[str]) -> str:
     """An SVG document; a <g> that `parts` opens first is closed."""
     closing = ["</g>"] if parts[0].startswith("<g") and "</g>" not in parts[0] else []
@@ -185,12 +251,18 @@ def svg(box: tuple[float, float, float, float], parts: list[str]) -> str:
     return "\n".join([head, *parts, *closing, "</svg>", ""])
 
 
-FILES = {"cover.svg": cover, "logo.svg": logo, "favicon.svg": favicon}
+FILES = {
+    "cover.svg": cover,
+    "map.svg": learning_map,
+    "logo.svg": logo,
+    "favicon.svg": favicon,
+}
 
 
 def main() -> None:
     argparse.ArgumentParser(
-        prog="python -m helpers.artwork", description="Draw the cover and the logo."
+        prog="python -m helpers.artwork",
+        description="Draw the cover, the map and the logo.",
     ).parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, draw in FILES.items():

@@ -75,25 +75,28 @@ if "google.colab" in sys.modules:
 
 
 def find(chapter: str | None = None, root: Path = ROOT) -> list[Path]:
-    """The notebooks of the course in reading order, each before its solutions.
+    """The notebooks in reading order: each chapter before its solutions, appendices.
 
     Args:
-        chapter: a number such as "03" for that chapter and its solutions only.
+        chapter: a number such as "03" for that chapter and its solutions only, or the
+            name of an appendix such as "from_theano".
         root: the folder that holds ``book``.
 
     Raises:
-        ValueError: if no notebook has that number.
+        ValueError: if no notebook has that number or name.
     """
-    number = "[0-9][0-9]" if chapter is None else chapter.zfill(2)
     book = root / "book"
-    chapters = [*book.glob(f"{number}_*.ipynb")]
-    solutions = [*book.glob(f"solutions/{number}_*.ipynb")]
-    known = chapter is None or (chapter.isdecimal() and chapters + solutions)
-    if not known:
-        raise ValueError(
-            f"chapter must be the number of a notebook in book/, got {chapter!r}"
-        )
-    return sorted(chapters + solutions, key=lambda path: (path.name, len(path.parts)))
+    paths = [*book.glob("*.ipynb"), *book.glob("solutions/*.ipynb")]
+    if chapter is not None:
+        number = f"{chapter.zfill(2)}_" if chapter.isdecimal() else None
+        paths = [p for p in paths if p.stem == chapter or p.stem[:3] == number]
+        if not paths:
+            raise ValueError(
+                "chapter must be the number of a chapter or the name of an appendix "
+                f"in book/, got {chapter!r}"
+            )
+    # Numbers come before letters.
+    return sorted(paths, key=lambda path: (path.name, len(path.parts)))
 
 
 # ---------------------------------------------------------------------------
@@ -371,7 +374,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("time", f"measure seconds and memory into {RUN_TIMES}"),
     ):
         command = commands.add_parser(name, help=text)
-        command.add_argument("--chapter", help="one number, such as 03")
+        command.add_argument("--chapter", help="its number, such as 03, or its name")
     commands.add_parser(
         "setup", help="write the Colab cell into every notebook, and tidy it"
     )

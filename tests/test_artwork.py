@@ -100,3 +100,23 @@ def test_colours_stand_out_from_the_white_page_and_the_dark(colour):
     style = (artwork.FOLDER / "book.css").read_text(encoding="utf-8")
     dark = re.search(r"--pst-color-background: (#\w{6})", style)[1]
     assert min(contrast(colour, "#ffffff"), contrast(colour, dark)) >= 3
+
+
+def test_an_arrow_of_the_map_leads_over_no_other():
+    """In the words of the chapters, and without the arrows that others imply."""
+    link = "[{0}](0{0}_name.ipynb)"
+    words = {1: "nothing", 2: link.format(1), 3: link.format(1) + link.format(2)}
+    assert artwork.needed(words) == {1: set(), 2: {1}, 3: {2}}
+    words[4] = link.format(1)
+    assert artwork.needed(words)[4] == {1}
+
+
+def test_the_map_shows_every_chapter_and_says_the_same_as_they():
+    drawn = artwork.learning_map()
+    for number, text in artwork.openings().items():
+        title = text.partition("\n")[0].removeprefix(f"# {number}. ")
+        assert f">{number}</text>" in drawn
+        assert f">{title}</text>" in drawn
+    before = artwork.needed(artwork.openings())
+    assert before == {1: set(), 2: {1}, 3: {2}, 4: {3}, 5: {4}, 6: {5}, 7: {4}, 8: {6}}
+    assert drawn.count("<path") == 2 * sum(map(len, before.values()))

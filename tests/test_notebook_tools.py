@@ -27,12 +27,17 @@ def course(tmp_path):
     """A course of two chapters and one solution, as files."""
     (tmp_path / "book" / "solutions").mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
-    for name in ("book/02_b.ipynb", "book/01_a.ipynb", "book/solutions/01_a.ipynb"):
+    for name in (
+        "book/extra.ipynb",
+        "book/02_b.ipynb",
+        "book/01_a.ipynb",
+        "book/solutions/01_a.ipynb",
+    ):
         notebook = new_notebook(
             cells=[new_markdown_cell("# A chapter"), new_code_cell("print(6 * 7)")]
         )
         nbformat.write(notebook, tmp_path / name)
-    (tmp_path / "book" / "draft.ipynb").write_text("not a chapter", encoding="utf-8")
+    (tmp_path / "book" / "draft.txt").write_text("not a notebook", encoding="utf-8")
     return tmp_path
 
 
@@ -45,7 +50,12 @@ def test_find_gives_the_reading_order(course):
         "book/01_a.ipynb",
         "solutions/01_a.ipynb",
         "book/02_b.ipynb",
+        "book/extra.ipynb",
     ]
+
+
+def test_find_gives_an_appendix(course):
+    assert names(notebooks.find("extra", root=course)) == ["book/extra.ipynb"]
 
 
 @pytest.mark.parametrize("chapter", ["1", "01"])
@@ -56,7 +66,7 @@ def test_find_gives_a_chapter_and_its_solutions(course, chapter):
 
 @pytest.mark.parametrize("chapter", ["9", "draft", "", "../01"])
 def test_find_names_an_unknown_chapter(course, chapter):
-    with pytest.raises(ValueError, match="chapter must be the number of a notebook"):
+    with pytest.raises(ValueError, match="chapter must be the number"):
         notebooks.find(chapter, root=course)
 
 
