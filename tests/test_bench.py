@@ -1,6 +1,7 @@
 """The bench: every way computes the same, and what it writes can be trusted."""
 
 import numpy as np
+import pytensor
 import pytest
 
 from helpers import engine
@@ -82,6 +83,13 @@ def test_the_workloads_are_those_of_the_chapters():
     assert sine().x.shape == (50, 1)
     assert language(B=32).x.shape == (20, 32)
     assert language().dtype == "float32"
+
+
+def test_first_values_are_the_same_whatever_floatX_is():
+    with pytensor.config.change_flags(floatX="float32"):
+        single = language(V=12, dtype="float64").start
+    double = language(V=12, dtype="float64").start
+    np.testing.assert_array_equal(single.W_hh, double.W_hh)
 
 
 def test_a_batch_is_its_examples_and_filler():

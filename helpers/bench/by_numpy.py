@@ -78,14 +78,14 @@ def over_batch(workload: Workload) -> Step:
                 d_h = d_h + from_o[t - len(x)]
             d_a[t] *= d_h
             d_h = d_a[t] @ params.W_hh.T
-        flat_a, flat_o = _flat(d_a), _flat(d_o)
+        flat_a, flat_o = flat(d_a), flat(d_o)
         gradient = Elman(
-            W_ih=d_a if workload.words else _flat(x).T @ flat_a,
-            W_hh=_flat(h[:-1]).T @ flat_a,
+            W_ih=d_a if workload.words else flat(x).T @ flat_a,
+            W_hh=flat(h[:-1]).T @ flat_a,
             b_h=flat_a.sum(axis=0),
-            W_ho=_flat(h[-n:]).T @ flat_o,
+            W_ho=flat(h[-n:]).T @ flat_o,
             b_o=flat_o.sum(axis=0),
-            h0=_flat(d_h[None]).sum(axis=0),
+            h0=flat(d_h[None]).sum(axis=0),
         )
         descend(params, gradient, x if workload.words else None)
         return float(loss)
@@ -93,9 +93,12 @@ def over_batch(workload: Workload) -> Step:
     return Step(run, lambda: params)
 
 
-def _flat(values: np.ndarray) -> np.ndarray:
-    """(steps, examples, features) as (steps times examples, features)."""
-    return values.reshape(-1, values.shape[-1])
+def flat(values):
+    """(steps, examples, features) as (steps times examples, features).
+
+    For NumPy arrays and PyTensor variables alike.
+    """
+    return values.reshape((-1, values.shape[-1]))
 
 
 def descend(params: Elman, gradient: Elman, words: np.ndarray | None) -> None:

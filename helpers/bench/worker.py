@@ -105,7 +105,7 @@ class Process:
             return json.loads(answer)
         self._process.wait()
         self._errors.seek(0)
-        *_, error = self._errors.read().splitlines() or ["without a word"]
+        *_, error = self._errors.read().strip().splitlines() or ["without a word"]
         raise RuntimeError(f"{self.name} failed to {do}: {error}")
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import pytensor
 
 from helpers import initialisation
 from helpers.elman import Elman, initial_elman
@@ -59,7 +60,10 @@ class Step(NamedTuple):
     values: Callable[[], Elman]  # the present parameters as NumPy arrays
 
 
-def _cast(params: Elman, dtype: str) -> Elman:
+def _first_values(make: Callable[..., Elman], *arguments, dtype: str) -> Elman:
+    """What `make` draws, the same whatever floatX is."""
+    with pytensor.config.change_flags(floatX="float64"):
+        params = make(*arguments)
     return Elman(*(value.astype(dtype) for value in params))
 
 
@@ -71,7 +75,8 @@ def reber(B: int | None = None, dtype: str = "float64") -> Workload:
     rng = np.random.default_rng(1)
     strings = [REBER.sample(rng, 0 if B else 12) for _ in range(B or 1)]
     x, y, mask = (part.astype(dtype) for part in REBER.batch(strings))
-    params = _cast(initial_elman(7, 10, 7, np.random.default_rng(0)), dtype)
+    rng = np.random.default_rng(0)
+    params = _first_values(initial_elman, 7, 10, 7, rng, dtype=dtype)
     batch = Workload("sigmoid", x, y, mask / mask.sum(axis=0) / len(strings), params)
     return batch if B else batch.example(0)
 
@@ -82,10 +87,11 @@ def sine(
     """Chapter 7: windows of T values of a sine, and the value that follows."""
     series = np.sin(np.arange(T + 1)[:, None] + np.arange(B or 1))[:, :, None]
     rng = np.random.default_rng(0)
-    params = initial_elman(1, H, 1, rng, initialisation.orthogonal)
+    init = initialisation.orthogonal
+    params = _first_values(initial_elman, 1, H, 1, rng, init, dtype=dtype)
     weights = np.full((1, B or 1), 0.5 / (B or 1), dtype)
     x, y = series[:-1].astype(dtype), series[-1:].astype(dtype)
-    batch = Workload("squared", x, y, weights, _cast(params, dtype))
+    batch = Workload("squared", x, y, weights, params)
     return batch if B else batch.example(0)
 
 
@@ -98,9 +104,10 @@ def language(
 ) -> Workload:
     """Chapter 8: sentences of T words drawn at random from V."""
     words = np.random.default_rng(1).integers(3, V, (T + 1, B or 1)).astype(np.int32)
-    params = model.initial("elman", V, H, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    params = _first_values(model.initial, "elman", V, H, rng, dtype=dtype)
     weights = np.full((T, B or 1), 1 / (B or 1), dtype)
-    batch = Workload("softmax", words[:-1], words[1:], weights, _cast(params, dtype))
+    batch = Workload("softmax", words[:-1], words[1:], weights, params)
     return batch if B else batch.example(0)
 
 
