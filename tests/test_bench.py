@@ -110,9 +110,10 @@ def test_a_series_changes_one_size(axis):
     assert str(shapes[0]).count("13") > 0
 
 
-def test_the_floors_touch_what_a_step_touches():
+def test_the_floors_leave_the_parameters_alone():
+    pytest.importorskip("jax")
     for workload in (SMALL["a wave"], SMALL["sentences"]):
-        for floor in (floors.products, floors.memory):
+        for floor in (floors.products, floors.products_jax, floors.memory):
             step = floor(workload)
             assert step.run() == 0.0
             for value, start in zip(step.values(), workload.start, strict=True):
@@ -175,8 +176,8 @@ def test_ways_take_turns_and_all_is_written(processes, tmp_path):
     bench = record.load(tmp_path)
     assert [row["name"] for row in bench["workloads"]] == list(WORKLOADS)
     timed = [name for name, do, _ in asked if do == "time"]
-    n = len(WAYS) + 2
-    assert timed[:n] == timed[n : 2 * n] == [*WAYS, "products", "memory"]
+    n = len(WAYS | FLOORS)
+    assert timed[:n] == timed[n : 2 * n] == [*WAYS, *FLOORS]
     for row in bench["steps"]:
         assert row["ms"] == 1.0
         assert ("cold_s" in row) == (row["way"] in WAYS)

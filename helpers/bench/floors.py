@@ -1,8 +1,8 @@
 """Less than this no implementation takes: the products alone, the memory alone.
 
-Both work on arrays of the workload's sizes, compute nothing of use, and leave out what
-could be done better: no tanh, no loss, no update. The loops are compiled by Numba, and
-the products are those of BLAS.
+They work on arrays of the workload's sizes, compute nothing of use, and leave out what
+could be done better: no tanh, no loss, no update. The products are done by two
+libraries, since each is the faster one for some sizes.
 """
 
 import numba
@@ -11,28 +11,34 @@ import numpy as np
 from helpers.bench.workloads import Step, Workload
 
 
-def products(workload: Workload) -> Step:
-    """The products of matrices that forward and backward cannot do without."""
+def _operands(workload: Workload) -> list[np.ndarray]:
+    """h and d (B, n_hid), all h, the h that are read, all d_o, and x in two axes.
+
+    Without B for one example. Small numbers: what is multiplied again and again must
+    not grow. Words are looked up, so that x, in their place, has no features.
+    """
     p, (x, y, _) = workload.start, workload.examples
-    B = workload.weights.shape[1:]  # () for one example
-    rng = np.random.default_rng(0)
-
-    def some(*shape: int) -> np.ndarray:  # small: repeated products must not grow
-        return rng.uniform(-1e-3, 1e-3, shape).astype(workload.dtype)
-
     n_hid, n_out = p.W_ho.shape
-    h, d = some(*B, n_hid), some(*B, n_hid)
-    all_h = some(x.size if workload.words else x[..., 0].size, n_hid)
-    all_o = some(y.size if workload.words else y[..., 0].size, n_out)
-    read = all_h[: len(all_o)]
-    W_hh_T = np.ascontiguousarray(p.W_hh.T)
-    flat_x = None if workload.words else x.reshape(-1, x.shape[-1])
+    B = workload.weights.shape[1:]
+    steps, read = (
+        (x.size, y.size) if workload.words else (x[..., 0].size, y[..., 0].size)
+    )
+    shapes = [(*B, n_hid), (*B, n_hid), (steps, n_hid), (read, n_hid), (read, n_out)]
+    rng = np.random.default_rng(0)
+    made = [rng.uniform(-1e-3, 1e-3, s).astype(workload.dtype) for s in shapes]
+    n_in = 0 if workload.words else x.shape[-1]
+    return [*made, np.ones((steps, n_in), workload.dtype)]
+
+
+def products(workload: Workload) -> Step:
+    """What forward and backward cannot do without, by BLAS in a compiled loop."""
+    p = workload.start
+    h, d, all_h, read, all_o, x = _operands(workload)
+    W_ih, W_hh_T = p.W_ih[: x.shape[1]], np.ascontiguousarray(p.W_hh.T)
 
     def run() -> float:
-        if flat_x is not None:  # words are looked up instead
-            _ = flat_x @ p.W_ih, flat_x.T @ all_h
-        _to_and_fro(h, d, p.W_hh, W_hh_T, len(x))
-        _ = all_h.T @ all_h
+        _to_and_fro(h, d, p.W_hh, W_hh_T, len(workload.x))
+        _ = x @ W_ih, x.T @ all_h, all_h.T @ all_h
         _ = read @ p.W_ho, all_o @ p.W_ho.T, read.T @ all_o
         return 0.0
 
@@ -46,22 +52,46 @@ def _to_and_fro(h, d, W, W_T, steps):
         np.dot(d, W_T, h)
 
 
-def memory(workload: Workload) -> Step:
-    """Each parameter that changes, and each output, read once and written once."""
-    p, (x, y, _) = workload.start, workload.examples
-    rows = x.size * len(p.h0) if workload.words else p.W_ih.size
-    outputs = (y.size if workload.words else y[..., 0].size) * len(p.b_o)
-    sizes = [rows, p.W_hh.size, p.W_ho.size, outputs]
-    everything = np.ones(sum(sizes), workload.dtype)
+def products_jax(workload: Workload) -> Step:
+    """The same by JAX."""
+    import jax
+
+    p = workload.start
+    W_ih = p.W_ih[:0] if workload.words else p.W_ih
+
+    @jax.jit
+    def multiply(operands, W_ih, W_hh, W_ho):
+        h, d, all_h, read, all_o, x = operands
+
+        def to_and_fro(_, pair):
+            d = pair[0] @ W_hh
+            return d @ W_hh.T, d
+
+        looped = jax.lax.fori_loop(0, len(workload.x), to_and_fro, (h, d))
+        inputs = x @ W_ih, x.T @ all_h, all_h.T @ all_h
+        return looped, inputs, (read @ W_ho, all_o @ W_ho.T, read.T @ all_o)
+
+    given = jax.device_put((_operands(workload), W_ih, p.W_hh, p.W_ho))
 
     def run() -> float:
-        _negate(everything)
+        jax.block_until_ready(multiply(*given))
         return 0.0
 
     return Step(run, lambda: p)
 
 
-@numba.njit(parallel=True)
-def _negate(values):
-    for i in numba.prange(values.size):
-        values[i] = -values[i]
+def memory(workload: Workload) -> Step:
+    """Each parameter that changes, and each output, read and written once, by one core.
+
+    Of W_ih in the language model, only the rows of the words change.
+    """
+    p, (*_, all_h, _, all_o, _) = workload.start, _operands(workload)
+    W_ih = all_h if workload.words else p.W_ih
+    sizes = [part.size for part in (W_ih, p.W_hh, p.W_ho, all_o)]
+    everything = np.ones(sum(sizes), workload.dtype)
+
+    def run() -> float:
+        np.negative(everything, out=everything)
+        return 0.0
+
+    return Step(run, lambda: p)

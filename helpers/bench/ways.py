@@ -34,7 +34,8 @@ WAYS = {
     "torch rnn": Way("PyTorch, nn.RNN", by_torch.module, "torch"),
 }
 FLOORS = {
-    "products": Way("products alone", floors.products),
+    "products": Way("products, BLAS", floors.products),
+    "products jax": Way("products, JAX", floors.products_jax, "jax"),
     "memory": Way("memory alone", floors.memory),
 }
 
@@ -50,7 +51,7 @@ def prepare(name: str, dtype: str) -> None:
 
 def missing(name: str) -> str | None:
     """Why this way cannot run here; None if it can."""
-    needs = WAYS[name].needs
+    needs = (WAYS | FLOORS)[name].needs
     if needs == "torch":
         return None if find_spec("torch") else "PyTorch is not installed"
     if needs is None or needs in engine.installed():
