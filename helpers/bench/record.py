@@ -256,7 +256,7 @@ def _described(name: str) -> dict:
     workload = chapter.make()
     n_hid, n_out = workload.start.W_ho.shape
     T, *B = workload.x.shape[: 1 + (workload.weights.ndim == 2)]
-    examples = f" x {B[0]} examples" if B else ""
+    examples = f" x {B[0]}" if B else ""
     n_in = len(workload.start.W_ih)
     return {
         "name": name,
