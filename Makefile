@@ -56,6 +56,10 @@ execute: $(READY) ## run every chapter live, refresh its outputs (CHAPTER=03: th
 times: $(READY) ## measure the seconds and memory that a chapter takes (CHAPTER=03)
 	@$(BIN)/python -m helpers.notebooks time $(if $(CHAPTER),--chapter $(CHAPTER))
 
+.PHONY: bench
+bench: $(READY) ## time the networks on every engine, half an hour (QUICK=1: two minutes)
+	@$(BIN)/python -m helpers.bench $(if $(QUICK),--quick)
+
 .PHONY: lab
 lab: $(READY) ## open the chapters in JupyterLab
 	@$(BIN)/python -m jupyterlab book

@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import io
 import json
-import resource
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -36,6 +35,7 @@ from helpers.experiments.timing import (
     in_new_process,
     load_average,
     machine,
+    peak_memory_MB,
     seconds_per_call,
 )
 from helpers.initialisation import orthogonal
@@ -113,8 +113,7 @@ def measure(way: str, T: int, rounds: int) -> dict:
     # The last bits of a sum over T steps depend on its order; norms do for a check.
     numbers = [float(np.linalg.norm(g)) for g in gradients]
     seconds = seconds_per_call(gradient, rounds)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "MB": kilobytes / 1024, "numbers": numbers}
+    return {"seconds": seconds, "MB": peak_memory_MB(), "numbers": numbers}
 
 
 def record(

@@ -13,7 +13,6 @@ import contextlib
 import io
 import itertools
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -31,16 +30,20 @@ import pytensor
 import pytensor.tensor as pt
 
 from helpers import engine, results
+from helpers.bench import by_torch
+from helpers.bench.ways import WAYS, prepare
+from helpers.bench.workloads import language
 from helpers.elman import readout
 from helpers.experiments.runner import versions
 from helpers.experiments.timing import (
     in_new_process,
     load_average,
     machine,
+    peak_memory_MB,
     seconds_per_call,
 )
 from helpers.gated import shared
-from helpers.lm import batches, by_hand, compiled, inplace, model, training
+from helpers.lm import batches, inplace, model, training
 from helpers.optimisers import adam, clip_by_norm
 
 SCHEMA = "rnns-unrolled language model speed 1"
@@ -48,7 +51,7 @@ NAME = "lm-speed"
 MODULE = "helpers.experiments.lm_speed"
 COMMAND = f"python -m {MODULE}"
 V, H = 8000, 100
-WORDS, LR = 20, 0.005  # the sentence of the classic figures, and its rate
+WORDS = 20  # of the sentence of the classic figures
 N = 640  # predictions of a batch
 SIZES = (1000, 2000, 4000, 8000, 16000, 32000)
 PUBLISHED_MS = {"NumPy": 350, "Theano, CPU": 70, "Theano, GPU": 23}  # Britz 2015
@@ -77,133 +80,19 @@ def first_values(size: int | None = None) -> model.Params:
 
 
 # One SGD step on one sentence -------------------------------------------------
-#
-# Each way is a function that makes a function: call it, and one step is taken. It
-# returns the loss before the step, as a number: so all work has been waited for.
 
 
-def sentence() -> tuple[np.ndarray, np.ndarray]:
-    """Words read and words to predict, (20,) each, drawn at random."""
-    words = np.random.default_rng(1).integers(3, V, WORDS + 1).astype(np.int32)
-    return words[:-1], words[1:]
-
-
-def step_numpy() -> Callable[[], float]:
-    """One step of SGD by `helpers.lm.by_hand`; calling it returns the loss before."""
-    params, (x, y) = first_values(), sentence()
-
-    def step():
-        h, p = by_hand.forward(x, params)
-        gradient = by_hand.backward(x, y, h, p, params)
-        loss = -np.log(p[np.arange(WORDS), y]).sum()
-        np.subtract.at(params.W_ih, x, LR * gradient.W_ih)
-        for value, slope in zip(params[1:], gradient[1:], strict=True):
-            value -= LR * slope
-        return float(loss)
-
-    return step
-
-
-def step_pytensor(name: str) -> Callable[[], float]:
-    """The same on an engine of PyTensor."""
-    _select(name)
-    x, y = sentence()
-    step = compiled.sgd_step(shared(first_values()), WORDS)
-    return lambda: float(step(x, y, np.float32(LR)))
-
-
-def step_jax() -> Callable[[], float]:
-    """As one would write it in JAX, rows of W_ih and donated parameters included."""
-    import jax
-    import jax.numpy as jnp
-
-    x, y = sentence()
-    values = first_values()._asdict()
-    params = [
-        jnp.asarray(values.pop("W_ih")),
-        {k: jnp.asarray(values[k]) for k in values},
-    ]
-
-    def loss(rows, p):
-        def forward(h_tm1, row):
-            h_t = jnp.tanh(row + h_tm1 @ p["W_hh"] + p["b_h"])
-            return h_t, h_t
-
-        _, h = jax.lax.scan(forward, p["h0"], rows)
-        log_p = jax.nn.log_softmax(h @ p["W_ho"] + p["b_o"])
-        return -log_p[jnp.arange(WORDS), y].sum()
-
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def update(W_ih, p):
-        cost, (g_rows, g) = jax.value_and_grad(loss, (0, 1))(W_ih[x], p)
-        W_ih = W_ih.at[x].add(-LR * g_rows)
-        return cost, W_ih, jax.tree.map(lambda value, slope: value - LR * slope, p, g)
-
-    def step():
-        cost, *params[:] = update(*params)
-        return float(cost)
-
-    return step
-
-
-def step_torch() -> Callable[[], float]:
-    """nn.Embedding with sparse gradients, nn.RNN and nn.Linear; SGD."""
-    torch, network = torch_network()
-    x, y = (torch.from_numpy(part.astype(np.int64))[:, None] for part in sentence())
-    optimiser = torch.optim.SGD(network.parameters(), lr=LR)
-
-    def step():
-        optimiser.zero_grad()
-        o = network(x)[:, 0]
-        cost = torch.nn.functional.cross_entropy(o, y[:, 0], reduction="sum")
-        cost.backward()
-        optimiser.step()
-        return cost.item()
-
-    return step
-
-
-def torch_network():
-    """The network of `first_values` in PyTorch, and the module torch."""
-    import torch
-
-    values = first_values()
-
-    class Network(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.rows = torch.nn.Embedding(V, H, sparse=True)
-            self.rnn = torch.nn.RNN(H, H)
-            self.out = torch.nn.Linear(H, V)
-            self.h0 = torch.nn.Parameter(torch.zeros(1, 1, H))
-
-        def forward(self, x):
-            h0 = self.h0.expand(1, x.shape[1], H).contiguous()
-            return self.out(self.rnn(self.rows(x), h0)[0])
-
-    network = Network()
-    given = {
-        "rows.weight": values.W_ih,
-        # nn.RNN multiplies the rows by a matrix and adds a bias that we do not have
-        "rnn.weight_ih_l0": np.eye(H, dtype=np.float32),
-        "rnn.bias_ih_l0": values.b_h,
-        "rnn.weight_hh_l0": values.W_hh.T,
-        "rnn.bias_hh_l0": values.b_h,
-        "out.weight": values.W_ho.T,
-        "out.bias": values.b_o,
-        "h0": values.h0[None, None],
-    }
-    network.load_state_dict({k: torch.tensor(v.copy()) for k, v in given.items()})
-    network.rnn.weight_ih_l0.requires_grad_(False)
-    network.rnn.bias_ih_l0.requires_grad_(False)
-    return torch, network
+def step(way: str) -> Callable[[], float]:
+    """One step of `helpers.bench` on a sentence; calling it returns the loss before."""
+    prepare(way, "float32")
+    return WAYS[way].make(language(V, T=WORDS, H=H)).run
 
 
 STEPS = {
-    "numpy": step_numpy,
-    **{name: partial(step_pytensor, name) for name in engine.NAMES},
-    "jax by hand": step_jax,
-    "torch": step_torch,
+    "numpy": partial(step, "numpy loop"),
+    **{name: partial(step, f"pytensor {name}") for name in engine.NAMES},
+    "jax by hand": partial(step, "jax"),
+    "torch": partial(step, "torch rnn"),
 }
 
 
@@ -259,7 +148,9 @@ def update_rows(in_place: bool) -> Callable[[batches.Batch], float]:
 
 def update_torch() -> Callable[[batches.Batch], float]:
     """The same update in PyTorch: sparse Adam for the rows, fused Adam for the rest."""
-    torch, network = torch_network()
+    import torch
+
+    network = by_torch.network_of(first_values(), words=True)
     rows = network.rows.weight
     others = [p for p in network.parameters() if p.requires_grad and p is not rows]
     optimisers = (
@@ -391,8 +282,7 @@ def measure(what: str, name: str, rounds: int, data: str) -> dict:
         call = update_of_size(int(name))
         numbers = [call()]
         seconds = seconds_per_call(call, rounds)
-    MB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "MB": MB, "numbers": numbers}
+    return {"seconds": seconds, "MB": peak_memory_MB(), "numbers": numbers}
 
 
 def _measure_batches(way: Way, rounds: int, data: Path):

@@ -32,16 +32,13 @@ def seconds_per_call(
     return seconds
 
 
-def in_new_process(
-    module: str, arguments: Sequence[str], cache: str, threads: int | None = None
-):
-    """What `python -m module arguments` prints as JSON in its last line.
+def environment(cache: str, threads: int | None = None) -> dict[str, str]:
+    """The environment of a process that is to be timed.
 
     Whatever it compiles is kept in the folder `cache`; it may use so many threads for
-    products of matrices. Raises RuntimeError with the last line that the process said
-    if it fails.
+    products of matrices.
     """
-    environment = os.environ | {
+    chosen = os.environ | {
         "PYTENSOR_FLAGS": f"base_compiledir={cache}",
         "NUMBA_CACHE_DIR": cache,
         "JAX_ENABLE_COMPILATION_CACHE": "false",  # unless one is set up, it has none
@@ -49,11 +46,22 @@ def in_new_process(
     }
     if threads:
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-        environment |= dict.fromkeys(names, str(threads))
-        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        chosen |= dict.fromkeys(names, str(threads))
+        chosen["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    return chosen
+
+
+def in_new_process(
+    module: str, arguments: Sequence[str], cache: str, threads: int | None = None
+):
+    """What `python -m module arguments` prints as JSON in its last line.
+
+    `cache` and `threads` as in `environment`. Raises RuntimeError with the last line
+    that the process said if it fails.
+    """
     process = subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        env=environment,
+        env=environment(cache, threads),
         capture_output=True,
         text=True,
     )
@@ -61,6 +69,14 @@ def in_new_process(
         *_, error = process.stderr.splitlines() or ["without a word"]
         raise RuntimeError(f"{module} {' '.join(arguments)} failed: {error}")
     return json.loads(process.stdout.splitlines()[-1])
+
+
+def peak_memory_MB() -> float:
+    """The most memory that this process has held so far. Not on Windows."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def load_average() -> float | None:

@@ -1,0 +1,1 @@
+"""The networks of the chapters on every engine, side by side (`make bench`)."""

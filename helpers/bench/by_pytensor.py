@@ -1,0 +1,91 @@
+"""The workloads in PyTensor: one graph, compiled for any engine."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from helpers import engine
+from helpers.bench.by_numpy import flat
+from helpers.bench.workloads import LR, Step, Workload
+from helpers.elman import Elman, readout, shared
+from helpers.lm import compiled, inplace, model
+from helpers.optimisers import sgd
+
+
+def select(name: str, dtype: str) -> None:
+    """`helpers.engine.select` without its line."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        engine.select(name, floatX=dtype)
+
+
+def make(workload: Workload, name: str) -> Step:
+    """The workload on the engine `name`, which has been selected."""
+    params = shared(workload.start)
+    x, y, weights = workload.examples
+    if name == "jax":  # must know the shapes when it compiles
+        shapes = [part.shape for part in workload.examples]
+    else:
+        shapes = [(None,) * part.ndim for part in workload.examples]
+    variables = [
+        pt.tensor(name, dtype=part.dtype, shape=shape)
+        for name, part, shape in zip("xyw", workload.examples, shapes, strict=True)
+    ]
+    loss, updates = graph(workload.cost, *variables, params)
+    step = pytensor.function(variables, loss, updates=updates, mode=inplace.mode())
+    step.trust_input = True
+
+    def run() -> float:
+        return float(step(x, y, weights))
+
+    return Step(run, lambda: Elman(*(np.asarray(p.get_value()) for p in params)))
+
+
+def graph(cost: str, x, y, weights, params: Elman) -> tuple:
+    """The loss, and the updates of one step of SGD.
+
+    All products with inputs come before the loop and all readouts after it. The way
+    back is written out (`sum_errors`): `pytensor.grad` through scan would add up the
+    gradient of W_hh step by step, where one product of all steps will do.
+    """
+    if cost == "softmax":
+        return compiled.loss_and_updates(x, y, weights, params, LR)
+    h = model.states(x @ params.W_ih, params)
+    o = readout(h[-y.shape[0] :], params)
+    costs = pt.softplus(o) - y * o if cost == "sigmoid" else (o - y) ** 2
+    loss = (weights * costs.sum(axis=-1)).sum()
+    d_h, d_W_ho, d_b_o = pt.grad(loss, [h, params.W_ho, params.b_o])
+    d_a = sum_errors(h, d_h, params.W_hh)
+    before = pt.concatenate([(params.h0 + pt.zeros_like(h[0]))[None], h[:-1]])
+    flat_a, d_h0 = flat(d_a), d_a[:1] @ params.W_hh.T
+    gradient = Elman(
+        W_ih=flat(x).T @ flat_a,
+        W_hh=flat(before).T @ flat_a,
+        b_h=flat_a.sum(axis=0),
+        W_ho=d_W_ho,
+        b_o=d_b_o,
+        h0=flat(d_h0).sum(axis=0),
+    )
+    return loss, sgd(list(gradient), list(params), LR)
+
+
+def sum_errors(h, d_h, W_hh):
+    """dL/da_t of all steps, shaped as h, from what reaches h_t from its own output.
+
+    The recursion of chapter 4, as a scan from the last step to the first.
+    """
+
+    def back(d_h_t, slope_t, d_a_next, W_hh):
+        return (d_h_t + d_a_next @ W_hh.T) * slope_t
+
+    d_a = pytensor.scan(
+        back,
+        sequences=[d_h[::-1], (1 - h**2)[::-1]],
+        outputs_info=pt.zeros_like(h[0]),
+        non_sequences=[W_hh],
+        strict=True,
+        return_updates=False,
+    )
+    return d_a[::-1]
