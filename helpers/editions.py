@@ -35,7 +35,15 @@ from helpers.files import write_bytes, write_text
 ROOT = notebooks.ROOT
 NAME = "rnns-unrolled"
 # What runs and what is read; the rest of the repository builds and tests it.
-HANDED_OUT = ("book/", "data/", "helpers/", "CITATION.cff", "LICENSE", "pyproject.toml")
+HANDED_OUT = (
+    ".binder/",
+    "book/",
+    "data/",
+    "helpers/",
+    "CITATION.cff",
+    "LICENSE",
+    "pyproject.toml",
+)
 LEFT_OUT = ("book/_extensions/", "book/conftest.py", "book/ruff.toml")
 FOR_TEACHERS = (
     "book/solutions/",
