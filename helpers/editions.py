@@ -62,7 +62,7 @@ README = """\
 A course on recurrent neural networks in live PyTensor. To read it, open
 `html/index.html`, which needs no network.
 
-To run it you need {python}, and about 1.1 GB of disk. {how}
+To run it you need {python}, and about 1.5 GB of disk. {how}
 
 The last line opens the chapters in JupyterLab. {last}
 

@@ -1,4 +1,4 @@
-"""The page about running a class: its figures and files, and a hub with two students."""
+"""The page about running a class: its figures, its files, a hub with two students."""
 
 import json
 import os
