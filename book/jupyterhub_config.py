@@ -38,6 +38,7 @@ c.Spawner.environment = {
     "COURSE": str(ROOT),
     "OMP_NUM_THREADS": "1",  # nobody takes every core
 }
+c.Spawner.http_timeout = 120  # seconds, when all of them start at once
 c.Spawner.default_url = "/lab/tree/rnns-unrolled/01_feedforward.ipynb"
 # An hour after the last tab is closed, the memory is free again.
 c.Spawner.args = ["--MappingKernelManager.cull_idle_timeout=3600"]
