@@ -164,15 +164,16 @@ def hub_python(tmp_path_factory):
         editions.write_bytes(course / name, content)
     venv.create(made / ".venv", with_pip=True)
     python = environment.python_of(made / ".venv")
-    subprocess.run([python, "-m", "pip", "install", "-q", "jupyterhub"], check=True)
-    npm = ["npm", "install", "--silent", "--global", "--prefix", made / ".venv"]
-    subprocess.run([*npm, "configurable-http-proxy"], check=True)
     (site,) = (made / ".venv").glob("lib/python*/site-packages")
     here = sysconfig.get_path("purelib")
     (site / "course.pth").write_text(f"{course}\n{here}\n", encoding="utf-8")
-    lab = made / ".venv" / "share" / "jupyter" / "lab"
-    lab.parent.mkdir(parents=True, exist_ok=True)
-    lab.symlink_to(os.path.join(sys.prefix, "share", "jupyter", "lab"))
+    subprocess.run([python, "-m", "pip", "install", "-q", "jupyterhub"], check=True)
+    npm = ["npm", "install", "--silent", "--global", "--prefix", made / ".venv"]
+    subprocess.run([*npm, "configurable-http-proxy"], check=True)
+    for folder in ("etc/jupyter", "share/jupyter"):  # JupyterLab's settings and pages
+        link = made / ".venv" / folder
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(os.path.join(sys.prefix, folder))
     return python, course
 
 
@@ -207,7 +208,7 @@ def running(python, folder):
 
 def servers(python):
     """Megabytes of each student's JupyterLab that runs on a Python."""
-    listed = subprocess.check_output(["ps", "-eo", "rss=,args="], text=True)
+    listed = subprocess.check_output(["ps", "-ewwo", "rss=,args="], text=True)
     lines = [line.split(maxsplit=1) for line in listed.splitlines()]
     mine = f"{python} -m jupyterhub.singleuser"
     return [int(rss) * 1024 / 1e6 for rss, call in lines if call.startswith(mine)]
