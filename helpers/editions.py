@@ -48,8 +48,8 @@ LEFT_OUT = ("book/_extensions/", "book/conftest.py", "book/ruff.toml")
 FOR_TEACHERS = (
     "book/solutions/",
     "book/teaching.",
-    "book/hosting.md",
-    "book/jupyterhub_config.py",
+    "book/hosting.",
+    "book/jupyterhub_config.",
 )
 TO_BUILD = ("_config.yml", "_toc.yml", "book/_extensions/")
 SECTIONS = ("# To run", "# To read and write")  # of requirements.txt, for an edition
