@@ -27,6 +27,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from packaging.requirements import Requirement
 
 from helpers import environment, notebooks
 from helpers.environment import SetUpError
@@ -291,6 +292,22 @@ def with_book(files: dict[str, bytes], book: dict[str, bytes]) -> dict[str, byte
 # The kit -------------------------------------------------------------------------
 
 
+def pins(lock: str, patch: int) -> set[str]:
+    """The packages of a lock for this computer and one patch of this Python.
+
+    What is locked can differ between 3.11.4 and 3.11.5, and a class has both.
+    """
+    minor = environment.this_computer()["python"]
+    lines = [line for line in lock.splitlines() if not line.startswith("-e")]
+    packages = [Requirement(line.partition("#")[0]) for line in lines]
+    where = {"python_full_version": f"{minor}.{patch}"}
+    return {
+        f"{package.name}{package.specifier}"
+        for package in packages
+        if package.marker is None or package.marker.evaluate(where)
+    }
+
+
 def make_wheelhouse(lock: str, folder: Path) -> None:
     """Fill a folder with the packages of a lock, for this Python and computer.
 
@@ -304,12 +321,14 @@ def make_wheelhouse(lock: str, folder: Path) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    pins = [line for line in lock.splitlines() if not line.startswith("-e")]
-    write_text(folder / "pins.txt", "\n".join(pins))
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--progress-bar=off"]
-    pip += ["--disable-pip-version-check", "--wheel-dir", str(folder)]
+    pip += ["--disable-pip-version-check", "--ignore-requires-python"]
+    pip += ["--wheel-dir", str(folder), "-r", str(folder / "pins.txt")]
     log = folder / environment.LOG
-    environment.run_logged([*pip, "-r", str(folder / "pins.txt")], log, folder)
+    oldest, newest = pins(lock, 0), pins(lock, 99)
+    for packages in filter(None, (oldest, newest - oldest)):
+        write_text(folder / "pins.txt", "\n".join(sorted(packages)))
+        environment.run_logged(pip, log, folder)
     (folder / "pins.txt").unlink()
     log.unlink()
     write_text(stamp, json.dumps(made_for, indent=1) + "\n")

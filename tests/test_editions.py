@@ -189,6 +189,18 @@ def test_the_short_lock_installs_the_course_itself(course, student):
     assert Requirement(build).specifier.contains(pin[1])
 
 
+def test_a_kit_has_what_each_patch_of_its_python_needs():
+    minor = environment.this_computer()["python"]
+    lock = f"""-e .  # the course itself
+a==1 ; python_full_version < '{minor}.5'  # via b
+a==2 ; python_full_version >= '{minor}.5'  # via b
+b==1 ; sys_platform == 'plan9'
+c==3.0                    # via a, b
+"""
+    assert editions.pins(lock, 0) == {"a==1", "c==3.0"}
+    assert editions.pins(lock, 99) == {"a==2", "c==3.0"}
+
+
 def test_other_sections_are_seen():
     with pytest.raises(ValueError, match="must have the sections"):
         editions.short_lock("# To run\nnumpy>=2\n", "numpy==2.0")
