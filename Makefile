@@ -70,9 +70,13 @@ serve: $(PAGE) ## show the book at a local address (PORT=8000)
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html \
 	  > /dev/null 2>&1 || true
 
+.PHONY: class
+class: $(PAGE) ## make dist/: editions for students and teachers, an offline kit
+	@$(BIN)/python -m helpers.editions
+
 .PHONY: clean
-clean: ## remove the book, the environments and all caches
-	@rm -rf _build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis
+clean: ## remove the book, the editions, the environments and all caches
+	@rm -rf _build dist .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 .PHONY: lock
 lock: $(READY) ## write requirements.lock from requirements.txt

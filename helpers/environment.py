@@ -5,13 +5,15 @@
 stands alone (no import from the course) and reads on any Python 3, so that an
 unsupported one gets a sentence and not a traceback. It does nothing where the
 environment already agrees with the lock; it redoes one whose installation was
-interrupted, or that another Python or another folder made.
+interrupted, or that another Python or another folder made. In an offline kit
+(helpers/editions.py makes it) it takes the packages from there and asks no index.
 """
 
 import hashlib
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 13)
 STAMP = "rnns-unrolled.json"  # in the environment's folder: what it was made from
 LOG = "pip.log"
+WHEELS = "wheels"  # the packages of an offline kit, in its folder
+MADE_FOR = "made-for.json"  # among them: the Python and the computer that they fit
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
 
 
@@ -46,6 +50,29 @@ def check_python(version=None):
             f"{sys.executable} has no {' and no '.join(missing)} module. On Debian or"
             f" Ubuntu: sudo apt install python{number}-venv, then the same command"
             " again."
+        )
+
+
+def this_computer():
+    """What the wheels of an offline kit have to fit."""
+    return {
+        "python": "{}.{}".format(*sys.version_info),
+        "system": platform.system(),
+        "machine": platform.machine(),
+    }
+
+
+def check_wheels(wheels):
+    """Raise SetUpError unless the wheels in a folder fit this Python."""
+    made_for = json.loads((wheels / MADE_FOR).read_text(encoding="utf-8"))
+    words = "Python {python} on {system} {machine}"
+    fit, here = words.format(**made_for), words.format(**this_computer())
+    if fit != here:
+        raise SetUpError(
+            f"This kit is for {fit}, and {sys.executable} is {here}. Name the Python"
+            f" that fits: PYTHON=python{made_for['python']} sh install.sh. On another"
+            " kind of computer make a kit there (make class), or install the edition"
+            " with a network as its README says."
         )
 
 
@@ -81,14 +108,17 @@ def run_logged(command, log, root=ROOT):
         code = subprocess.call(command, cwd=str(root), stdout=output, stderr=output)
     if code:
         said = log.read_text(encoding="utf-8", errors="replace")
-        raise SetUpError(advice(said) + "\n\n" + "\n".join(said.splitlines()[-12:]))
+        sentence = advice(said, offline="--no-index" in command)
+        raise SetUpError(sentence + "\n\n" + "\n".join(said.splitlines()[-12:]))
 
 
-def advice(said):
+def advice(said, offline=False):
     """The sentence that goes above pip's last words."""
     if "No space left" in said or "Errno 28" in said:
         return "The disk is full: the environment needs about 1.5 GB. pip said:"
     network = ("Connection", "Temporary failure", "timed out", "No matching dist")
+    if offline and "No matching dist" in said:
+        return "A package of the kit is missing, or needs a newer system. pip said:"
     if any(sign in said for sign in network):
         return "A package could not be fetched. Is there a network? pip said:"
     return "The installation failed. pip said:"
@@ -107,6 +137,9 @@ def make_environment(folder, root=ROOT):
     Raises:
         SetUpError: if this Python cannot, pip fails or the folder holds other things.
     """
+    wheels = root / WHEELS
+    if wheels.exists():
+        check_wheels(wheels)
     check_python()
     target, stamp, found = wanted(root), folder / STAMP, read_stamp(folder)
     python = python_of(folder)
@@ -136,6 +169,8 @@ def make_environment(folder, root=ROOT):
         run_logged([sys.executable, "-m", "venv", str(folder)], log, root)
     pip = [str(python), "-m", "pip", "install", "--progress-bar=off"]
     pip += ["--disable-pip-version-check", "-r", "requirements.lock"]
+    if wheels.exists():
+        pip += ["--no-index", "--find-links", str(wheels)]
     run_logged(pip, log, root)
     stamp.write_text(json.dumps(target, indent=1) + "\n", encoding="utf-8")
     return True

@@ -1,7 +1,6 @@
 """The set-up cell: nothing at home, on Colab everything that a notebook needs."""
 
 import os
-import shutil
 import subprocess
 import sys
 import venv
@@ -10,6 +9,7 @@ from types import ModuleType
 
 import nbformat
 import pytest
+from course_copy import make_copy
 
 from helpers import notebooks
 
@@ -118,29 +118,7 @@ nbformat.write(notebook, sys.argv[1])
 @pytest.fixture
 def repository(tmp_path):
     """A git repository of the course as it stands in this folder."""
-    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-    copy, root = tmp_path / "origin", notebooks.ROOT
-    copy.mkdir()
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode:
-        pytest.skip("the course's folder is not a git repository")
-    for name in filter(None, listed.stdout.split("\0")):
-        if (root / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / name, copy / name)
-    for command in (
-        ["init", "-q"],
-        ["checkout", "-q", "-b", "main"],
-        ["add", "."],
-        ["commit", "-q", "-m", "The course"],
-    ):
-        subprocess.run([*git, *command], cwd=copy, check=True)
-    return copy.as_uri()
+    return make_copy(tmp_path / "origin").as_uri()
 
 
 @pytest.fixture
