@@ -384,6 +384,7 @@ PANELS = (56, 196)  # where they begin
 PANEL = (44, 362, 84)  # left, width, height of each
 
 MEMORIES_STYLE = """\
+.picture .under, .picture .over {stroke-linecap: round}
 .picture .under {stroke-width: 7; stroke-opacity: 0.45}
 .picture .over {stroke-width: 2}
 .picture .half {stroke-dasharray: 3 4}
@@ -433,8 +434,8 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
         said.append(f"{title}: {ends}, states {apart} apart")
     foot = PANELS[1] + PANEL[2] + 42
     parts.append(f'<g id="memory-symbols">{_read(inner, left, per_symbol, foot)}</g>')
-    now = f"{left + width} {PANELS[0]}V{PANELS[1] + height}"
-    parts.append(f'<path id="memory-now" class="line" d="M{now}"/>')
+    now = "".join(f"M{left + width} {top}v{height}" for top in PANELS)
+    parts.append(f'<path id="memory-now" class="line" d="{now}"/>')
     label = (
         f"The share of T in what two networks say at the question, over the inner "
         f"string {inner}, for the string that began with BT and for the one that began "
