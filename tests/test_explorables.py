@@ -11,7 +11,7 @@ import test_browser
 from rendered_book import Page
 from test_browser import DESKTOP, PHONE, Visit, grave
 
-from helpers import corpus, elman, explorables, notebooks, plots, text, trained
+from helpers import corpus, elman, explorables, notebooks, plots, trained
 from helpers.experiments import embedded_reber
 from helpers.explorables import FOLDER, NUMBERS, PICTURES
 from helpers.gated import initial_lstm
@@ -20,6 +20,7 @@ from helpers.lm import generation, in_page
 from helpers.lm.wordfilter import unsuitable
 from helpers.reber import REBER, SYMBOLS
 from helpers.results import median_interval
+from helpers.text import cut, sentences
 
 address, browser = test_browser.address, test_browser.browser
 
@@ -748,16 +749,16 @@ def test_the_lines_grow_with_what_is_read(browser, address):
 def next_words(beginning, temperature=1.0, filtered=True):
     """What Python draws the word after this beginning from: (V,)."""
     model = explorables.language_model()
-    tokens = [t for some in text.sentences(corpus.clean(beginning)) for t in some]
+    tokens = [t for some in sentences(corpus.clean(beginning)) for t in some]
     words = model.vocabulary.encode(tokens)[1:-1]
     return generation.probabilities(model, words, temperature, filtered=filtered)
 
 
 def prefixes():
-    """50 beginnings: sentences of the comments of the course, and their first halves."""
+    """50 beginnings: sentences of the comments of the course, and first halves."""
     found = []
     for comment in corpus.load():
-        for sentence in text.cut(comment):
+        for sentence in cut(comment):
             words = sentence.split()
             if len(words) > 5 and not sentence.endswith('"'):
                 found += [" ".join(words[: len(words) // 2]), sentence]
@@ -805,7 +806,7 @@ def test_packed_weights_give_the_probabilities_of_the_model():
     rounded = model._replace(params=params)
     assert tuple(page["words"]) == model.vocabulary.words
     for prefix in prefixes():
-        [*tokens] = [t for some in text.sentences(prefix) for t in some]
+        [*tokens] = [t for some in sentences(prefix) for t in some]
         words = model.vocabulary.encode(tokens)[1:-1]
         p = generation.probabilities(rounded, words)
         assert np.abs(p - next_words(prefix)).max() < 1e-3, prefix
