@@ -233,7 +233,8 @@ def gradient_horizon(
         text(156, 17, "bound", "start small"),
         '<rect class="beyond" x="226" y="5" width="26" height="14"/>',
         text(258, 17, "less than 1% arrives", "start small"),
-        f'<svg x="{x}" y="{y}" width="{width}" height="{height}" overflow="hidden">',
+        f'<svg role="presentation" x="{x}" y="{y}" width="{width}" '
+        f'height="{height}" overflow="hidden">',
         f'<rect id="horizon-beyond" class="beyond" x="{start:.1f}" y="0" '
         f'width="{width - start:.1f}" height="{height}"/>',
         f'<path class="line" d="M0 {one}H{width}"/>',

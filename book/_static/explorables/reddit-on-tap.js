@@ -27,7 +27,7 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     const rows = [];
     for (let k = 0; k < digits.length; k += 2 * columns) {
       const values = (_, j) => step * (91 * digit(k + 2 * j) + digit(k + 2 * j + 1) - 4140);
-      rows.push(Float32Array.from({ length: columns }, values));
+      rows.push(Float64Array.from({ length: columns }, values));
     }
     return rows;
   }
