@@ -268,7 +268,7 @@ def gradient_horizon(
 
 # The unroller: four steps of the network that is run by hand. -----------------------
 
-ROWS = {"o": 44, "h": 150, "x": 262, "d": 326}
+ROWS = {"o": 44, "h": 150, "x": 262, "d": 334}
 SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 
 UNROLLER_STYLE = """\
@@ -328,7 +328,7 @@ def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) 
             ),
         ]
     last = SUBSCRIPTS[steps]
-    parts.append(text(4, 304, f"∂o{last}/∂h, backwards:", "start named gradient small"))
+    parts.append(text(4, 312, f"∂o{last}/∂h, backwards:", "start named gradient small"))
     label = (
         f"The Elman network unrolled over {steps} steps with the values of its "
         "inputs, states and outputs, after a pulse in the first step. The same W_ih, "
@@ -336,7 +336,7 @@ def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) 
         f"the last output with respect to it: {pair(d_h[-1])} for the last state, "
         f"{pair(d_h[0])} for h0."
     )
-    return picture(420, 352, label, [*parts, *nodes], UNROLLER_STYLE)
+    return picture(420, 360, label, [*parts, *nodes], UNROLLER_STYLE)
 
 
 def signed(value: float) -> str:
@@ -386,7 +386,7 @@ PANEL = (44, 362, 84)  # left, width, height of each
 
 MEMORIES_STYLE = """\
 .picture .under, .picture .over {stroke-linecap: round}
-.picture .under {stroke-width: 7; stroke-opacity: 0.45}
+.picture .under {stroke-width: 7; stroke-opacity: 0.6}
 .picture .over {stroke-width: 2}
 .picture .half {stroke-dasharray: 3 4}
 """
@@ -433,7 +433,7 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
             parts.append(f'<path id="{name}" class="{classes}" d="M{points}"/>')
         ends = " and ".join(f"{values[symbol][-1]:.2f}" for symbol in "TP")
         said.append(f"{title}: {ends}, states {apart} apart")
-    foot = PANELS[1] + PANEL[2] + 42
+    foot = PANELS[1] + PANEL[2] + 50
     parts.append(f'<g id="memory-symbols">{_read(inner, left, per_symbol, foot)}</g>')
     now = "".join(f"M{left + width} {top}v{height}" for top in PANELS)
     parts.append(f'<path id="memory-now" class="line" d="{now}"/>')

@@ -345,7 +345,7 @@ def test_pages_are_light_until_something_is_asked_for(browser, address):
     for name in rendered_book.pages():
         page = browser.new_context().new_page()
         found = []
-        page.on("response", found.append)
+        page.on("response", lambda response, found=found: found.append(response))
         page.goto(f"{address}/{name}", wait_until="networkidle")
         sizes = {response.url: len(response.body()) for response in list(found)}
         assert not [url for url in sizes if "reddit-on-tap-model" in url]
