@@ -233,7 +233,8 @@ def gradient_horizon(
         text(156, 17, "bound", "start small"),
         '<rect class="beyond" x="226" y="5" width="26" height="14"/>',
         text(258, 17, "less than 1% arrives", "start small"),
-        f'<svg x="{x}" y="{y}" width="{width}" height="{height}" overflow="hidden">',
+        f'<svg role="presentation" x="{x}" y="{y}" width="{width}" '
+        f'height="{height}" overflow="hidden">',
         f'<rect id="horizon-beyond" class="beyond" x="{start:.1f}" y="0" '
         f'width="{width - start:.1f}" height="{height}"/>',
         f'<path class="line" d="M0 {one}H{width}"/>',
@@ -267,7 +268,7 @@ def gradient_horizon(
 
 # The unroller: four steps of the network that is run by hand. -----------------------
 
-ROWS = {"o": 44, "h": 150, "x": 262, "d": 326}
+ROWS = {"o": 44, "h": 150, "x": 262, "d": 334}
 SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 
 UNROLLER_STYLE = """\
@@ -327,7 +328,7 @@ def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) 
             ),
         ]
     last = SUBSCRIPTS[steps]
-    parts.append(text(4, 304, f"∂o{last}/∂h, backwards:", "start named gradient small"))
+    parts.append(text(4, 312, f"∂o{last}/∂h, backwards:", "start named gradient small"))
     label = (
         f"The Elman network unrolled over {steps} steps with the values of its "
         "inputs, states and outputs, after a pulse in the first step. The same W_ih, "
@@ -335,7 +336,7 @@ def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) 
         f"the last output with respect to it: {pair(d_h[-1])} for the last state, "
         f"{pair(d_h[0])} for h0."
     )
-    return picture(420, 352, label, [*parts, *nodes], UNROLLER_STYLE)
+    return picture(420, 360, label, [*parts, *nodes], UNROLLER_STYLE)
 
 
 def signed(value: float) -> str:
@@ -384,7 +385,8 @@ PANELS = (56, 196)  # where they begin
 PANEL = (44, 362, 84)  # left, width, height of each
 
 MEMORIES_STYLE = """\
-.picture .under {stroke-width: 7; stroke-opacity: 0.45}
+.picture .under, .picture .over {stroke-linecap: round}
+.picture .under {stroke-width: 7; stroke-opacity: 0.6}
 .picture .over {stroke-width: 2}
 .picture .half {stroke-dasharray: 3 4}
 """
@@ -431,10 +433,10 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
             parts.append(f'<path id="{name}" class="{classes}" d="M{points}"/>')
         ends = " and ".join(f"{values[symbol][-1]:.2f}" for symbol in "TP")
         said.append(f"{title}: {ends}, states {apart} apart")
-    foot = PANELS[1] + PANEL[2] + 42
+    foot = PANELS[1] + PANEL[2] + 50
     parts.append(f'<g id="memory-symbols">{_read(inner, left, per_symbol, foot)}</g>')
-    now = f"{left + width} {PANELS[0]}V{PANELS[1] + height}"
-    parts.append(f'<path id="memory-now" class="line" d="M{now}"/>')
+    now = "".join(f"M{left + width} {top}v{height}" for top in PANELS)
+    parts.append(f'<path id="memory-now" class="line" d="{now}"/>')
     label = (
         f"The share of T in what two networks say at the question, over the inner "
         f"string {inner}, for the string that began with BT and for the one that began "

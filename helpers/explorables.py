@@ -278,6 +278,8 @@ def two_memories() -> dict:
         "longest": LONGEST_INNER,
         "upper": UPPER,
         "lower": LOWER,
+        "panel": list(explorable_pictures.PANEL),
+        "tops": list(explorable_pictures.PANELS),
         "networks": {
             name: {"title": title, "parameters": exported(memory(name))}
             for name, (_, title) in MEMORIES.items()
@@ -312,6 +314,7 @@ def reddit_on_tap() -> dict:
         "megabytes": rounded(len(script.encode()) / 1e6, 2),
         "beginning": BEGINNING,
         "likeliest": LIKELIEST,
+        "readable": explorable_pictures.READABLE,
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,11 +12,17 @@ import test_browser
 from rendered_book import Page
 from test_browser import DESKTOP, PHONE, Visit, grave
 
-from helpers import elman, explorables, notebooks, plots, trained
+from helpers import corpus, elman, explorables, notebooks, plots, trained
+from helpers.experiments import embedded_reber
 from helpers.explorables import FOLDER, NUMBERS, PICTURES
+from helpers.gated import initial_lstm
 from helpers.gradients import numerical_gradient
+from helpers.lm import generation, in_page
+from helpers.lm.model import LanguageModel
+from helpers.lm.wordfilter import unsuitable
 from helpers.reber import REBER, SYMBOLS
 from helpers.results import median_interval
+from helpers.text import Vocabulary, cut, sentences
 
 address, browser = test_browser.address, test_browser.browser
 
@@ -158,12 +165,24 @@ def test_the_picture_stands_in_the_page_with_its_words():
         assert len(svg.attributes["aria-label"]) > 100
 
 
+LOAD = re.compile("Load the model")
+
+
+def opened(figure):
+    """The figure, its model loaded where it has one."""
+    load = figure.get_by_role("button", name=LOAD)
+    if load.count():
+        load.click()
+        load.wait_for(state="detached")
+    return figure
+
+
 class Use(Visit):
     """A page opened at its explorable."""
 
     def __init__(self, browser, address, name, theme="light", width=DESKTOP):
         super().__init__(browser, address, PAGES[name], theme, width)
-        self.figure = self.page.locator(f'figure[data-explorable="{name}"]')
+        self.figure = opened(self.page.locator(f'figure[data-explorable="{name}"]'))
 
     def press(self, *buttons):
         for text in buttons:
@@ -181,7 +200,13 @@ class Use(Visit):
 
 
 # A button that changes something at once.
-USED = {"reber-walker": "T", "gradient-horizon": "sigmoid", "unroller": "Next"}
+USED = {
+    "reber-walker": "T",
+    "gradient-horizon": "sigmoid",
+    "unroller": "Next",
+    "two-memories": "Next",
+    "reddit-on-tap": "Next word",
+}
 
 
 @pytest.mark.browser
@@ -236,7 +261,7 @@ def test_it_is_large_enough_for_a_finger(browser, address, name):
 def test_it_runs_where_the_book_is_opened_as_a_file(browser, name):
     page = browser.new_page()
     page.goto((rendered_book.book().html / PAGES[name]).as_uri())
-    figure = page.locator("figure[data-explorable]")
+    figure = opened(page.locator("figure[data-explorable]"))
     said = figure.get_by_role("status")
     before = said.inner_text()
     figure.get_by_role("button", name=USED[name], exact=True).click()
@@ -251,11 +276,87 @@ def test_without_scripts_it_is_a_picture_with_a_caption(browser, address, name):
     page = context.new_page()
     page.goto(f"{address}/{PAGES[name]}")
     figure = page.locator("figure[data-explorable]")
-    assert figure.locator("svg").bounding_box()["height"] > 200
+    assert figure.locator("svg.picture").bounding_box()["height"] > 200
     assert figure.get_by_role("img").count() == 1
     assert figure.locator("figcaption").is_visible()
     assert figure.locator("button, input, select").count() == 0
     context.close()
+
+
+def drawn_points(figure, name):
+    """The corners of a path of the picture: (n, 2)."""
+    path = figure.locator(f"#{name}").get_attribute("d")
+    return np.array(re.findall(r"[ML]([-\d.e]+) ([-\d.e]+)", path), float)
+
+
+@pytest.mark.browser
+def test_without_scripts_the_pictures_show_what_python_computes(browser, address):
+    """The values at which each of them opens, read from the page."""
+    context = browser.new_context(java_script_enabled=False)
+
+    def shown(name, ids, attribute=None):
+        page = context.new_page()
+        page.goto(f"{address}/{PAGES[name]}")
+        parts = [page.locator(f'figure [id="{i}"]') for i in ids]
+        texts = [
+            part.get_attribute(attribute) if attribute else part.text_content()
+            for part in parts
+        ]
+        page.close()
+        return np.array([float(t.replace("−", "-").rstrip("%")) for t in texts])
+
+    outputs = explorables.reber_outputs("BTXX")
+    ids = [f"output-{symbol}" for symbol in SYMBOLS]
+    np.testing.assert_allclose(shown("reber-walker", ids), outputs, atol=1e-3)
+
+    lengths = explorables.error_by_lag("tanh", 1.0)[:, 19]
+    ids = ("horizon-measured", "horizon-allowed")
+    heights = 252 * (6 - np.log10([np.median(lengths), 1])) / 18
+    found = shown("gradient-horizon", ids, "cy")
+    np.testing.assert_allclose(found, heights, atol=0.1)
+
+    values = explorables.unrolled_values((1, 0, 0, 0))
+    for kind in "hd":
+        ids = [f"value-{kind}{t}-{i}" for t in range(5) for i in range(2)]
+        wanted = values["d_h" if kind == "d" else "h"].ravel()
+        np.testing.assert_allclose(shown("unroller", ids), wanted, atol=1e-3)
+    ids = [f"value-o{t}-0" for t in range(1, 5)]
+    np.testing.assert_allclose(shown("unroller", ids), values["o"], atol=1e-3)
+
+    page = context.new_page()
+    page.goto(f"{address}/{PAGES['two-memories']}")
+    for panel, name in enumerate(("elman", "lstm")):
+        for symbol in "TP":
+            points = drawn_points(page, f"memory-{panel}-{symbol}")
+            wanted = explorables.beliefs(explorables.inner_string(), name)[symbol]
+            shares = 1 - (points[:, 1] - TOPS[panel]) / HEIGHT
+            np.testing.assert_allclose(shares, wanted, atol=1e-3)
+
+    p = np.sort(next_words("i think"))[::-1][:10]
+    ids = [f"reddit-p-{k}" for k in range(11)]
+    wanted = 100 * np.append(p, 1 - p.sum())
+    np.testing.assert_allclose(shown("reddit-on-tap", ids), wanted, atol=0.051)
+    context.close()
+
+
+@pytest.mark.browser
+def test_pages_are_light_until_something_is_asked_for(browser, address):
+    """What the browser fetches for one page: less than 1.5 MB.
+
+    Theme and MathJax, which all pages share, come once and are not counted.
+    """
+    shared = re.compile(rf"{address}/(_static/(?!explorables/)|mathjax/)")
+    for name in rendered_book.pages():
+        page = browser.new_context().new_page()
+        found = []
+        page.on("response", lambda response, found=found: found.append(response))
+        page.goto(f"{address}/{name}", wait_until="networkidle")
+        sizes = {response.url: len(response.body()) for response in list(found)}
+        assert not [url for url in sizes if "reddit-on-tap-model" in url]
+        own = {url: size for url, size in sizes.items() if not shared.match(url)}
+        assert f"{address}/{name}" in own
+        assert sum(own.values()) < 1_500_000, (name, own)
+        page.context.close()
 
 
 # ---------------------------------------------------------------------------
@@ -514,3 +615,384 @@ def test_the_unroller_shows_which_weights_are_used_where(browser, address):
         visit.press("Back", "Back", "Back", "Back")
         assert used(visit) == {"W_ho-4"}
         assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
+
+
+# ---------------------------------------------------------------------------
+# Two memories
+
+LEFT, WIDTH, HEIGHT = 44, 362, 84  # of the panels of the picture
+TOPS = (56, 196)
+INNERS = embedded_reber.strings(40, 10, np.random.default_rng(1))
+INNERS = [string[2:-2] for string in INNERS]
+
+
+@pytest.mark.parametrize("name", explorables.MEMORIES)
+def test_the_exported_memories_are_the_shipped_networks(name):
+    network = json.loads(committed("two-memories", "json"))["networks"][name]
+    card = json.loads((trained.FOLDER / f"embedded-reber-{name}.json").read_text())
+    for key, value in explorables.memory(name)._asdict().items():
+        exported = np.array(network["parameters"][key])
+        np.testing.assert_allclose(exported, value, rtol=1e-5, atol=1e-12)
+    activation = {"elman": "tanh ", "relu": "ReLU ", "lstm": ""}[name]
+    optimiser = "Adam" if "adam" in card["setting"] else "SGD"
+    cell = {"elman": "Elman", "lstm": "LSTM"}[card["cell"]]
+    title = f"{cell}, {card['units']} {activation}units, {optimiser}"
+    assert network["title"] == title
+    assert card["least_inner_length"] == 10
+
+
+def test_the_endings_are_the_shortest_of_the_grammar():
+    found = explorables.endings()
+    reached = set()
+    strings = {REBER.sample(np.random.default_rng(seed)) for seed in range(500)}
+    for string in strings:
+        for k, state in enumerate((0, *REBER.states(string))):
+            rest = string[k:]
+            assert len(found[state]) <= len(rest)
+            if len(rest) == len(found[state]):
+                reached.add(state)
+            assert REBER.check(string[:k] + found[state]) is None
+    assert reached == set(range(len(REBER.transitions)))
+
+
+@pytest.mark.parametrize("name", explorables.MEMORIES)
+def test_the_last_belief_is_the_answer_that_the_chapter_judges(name):
+    setting = {"relu": name == "relu"}
+    params = explorables.memory(name)
+    for inner in INNERS[:10]:
+        values = explorables.beliefs(inner, name)
+        assert len(values["T"]) == len(values["P"]) == len(inner) + 1
+        for symbol in "TP":
+            asked = embedded_reber.questions([f"B{symbol}{inner}{symbol}E"])
+            right = embedded_reber.share_right(asked, params, setting)
+            assert right == ((values[symbol][-1] > 0.5) == (symbol == "T"))
+
+
+def test_what_the_chapter_says_of_the_memories():
+    default = explorables.beliefs(explorables.inner_string(), "elman")
+    for symbol in "TP":
+        assert (default[symbol][:2] > 0.99).all()
+        assert (np.abs(default[symbol][2:] - 0.5) < 0.05).all()
+    falls = default["apart"] / default["apart"][0]
+    assert falls[-1] < 1e-6
+    assert falls[6] > 1e-3  # a part at each step
+    for inner in INNERS:
+        tanh, relu, lstm = (
+            explorables.beliefs(inner, name) for name in ("elman", "relu", "lstm")
+        )
+        np.testing.assert_allclose(tanh["T"], tanh["P"], atol=0.01)
+        for holds in (relu, lstm):
+            assert holds["T"].min() > 0.9
+            assert holds["P"].max() < 0.1
+
+
+def shown_beliefs(figure, inner):
+    """What the picture shows of each panel: shares after T and after P, distance."""
+    found = []
+    for panel, top in enumerate(TOPS):
+        shares = []
+        for symbol in "TP":
+            points = drawn_points(figure, f"memory-{panel}-{symbol}")
+            steps = LEFT + WIDTH * np.arange(len(points)) / len(inner)
+            np.testing.assert_allclose(points[:, 0], steps, atol=0.1)
+            shares.append(1 - (points[:, 1] - top) / HEIGHT)
+        apart = figure.locator(f"#memory-apart-{panel}").text_content()
+        found.append((*shares, float(apart.split()[1])))
+    return found
+
+
+def read_inner(figure):
+    letters = figure.locator("#memory-symbols text:not(.named)")
+    return "".join(letters.all_text_contents())
+
+
+@pytest.mark.browser
+def test_the_memories_say_what_python_computes(browser, address):
+    with Use(browser, address, "two-memories", width=PHONE) as visit:
+        position = visit.figure.get_by_role("slider", name="Symbols read")
+        for string, least in ((None, 0), ("at least 10", 10), ("at least 20", 20)):
+            if string:
+                visit.press(string)
+            inner = read_inner(visit.figure)
+            assert REBER.check(inner) is None
+            assert least <= len(inner) <= 29
+            for upper, choice in (("elman", "tanh"), ("relu", "ReLU")):
+                visit.press(choice)
+                for at in (0, 3, len(inner)):
+                    position.fill(str(at))
+                    panels = shown_beliefs(visit.figure, inner)
+                    for name, (T, P, apart) in zip(
+                        (upper, "lstm"), panels, strict=True
+                    ):
+                        wanted = explorables.beliefs(inner, name)
+                        np.testing.assert_allclose(T, wanted["T"][: at + 1], atol=1e-3)
+                        np.testing.assert_allclose(P, wanted["P"][: at + 1], atol=1e-3)
+                        assert apart == pytest.approx(
+                            wanted["apart"][at], rel=0.06, abs=1e-9
+                        )
+
+
+@pytest.mark.browser
+def test_the_lines_grow_with_what_is_read(browser, address):
+    with Use(browser, address, "two-memories") as visit:
+        inner = explorables.inner_string()
+        assert read_inner(visit.figure) == inner
+        for k in range(len(inner)):
+            assert len(drawn_points(visit.figure, "memory-1-T")) == k + 1
+            visit.press("Next")
+        assert "the question is asked" in visit.answer()
+        visit.press("Next")  # there is no further symbol
+        assert len(drawn_points(visit.figure, "memory-0-P")) == len(inner) + 1
+        visit.press("Back")
+        assert "E would end it" in visit.answer()
+        visit.figure.get_by_role("slider", name="Symbols read").focus()
+        visit.page.keyboard.press("Home")
+        assert "Nothing of the inner string read" in visit.answer()
+
+
+# ---------------------------------------------------------------------------
+# Reddit on tap
+
+
+def next_words(beginning, temperature=1.0, filtered=True):
+    """What Python draws the word after this beginning from: (V,)."""
+    model = explorables.language_model()
+    tokens = [t for some in sentences(corpus.clean(beginning)) for t in some]
+    words = model.vocabulary.encode(tokens)[1:-1]
+    return generation.probabilities(model, words, temperature, filtered=filtered)
+
+
+def prefixes():
+    """50 beginnings: sentences of the comments of the course, and first halves."""
+    found = []
+    for comment in corpus.load():
+        for sentence in cut(comment):
+            words = sentence.split()
+            if len(words) > 5 and not sentence.endswith('"'):
+                found += [" ".join(words[: len(words) // 2]), sentence]
+    return found[:50]
+
+
+def delivered():
+    """What the script for the page assigns."""
+    script = in_page.script(explorables.language_model())
+    return json.loads(script.partition(" = ")[2].rstrip(";\n"))
+
+
+def unpacked(matrix, columns):
+    """The numbers of a matrix, decoded one by one."""
+    alphabet = [chr(c) for c in range(35, 127) if chr(c) != "\\"]
+    value = {digit: i for i, digit in enumerate(alphabet)}
+    digits = [value[digit] for digit in matrix["digits"]]
+    numbers = 91 * np.array(digits[::2]) + digits[1::2] - 4140
+    return matrix["step"] * numbers.reshape(-1, columns)
+
+
+def test_the_script_is_small_repeatable_and_says_its_size():
+    model = explorables.language_model()
+    script = in_page.script(model)
+    assert script == in_page.script(model)
+    assert len(script.encode()) < 4_000_000
+    said = json.loads(committed("reddit-on-tap", "json"))["megabytes"]
+    assert said == pytest.approx(len(script.encode()) / 1e6, abs=0.05)
+
+
+def test_packed_numbers_are_right_to_half_a_step():
+    W = np.random.default_rng(0).standard_normal((30, 20))
+    W[3, 4] = -np.abs(W).max() - 1  # the largest is the first of all numbers
+    matrix = in_page.packed(W)
+    assert np.abs(unpacked(matrix, 20) - W).max() <= matrix["step"] * 0.5001
+    assert matrix["step"] == pytest.approx(np.abs(W).max() / 4140)
+
+
+@cache
+def packed_model():
+    """The model that follows from the script, decoded here."""
+    page = delivered()
+    W_ih, W_hh, W_ho = (unpacked(page[w], 100) for w in ("W_ih", "W_hh", "W_ho"))
+    b_h, b_o, h0 = (np.array(page[name]) for name in ("b_h", "b_o", "h0"))
+    params = elman.Elman(W_ih, W_hh, b_h, W_ho.T, b_o, h0)
+    return LanguageModel(Vocabulary(tuple(page["words"])), params, {})
+
+
+def test_packed_weights_give_the_probabilities_of_the_model():
+    """All 8,000 of them, for 50 prefixes."""
+    model, rounded = explorables.language_model(), packed_model()
+    assert rounded.vocabulary == model.vocabulary
+    for prefix in prefixes():
+        [*tokens] = [t for some in sentences(prefix) for t in some]
+        words = model.vocabulary.encode(tokens)[1:-1]
+        p = generation.probabilities(rounded, words)
+        assert np.abs(p - next_words(prefix)).max() < 1e-3, prefix
+
+
+def test_another_cell_is_refused():
+    model = explorables.language_model()
+    lstm = initial_lstm(8, 2, 8, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="must be an Elman network; got LSTM"):
+        in_page.script(model._replace(params=lstm))
+
+
+def test_what_the_chapter_says_of_the_tap():
+    words = explorables.language_model().vocabulary.words
+
+    def rank(beginning):
+        return [words[i] for i in np.argsort(-next_words(beginning))[:10]]
+
+    assert ")" not in rank("i like it")
+    assert rank("( i like it")[2] == ")"
+    tens = {t: np.sort(next_words("i think", t))[-10:].sum() for t in (0.3, 2)}
+    assert tens[0.3] > 0.99
+    assert tens[2] < 0.2
+
+
+def bars(figure):
+    """The words of the picture and the probabilities that its bars show."""
+    words = [figure.locator(f"#reddit-word-{k}").text_content() for k in range(11)]
+    widths = [
+        float(figure.locator(f"#reddit-bar-{k}").get_attribute("width"))
+        for k in range(11)
+    ]
+    return words, np.array(widths) / 200
+
+
+def readable(model, i):
+    word = model.vocabulary.words[i]
+    word = explorables.explorable_pictures.READABLE.get(word, word)
+    return f"{word[:15]}…" if len(word) > 16 else word
+
+
+def assert_bars_are(figure, p):
+    """That the ten bars and that of all others are those of p (V,), to 1e-3."""
+    model = explorables.language_model()
+    words, shown = bars(figure)
+    likeliest = np.argsort(-p)[:10]
+    np.testing.assert_allclose(shown[:10], p[likeliest], atol=1e-3)
+    assert shown[10] == pytest.approx(1 - p[likeliest].sum(), abs=5e-3)
+    by_word = {}
+    for i in np.argsort(-p)[:40]:
+        by_word.setdefault(readable(model, i), p[i])
+    for word, value in zip(words[:10], shown[:10], strict=True):
+        assert value == pytest.approx(by_word[word], abs=1e-3), word
+
+
+@pytest.mark.browser
+def test_the_page_gives_the_probabilities_of_python(browser, address):
+    with Use(browser, address, "reddit-on-tap", width=PHONE) as visit:
+        beginning = visit.figure.get_by_role("textbox", name="Begin with")
+        for prefix in prefixes():
+            beginning.fill(prefix)
+            assert_bars_are(visit.figure, next_words(prefix))
+        heat = visit.figure.get_by_role("slider", name="Temperature")
+        beginning.fill("I can't wait")
+        for place, temperature in ((4, 0.5), (19, 2.0)):
+            heat.fill(str(place))
+            assert_bars_are(visit.figure, next_words("I can't wait", temperature))
+
+
+def page_draws(seed):
+    """The draws of a seed, by Park and Miller's generator in whole numbers."""
+    state, found = 1 + 7919 * seed % (2**31 - 2), []
+    for _ in range(60):
+        state = 48271 * state % (2**31 - 1)
+        found.append(state / (2**31 - 1))
+    return found[10:]
+
+
+def written(beginning, seed, temperature=1.0):
+    """The words after the beginning, drawn in Python as the page draws them.
+
+    From the packed weights: with those of the model, a draw near the border of two
+    rare words may fall on the other.
+    """
+    model = packed_model()
+    words = [*model.vocabulary.encode(beginning.split())[1:-1]]
+    read = len(words)
+    while len(words) < 50 and words[-1] != model.vocabulary.end:
+        p = generation.probabilities(model, words, temperature)
+        with np.errstate(divide="ignore"):
+            word = generation.draw_word(np.log(p), page_draws(seed)[len(words)])
+        words.append(word)
+    return [readable(model, i) for i in words[read:]]
+
+
+@pytest.mark.browser
+def test_the_same_number_draws_the_same_sentence_as_in_python(browser, address):
+    def drawn(visit):
+        return visit.figure.locator(".explorable-text b").all_text_contents()
+
+    with Use(browser, address, "reddit-on-tap") as visit:
+        number = visit.figure.get_by_role("spinbutton", name="Seed number")
+        for seed in (1, 2, 30):
+            number.fill(str(seed))
+            visit.press("Write the rest")
+            sentence = drawn(visit)
+            assert sentence == written("i think", seed)
+            assert "Written to the end" in visit.answer()
+            number.fill(str(seed))  # a word at a time
+            for k in range(len(sentence)):
+                visit.press("Next word")
+                assert drawn(visit) == sentence[: k + 1]
+            visit.press("Next word")  # it has ended
+            assert drawn(visit) == sentence
+        visit.press("Back")
+        assert drawn(visit) == sentence[:-1]
+        visit.press("Draw anew")
+        assert number.input_value() == "31"
+        assert drawn(visit) == written("i think", 31) != sentence
+
+
+@pytest.mark.browser
+def test_the_word_filter_is_on_until_it_is_switched_off(browser, address):
+    model = explorables.language_model()
+    rude = np.flatnonzero(unsuitable(model.vocabulary.words))
+    beginnings = ("what the", "you are full of", "holy", "this is")
+    found = 0
+    with Use(browser, address, "reddit-on-tap") as visit:
+        for beginning in beginnings:
+            visit.figure.get_by_role("textbox", name="Begin with").fill(beginning)
+            pressed = visit.figure.get_by_role("button", name="Word filter")
+            assert pressed.get_attribute("aria-pressed") == "true"
+            assert_bars_are(visit.figure, next_words(beginning))
+            visit.press("Word filter")
+            assert pressed.get_attribute("aria-pressed") == "false"
+            p = next_words(beginning, filtered=False)
+            assert_bars_are(visit.figure, p)
+            found += np.isin(rude, np.argsort(-p)[:10]).sum()
+            visit.press("Word filter")
+    assert found >= 3  # of the words that were shown without it
+
+
+@pytest.mark.browser
+def test_unknown_words_of_the_beginning_are_shown_as_such(browser, address):
+    with Use(browser, address, "reddit-on-tap") as visit:
+        beginning = visit.figure.get_by_role("textbox", name="Begin with")
+        beginning.fill("My xyzzy can't")
+        assert "does not know “xyzzy”: it reads UNKNOWN" in visit.answer()
+        assert visit.figure.locator("mark").all_text_contents() == ["xyzzy"]
+        assert visit.figure.locator(".explorable-text").inner_text() == "my xyzzy can't"
+        assert_bars_are(visit.figure, next_words("My xyzzy can't"))
+        beginning.fill("")  # the first word, which may not be the end
+        assert visit.figure.locator("mark").count() == 0
+        assert_bars_are(visit.figure, next_words(""))
+
+
+@pytest.mark.browser
+def test_the_model_comes_only_when_it_is_asked_for(browser, address):
+    with Visit(browser, address, PAGES["reddit-on-tap"]) as visit:
+        asked = []
+        visit.page.on("request", lambda request: asked.append(request.url))
+        figure = visit.page.locator("figure[data-explorable]")
+        load = figure.get_by_role("button", name=LOAD)
+        visit.page.route("**/reddit-on-tap-model.js", lambda route: route.abort())
+        load.click()
+        figure.get_by_text("could not be loaded").wait_for()
+        visit.page.unroute("**/reddit-on-tap-model.js")
+        assert figure.locator("input").first.is_hidden()
+        load.focus()
+        visit.page.keyboard.press("Enter")
+        figure.get_by_role("textbox").wait_for()
+        assert len(asked) == 2
+        assert all(url.startswith(f"{address}/_static/explorables/") for url in asked)
+        # Who pressed the button by keyboard is led to what took its place.
+        assert visit.page.evaluate("document.activeElement.type") == "text"

@@ -71,6 +71,38 @@ def test_words_come_as_often_as_the_model_says(cell, temperature):
     assert fit(found, expected) > 0.001
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("words", [(), (3, 7), (4, 4, 9)])
+def test_the_probabilities_are_those_that_a_word_is_drawn_from(cell, words):
+    """Each draw at the middle of a word's share takes that word."""
+    model = tiny(cell)
+    v = model.vocabulary
+    p = generation.probabilities(model, words, temperature=0.7)
+    assert p.sum() == pytest.approx(1)
+    never = [v.start, v.unknown, *([] if words else [v.end])]
+    assert set(np.flatnonzero(p == 0)) == set(never)
+    state = start(model.params)
+    for word in (v.start, *words):
+        state, o = advance(word, state, model.params)
+    o[never] = -np.inf
+    np.testing.assert_allclose(p, softmax(o / 0.7), rtol=1e-9)
+    allowed = np.flatnonzero(p)
+    reach = np.cumsum(p)[allowed]
+    middle = 1 - (reach - p[allowed] / 2)
+    drawn = draw_word(np.tile(o, (len(allowed), 1)), middle, 0.7)
+    np.testing.assert_array_equal(drawn, allowed)
+
+
+def test_the_probabilities_leave_out_what_is_not_to_be_shown():
+    rude = codecs.decode("shpx", "rot13")
+    model = tiny(words=(*WORDS, rude))
+    number = model.vocabulary.index[rude]
+    assert generation.probabilities(model, [3])[number] == 0
+    assert generation.probabilities(model, [3], filtered=False)[number] > 0
+    with pytest.raises(ValueError, match="temperature must be a positive number"):
+        generation.probabilities(model, [3], temperature=0)
+
+
 def test_a_wrong_temperature_would_be_noticed():
     model, n = tiny(), 20_000
     first = [

@@ -12,15 +12,21 @@ A chapter shows the picture _static/explorables/NAME.svg in a figure of its own:
 Any viewer of notebooks shows that. Here the picture is put into the page itself, and
 the script NAME.js and the numbers NAME.json are added to this page alone. The scripts
 are not modules and fetch nothing, since a book that is opened as a file may do neither.
+
+What is too large for the page is one more script, NAME-WHAT.js, which NAME.js loads
+when the reader asks for it. A module of the project writes it into the rendered book.
 """
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 FOLDER = "book/_static/explorables"
+ON_REQUEST = {"reddit-on-tap": ("reddit-on-tap-model.js", "helpers.lm.in_page")}
 FIGURE = re.compile(r'<figure data-explorable="([\w-]+)"')
 
 
@@ -50,6 +56,12 @@ def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
             id=f"{name}-numbers",
         )
         app.add_js_file(f"explorables/{name}.js", loading_method="defer")
+        if name in ON_REQUEST:
+            file, module = ON_REQUEST[name]
+            path = Path(app.outdir, "_static/explorables", file)
+            subprocess.run(
+                [sys.executable, "-m", module, path], cwd=app.srcdir, check=True
+            )
 
 
 def setup(app: Sphinx) -> dict:

@@ -41,6 +41,20 @@ const explorable = {
     return explorable.make("div", attributes, ...children);
   },
 
+  // A slider from 0 to `most` under its name and what it says, which `write` sets. An
+  // <output> for that would speak beside the line of control().
+  slider(name, most, value, change) {
+    const now = explorable.make("b");
+    const attributes = { type: "range", min: 0, max: most, step: 1, value };
+    const input = explorable.make("input", { ...attributes, input: change });
+    const label = explorable.make("label", { class: "explorable-slider" }, `${name} `, now, input);
+    const write = (text) => {
+      now.textContent = text;
+      input.setAttribute("aria-valuetext", text);
+    };
+    return { input, label, write };
+  },
+
   // Put the controls under the picture, and after them a line that screen readers read
   // out whenever it changes. Returns what sets this line.
   control(figure, ...rows) {
@@ -52,6 +66,10 @@ const explorable = {
       said.textContent = text;
     };
   },
+
+  // A number as the chapters print it: 0.0295, and 1.95e-25 where that would be long.
+  short: (value, digits = 3) =>
+    value < 0.001 || value >= 10000 ? value.toExponential(digits - 1) : value.toPrecision(digits),
 
   // u W + b for a row u, a matrix W as a list of rows, and a row b.
   affine: (u, W, b) => b.map((b_j, j) => u.reduce((sum, u_i, i) => sum + u_i * W[i][j], b_j)),

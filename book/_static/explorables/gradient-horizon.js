@@ -3,7 +3,7 @@
 "use strict";
 
 explorable.start("gradient-horizon", (figure, numbers) => {
-  const { make, button, row } = explorable;
+  const { button, row, short, slider } = explorable;
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`#horizon-${id}`);
   const plot = svg.querySelector("svg");
@@ -16,21 +16,6 @@ explorable.start("gradient-horizon", (figure, numbers) => {
   const x = (lag) => (width * lag) / (lags - 1);
   const y = (value) => (height * (top - Math.log10(value))) / (top - foot);
   const points = (values) => values.map((value, lag) => `${x(lag)} ${y(value)}`);
-
-  // As in the chapter's text: 0.0295, and 1.95e-25 where that would be long.
-  const short = (value) => {
-    const text = value.toPrecision(3);
-    return value < 0.001 || value >= 10000 ? value.toExponential(2) : text;
-  };
-
-  function slider(text, most, value) {
-    const input = make("input", { type: "range", min: 0, max: most, step: 1, value });
-    input.addEventListener("input", show);
-    const label = make("label", { class: "explorable-slider" }, `${text} `);
-    const now = make("b"); // an <output> would speak beside the line of control()
-    label.append(now, input);
-    return { input, label, now };
-  }
 
   function show() {
     const radius = numbers.radii[radii.input.value];
@@ -54,9 +39,8 @@ explorable.start("gradient-horizon", (figure, numbers) => {
     for (const [name, choice] of choices) {
       choice.setAttribute("aria-pressed", String(name === activation));
     }
-    radii.now.textContent = radius.toFixed(1);
-    radii.input.setAttribute("aria-valuetext", radius.toFixed(1));
-    lagged.now.textContent = String(lag);
+    radii.write(radius.toFixed(1));
+    lagged.write(String(lag));
     say(
       `${activation}, spectral radius ${radius.toFixed(1)}: at lag ${lag}, ${short(median[lag])} ` +
         `[${short(low[lag])}, ${short(high[lag])}] of the error is left; the bound is ` +
@@ -73,8 +57,8 @@ explorable.start("gradient-horizon", (figure, numbers) => {
   }
 
   const first = numbers.radii.indexOf(numbers.look.radius);
-  const radii = slider("Spectral radius", numbers.radii.length - 1, first);
-  const lagged = slider("Lag", lags - 1, numbers.look.lag);
+  const radii = slider("Spectral radius", numbers.radii.length - 1, first, show);
+  const lagged = slider("Lag", lags - 1, numbers.look.lag, show);
   const choices = Object.keys(numbers.slopes).map((name) => [
     name,
     button(name, () => {

@@ -1,2 +1,250 @@
-// Reddit on tap of chapter 8: the language model writes in the page.
+// Reddit on tap of chapter 8: the language model of the book writes in the page, by the
+// rules of helpers/lm/generation.py. Its weights come as a script of their own, which
+// helpers/lm/in_page.py makes, and only when they are asked for.
 "use strict";
+
+const redditScript = document.currentScript.src;
+
+explorable.start("reddit-on-tap", (figure, numbers) => {
+  const { make, button, disable, row, slider, affine } = explorable;
+  const svg = figure.querySelector("svg");
+  const part = (id) => svg.querySelector(`#reddit-${id}`);
+  const LONGEST = 50; // words of a sentence
+  const [START, END, UNKNOWN] = ["SENTENCE_START", "SENTENCE_END", "UNKNOWN_TOKEN"];
+  const full = Number(svg.querySelector(".all").getAttribute("width"));
+  let model; // once it is loaded
+  let read = []; // the words so far, each with the state after it
+  let filtered = true;
+
+  // The model
+
+  // A matrix from its text, two digits to the base 91 a number, as rows.
+  function unpacked({ step, digits }, columns) {
+    const digit = (k) => {
+      const code = digits.charCodeAt(k);
+      return code - 35 - (code > 92); // the backslash is no digit
+    };
+    const rows = [];
+    for (let k = 0; k < digits.length; k += 2 * columns) {
+      const values = (_, j) => step * (91 * digit(k + 2 * j) + digit(k + 2 * j + 1) - 4140);
+      rows.push(Float64Array.from({ length: columns }, values));
+    }
+    return rows;
+  }
+
+  function open(delivered) {
+    const index = new Map(delivered.words.map((word, i) => [word, i]));
+    const matrices = ["W_ih", "W_hh", "W_ho"].map((name) => [
+      name,
+      unpacked(delivered[name], delivered.h0.length),
+    ]);
+    model = { ...delivered, ...Object.fromEntries(matrices), index };
+  }
+
+  function advance(word, h) {
+    const row_t = model.W_ih[word];
+    return affine(h, model.W_hh, model.b_h).map((a, i) => Math.tanh(a + row_t[i]));
+  }
+
+  // What the word after `count` words is drawn from, at this temperature.
+  function probabilities(h, count, temperature) {
+    const never = new Set([START, UNKNOWN].map((word) => model.index.get(word)));
+    if (filtered) model.unsuitable.forEach((word) => never.add(word));
+    if (count < 1) never.add(model.index.get(END));
+    const o = model.W_ho.map((w, word) =>
+      never.has(word) ? -Infinity : h.reduce((sum, h_i, i) => sum + h_i * w[i], model.b_o[word]),
+    );
+    const most = o.reduce((a, b) => Math.max(a, b));
+    const weights = o.map((o_j) => Math.exp((o_j - most) / temperature));
+    const sum = weights.reduce((a, b) => a + b);
+    return weights.map((weight) => weight / sum);
+  }
+
+  // The numbers between 0 and 1 that a seed stands for, one for each word of a sentence
+  // (Park and Miller 1988, "Random number generators: good ones are hard to find").
+  function draws(seed) {
+    let state = 1 + ((7919 * seed) % 2147483646);
+    const next = () => (state = (48271 * state) % 2147483647) / 2147483647;
+    for (let k = 0; k < 10; k++) next();
+    return Array.from({ length: LONGEST }, next);
+  }
+
+  // Words and text
+
+  // The tokens of a text, by the most common rules of helpers/text.py.
+  const tokens = (text) =>
+    text
+      .toLowerCase()
+      .replace(/[’‘]/g, "'")
+      .replace(/[“”]/g, '"')
+      .replace(/[[(](name|religion)[\])]/g, "_$1_")
+      .replace(/(^|[\s([{])"/g, "$1 `` ")
+      .replace(/"/g, " '' ")
+      .replace(/(\w)(n't|'(?:s|m|d|ll|re|ve))(?!\w)/g, "$1 $2")
+      .replace(/\b(can(?=not\b)|(?:gon|wan)(?=na\b)|got(?=ta\b))/g, "$1 ")
+      .match(/``|''|n't|'(?:s|m|d|ll|re|ve)(?!\w)|\.{2,}|[\p{L}\p{N}_]+(?:[-.,:'][\p{L}\p{N}_]+)*|\S/gu) ??
+    [];
+
+  const readable = (word) => numbers.readable[word] ?? word;
+
+  // Whether a reader expects no space between two tokens.
+  const joined = (before, after) =>
+    /^(n't|'(s|m|d|ll|re|ve)|\.+|[,!?;:)\]}%]|'')$/.test(after) || /^(``|[([{$#@])$/.test(before);
+
+  // Tokens as pieces of text, with the spaces that a reader expects.
+  function pieces(words) {
+    return words.map((word, i) => (i && !joined(words[i - 1], word) ? " " : "") + readable(word));
+  }
+
+  const percent = (p) => (p < 0.0005 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
+
+  // What is done with it
+
+  const temperature = () => (Number(heat.input.value) + 1) / 10;
+  const ended = () => read.length > LONGEST || read.at(-1).word === END;
+  const written = () => read.slice(1); // without START
+
+  function push(word, drawn) {
+    const index = model.index.get(word) ?? model.index.get(UNKNOWN);
+    const h = advance(index, read.length ? read.at(-1).h : model.h0);
+    read.push({ word, drawn, h });
+  }
+
+  function next() {
+    const p = probabilities(read.at(-1).h, read.length - 1, temperature());
+    let left = 1 - draws(Number(seed.value))[read.length - 1];
+    let word = p.findIndex((value) => (left -= value) <= 0);
+    if (word < 0) word = p.findLastIndex((value) => value > 0);
+    push(model.words[word], true);
+    return p[word];
+  }
+
+  function begin() {
+    read = [];
+    push(START, false);
+    tokens(beginning.value)
+      .slice(0, LONGEST - 1)
+      .forEach((word) => push(word, false));
+  }
+
+  function restart() {
+    begin();
+    const lacking = written().filter(({ word }) => !model.index.has(word));
+    const names = lacking.map(({ word }) => `“${word}”`).join(", ");
+    show(names && `The model does not know ${names}: it reads UNKNOWN instead.`);
+  }
+
+  function one() {
+    const p = next();
+    show(`Drawn: “${readable(read.at(-1).word)}”, which had ${percent(p)}.`);
+  }
+
+  function rest() {
+    while (!ended()) next();
+    show("Written to the end.");
+  }
+
+  function anew() {
+    seed.value = String(Number(seed.value) + 1);
+    begin();
+    rest();
+  }
+
+  function back() {
+    read.pop();
+    show(`Back to ${written().length} words.`);
+  }
+
+  function show(done) {
+    const over = ended();
+    const p = over ? [] : probabilities(read.at(-1).h, read.length - 1, temperature());
+    const likeliest = [...p.keys()].sort((a, b) => p[b] - p[a]).slice(0, numbers.likeliest);
+    const bars = likeliest.map((i) => [readable(model.words[i]), p[i]]);
+    const others = 1 - bars.reduce((sum, [, value]) => sum + value, 0);
+    for (let k = 0; k <= numbers.likeliest; k++) {
+      const last = k === numbers.likeliest;
+      const [word, value] = last ? ["all others", over ? 0 : others] : bars[k] ?? ["–", 0];
+      part(`word-${k}`).textContent = word.length > 16 ? `${word.slice(0, 15)}…` : word;
+      part(`bar-${k}`).setAttribute("width", full * value);
+      part(`p-${k}`).textContent = over ? "–" : percent(value);
+    }
+    const text = pieces(written().map(({ word }) => word));
+    const tail = text.join("").trim();
+    const after = tail.length > 32 ? `…${tail.slice(-31)}` : tail;
+    part("after").textContent = over ? "The sentence has ended." : `After “${after}”, what next?`;
+    sentence.replaceChildren(
+      ...written().flatMap(({ word, drawn }, i) => {
+        if (!drawn && model.index.has(word)) return text[i];
+        const bare = text[i].trimStart();
+        return [text[i].slice(0, -bare.length), make(drawn ? "b" : "mark", {}, bare)];
+      }),
+    );
+    heat.write(temperature().toFixed(1));
+    filter.setAttribute("aria-pressed", String(filtered));
+    disable(step, over);
+    disable(finish, over);
+    disable(undo, read.length < 2 || !read.at(-1).drawn);
+    const top = bars.slice(0, 3).map(([word, value]) => `“${word}” ${percent(value)}`);
+    say([done, over ? "" : `Likeliest next: ${top.join(", ")}.`].join(" ").trim());
+    const all = bars.map(([word, value]) => `${word} ${percent(value)}`);
+    svg.setAttribute(
+      "aria-label",
+      over
+        ? `The sentence has ended: ${tail}`
+        : `Probabilities after “${tail}”: ${all.join(", ")}, all others ${percent(others)}.`,
+    );
+  }
+
+  // Controls
+
+  const change = () => show("");
+  const field = (name, attributes, changed) => {
+    const input = make("input", { ...attributes, input: changed });
+    return [make("label", { class: "explorable-field" }, name, input), input];
+  };
+  const [beginningLabel, beginning] = field(
+    "Begin with",
+    { type: "text", value: numbers.beginning, autocomplete: "off", spellcheck: "false" },
+    restart,
+  );
+  const [seedLabel, seed] = field("Seed number", { type: "number", min: 0, step: 1, value: 1 }, restart);
+  const heat = slider("Temperature", 19, 9, change);
+  const step = button("Next word", one);
+  const finish = button("Write the rest", rest);
+  const undo = button("Back", back);
+  const again = button("Draw anew", anew);
+  const filter = button("Word filter", () => {
+    filtered = !filtered;
+    change();
+  });
+  const load = button(`Load the model (${numbers.megabytes} MB)`, () => {
+    disable(load, true);
+    say("Loading …");
+    const script = make("script", { src: new URL("reddit-on-tap-model.js", redditScript) });
+    script.addEventListener("error", () => {
+      disable(load, false);
+      say("The model could not be loaded. Press the button to try again.");
+      script.remove();
+    });
+    script.addEventListener("load", () => {
+      open(explorable.delivered);
+      delete explorable.delivered;
+      const focused = document.activeElement === load;
+      loading.remove();
+      rows.forEach((hidden) => (hidden.hidden = false));
+      if (focused) beginning.focus();
+      restart();
+    });
+    document.head.append(script);
+  });
+  const loading = row("Load", load);
+  const sentence = make("p", { class: "explorable-text", "aria-live": "polite" });
+  const rows = [
+    row("The beginning and the draws", beginningLabel, seedLabel),
+    row("What is drawn from", heat.label, filter),
+    row("Write", step, finish, undo, again),
+    sentence,
+  ];
+  rows.forEach((hidden) => (hidden.hidden = true));
+  const say = explorable.control(figure, loading, ...rows);
+});

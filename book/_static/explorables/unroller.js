@@ -3,7 +3,7 @@
 "use strict";
 
 explorable.start("unroller", (figure, net) => {
-  const { make, button, row, affine } = explorable;
+  const { button, row, slider, affine } = explorable;
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`[id="${id}"]`);
   const x = [...net.x];
@@ -94,8 +94,8 @@ explorable.start("unroller", (figure, net) => {
     inputs.forEach((input, i) => {
       input.textContent = `x${sub(i + 1)} = ${x[i]}`;
     });
-    position.value = String(at);
-    position.setAttribute("aria-valuetext", `${at} of ${LAST}`);
+    position.input.value = String(at);
+    position.write(`${at} of ${LAST}`);
     explorable.disable(previous, at === 0);
     explorable.disable(next, at === LAST);
     say(text);
@@ -115,12 +115,10 @@ explorable.start("unroller", (figure, net) => {
   );
   const previous = button("Back", () => go(at - 1));
   const next = button("Next", () => go(at + 1));
-  const attributes = { type: "range", min: 0, max: LAST, step: 1, value: 0 };
-  const position = make("input", { ...attributes, input: () => go(Number(position.value)) });
-  const label = make("label", { class: "explorable-slider" }, "Position", position);
+  const position = slider("Position", LAST, 0, () => go(Number(position.input.value)));
   const say = explorable.control(
     figure,
-    row("Step through", previous, next, label),
+    row("Step through", previous, next, position.label),
     row("Change an input", ...inputs),
   );
   show();
