@@ -86,6 +86,7 @@ class FromRecords(SphinxDirective):
     """A directive whose content is Markdown made of the files in data/results."""
 
     def run(self) -> list[nodes.Node]:
+        """The table or list, and a note that the page depends on every file."""
         folder = Path(self.env.srcdir, RESULTS)
         for path in folder.glob("*.json"):
             self.env.note_dependency(path.relative_to(self.env.srcdir).as_posix())
