@@ -22,6 +22,7 @@ from helpers.experiments.timing import (
     peak_memory_MB,
     seconds_per_call,
 )
+from helpers.lm.training import keep_memory
 
 
 def workload(what: str, dtype: str | None = None) -> Workload:
@@ -41,6 +42,7 @@ class Worker:
         self.make = (WAYS | FLOORS)[name].make
         self.step: Step | None = None
         self.before = peak_memory_MB()
+        keep_memory()  # as the trainer of the language model does: for all alike
 
     def build(self, what: str) -> dict:
         """Make it ready; "seconds" run from the graph to the end of the first call."""
