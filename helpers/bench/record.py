@@ -43,16 +43,22 @@ class Effort(NamedTuple):
     every: int  # 1: all sizes of a series; 3: every third
 
 
+PRODUCTS = ("products", "products jax")
 FULL = Effort(
     15,
     0.2,
     True,
     (),
-    ("numpy", "pytensor numba", "pytensor jax", "jax", "torch rnn"),
+    ("numpy", "pytensor numba", "pytensor jax", "jax", "torch rnn", *PRODUCTS),
     1,
 )
 QUICK = Effort(
-    3, 0.02, False, ("pytensor c", "pytensor numba"), ("numpy", "pytensor jax"), 3
+    3,
+    0.02,
+    False,
+    ("pytensor python", "pytensor c", "pytensor numba"),
+    ("numpy", "pytensor jax", "products"),
+    3,
 )
 
 
@@ -154,7 +160,7 @@ def measure_series(axis: str, effort: Effort, caches: Path) -> dict:
     sizes = AXES[axis].sizes
     with contextlib.ExitStack() as stack:
         processes = []
-        for way in [*effort.series, "products", "products jax"]:
+        for way in effort.series:
             if why := reason(way, effort):
                 left_out.append({"what": axis, "way": way, "why": why})
                 continue
