@@ -339,26 +339,6 @@ def test_without_scripts_the_pictures_show_what_python_computes(browser, address
     context.close()
 
 
-@pytest.mark.browser
-def test_pages_are_light_until_something_is_asked_for(browser, address):
-    """What the browser fetches for one page: less than 1.5 MB.
-
-    Theme and MathJax, which all pages share, come once and are not counted.
-    """
-    shared = re.compile(rf"{address}/(_static/(?!explorables/)|mathjax/)")
-    for name in rendered_book.pages():
-        page = browser.new_context().new_page()
-        found = []
-        page.on("response", lambda response, found=found: found.append(response))
-        page.goto(f"{address}/{name}", wait_until="networkidle")
-        sizes = {response.url: len(response.body()) for response in list(found)}
-        assert not [url for url in sizes if "reddit-on-tap-model" in url]
-        own = {url: size for url, size in sizes.items() if not shared.match(url)}
-        assert f"{address}/{name}" in own
-        assert sum(own.values()) < 1_500_000, (name, own)
-        page.context.close()
-
-
 # ---------------------------------------------------------------------------
 # The Reber walker
 
