@@ -266,6 +266,7 @@ def update_of_size(size: int) -> Callable[[], float]:
 def measure(what: str, name: str, rounds: int, data: str) -> dict:
     """In this process: seconds a call by round, MB, and numbers to compare."""
     if what == "step":
+        training.keep_memory()  # for all ways alike
         call = STEPS[name]()
         numbers = [call() for _ in range(5)]
         seconds = seconds_per_call(call, rounds)
