@@ -44,7 +44,7 @@ def contents():
 
 def launch_links(page):
     """Where the page's links to GitHub, Colab and Binder lead."""
-    hosts = ("https://github.com/", "https://colab.", "https://mybinder.")
+    hosts = ("https://github.com/", "https://colab.", "https://mybinder.org/v2/")
     links = [element.attributes.get("href") or "" for element in page.find("a")]
     return [link for link in links if link.startswith(hosts)]
 
