@@ -51,7 +51,7 @@ class Visit:
         self.page.on("console", self.hear)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", self.watch)
-        self.page.on("response", self.responses.append)
+        self.page.on("response", self.note)
         self.address = address
         self.page.goto(f"{address}/{name}", wait_until="load")
         self.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
@@ -70,6 +70,9 @@ class Visit:
     def watch(self, request):
         if not request.url.startswith((f"{self.address}/", "data:", "blob:")):
             self.foreign.append(request.url)
+
+    def note(self, response):
+        self.responses.append(response)
 
     def weight(self):
         """What was loaded, in bytes as a web server sends it: texts compressed."""
