@@ -52,10 +52,7 @@ def copy_mathjax(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict:
     # Sphinx looks for scripts in _static.
     app.config.mathjax_path = f"../{FOLDER}/{SCRIPT}"
-    # The menu offers parts that are not copied (speech, other outputs).
-    app.config.mathjax3_config = {
-        "loader": {"load": LOADED},
-        "options": {"enableMenu": False},
-    }
+    # Without the menu, which offers parts that are not copied.
+    app.config.mathjax3_config = {"loader": {"load": LOADED}}
     app.connect("builder-inited", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
