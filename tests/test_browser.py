@@ -201,7 +201,7 @@ def test_a_figure_has_a_light_panel_in_the_dark(browser, address):
 
 def test_the_cover_stands_on_the_page_itself(browser, address):
     with Visit(browser, address, "book/index.html", "dark") as visit:
-        style = visit.page.locator("figure img").evaluate(
+        style = visit.page.locator("figure img[src$='cover.svg']").evaluate(
             "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]"
         )
         assert style == ["rgba(0, 0, 0, 0)", "none"]
