@@ -45,9 +45,10 @@ def single_page(root: Path = ROOT) -> Path:
 
     Raises RuntimeError with what Sphinx said if a warning or an error came.
     """
-    command = [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "--keep-going"]
+    program = Path(sys.executable).with_name("jupyter-book")
+    options = ["-W", "--keep-going", "-n", "-q", "--builder", "singlehtml"]
     build = subprocess.run(
-        [*command, "-n", "-q", "--builder", "singlehtml"],
+        [program, "build", ".", *options],
         cwd=root,
         capture_output=True,
         text=True,
