@@ -60,7 +60,9 @@ def single_page(root: Path = ROOT) -> Path:
     # The page lies in book/, but its links are those of a page beside that folder.
     folder = root / "_build/singlehtml"
     text = (folder / "book/index.html").read_text(encoding="utf-8")
-    write_text(folder / "book.html", text.replace('href="book/index.html#', 'href="#'))
+    text = text.replace('href="book/index.html#', 'href="#')
+    text = text.replace('href="#document-book/index"', 'href="#"')  # the first page
+    write_text(folder / "book.html", text)
     return folder / "book.html"
 
 
