@@ -56,7 +56,7 @@ def test_run_times_are_added_up(tmp_path):
     results.write_json(tmp_path / "run_times.json", {"notebooks": times})
     assert book_records.run_times(tmp_path)[2:] == [
         "| a | 2 | 1 | 300 |",
-        "| solutions/a | 1 | 1 | 200 |",
+        "| a, solutions | 1 | 1 | 200 |",
         "| all | 4 | 2 | |",
     ]
 

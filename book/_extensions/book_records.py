@@ -71,8 +71,9 @@ def run_times(folder: Path) -> list[str]:
     lines = ["| notebook | cold, s | warm, s | memory, MB |", "|---|---:|---:|---:|"]
     for name, entry in record["notebooks"].items():
         # Without links: an edition for students leaves some notebooks out.
+        which = ", solutions" if "solutions/" in name else ""
         lines.append(
-            f"| {name.removeprefix('book/').removesuffix('.ipynb')} "
+            f"| {Path(name).stem}{which} "
             f"| {entry['cold_s']:.0f} | {entry['warm_s']:.0f} | {entry['memory_mb']} |"
         )
     cold, warm = (
