@@ -109,10 +109,11 @@ def test_every_page_is_quiet_and_accessible_and_asks_no_other_host(
         with Visit(browser, address, name, theme, width) as visit:
             wide = visit.page.evaluate("document.documentElement.scrollWidth")
             shown = visit.page.evaluate("document.documentElement.dataset.theme")
+            weight = visit.weight()
             found = {
                 "console": list(visit.said),
                 "other hosts": visit.foreign,
-                "weight": [visit.weight()] if visit.weight() > HEAVIEST else [],
+                "weight": [weight] if weight > HEAVIEST else [],
                 "formulas": visit.page.locator("mjx-merror").all_inner_texts(),
                 "scrolls sideways": [wide] if wide > width else [],
                 "theme": [shown] if shown != theme else [],
