@@ -32,6 +32,7 @@ from packaging.requirements import Requirement
 from helpers import environment, notebooks
 from helpers.environment import SetUpError
 from helpers.files import write_bytes, write_text
+from helpers.rendering import render
 
 ROOT = notebooks.ROOT
 NAME = "rnns-unrolled"
@@ -271,17 +272,11 @@ def student_book(root: Path, files: dict[str, bytes]) -> dict[str, bytes]:
             write_bytes(source / name, content)
         toc = (root / "_toc.yml").read_text(encoding="utf-8")
         write_text(source / "_toc.yml", student_contents(toc, set(files)))
-        jupyter_book = "from jupyter_book.cli.main import main; main()"
-        options = ["-W", "--keep-going", "-n", "-q", "--path-output", made]
-        run = subprocess.run(
-            [sys.executable, "-c", jupyter_book, "build", str(source), *options],
-            capture_output=True,
-            encoding="utf-8",
-        )
-        if run.returncode:
-            said = (run.stdout + run.stderr).strip()
+        book = render(source, Path(made))
+        if book.status:
+            said = book.log.strip()
             raise SetUpError(f"The student's book could not be built:\n{said}")
-        return files_in(Path(made, "_build", "html"))
+        return files_in(book.html)
 
 
 def with_book(files: dict[str, bytes], book: dict[str, bytes]) -> dict[str, bytes]:

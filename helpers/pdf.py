@@ -10,7 +10,6 @@ import argparse
 import functools
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from helpers.files import write_text
 from helpers.notebooks import ROOT
+from helpers.rendering import render
 
 BROWSERS = (
     "chromium",
@@ -45,25 +45,15 @@ def single_page(root: Path = ROOT) -> Path:
 
     Raises RuntimeError with what Sphinx said if a warning or an error came.
     """
-    program = Path(sys.executable).with_name("jupyter-book")
-    options = ["-W", "--keep-going", "-n", "-q", "--builder", "singlehtml"]
-    build = subprocess.run(
-        [program, "build", ".", *options],
-        cwd=root,
-        capture_output=True,
-        text=True,
-    )
-    if build.returncode:
-        raise RuntimeError(
-            f"the book could not be built:\n{build.stdout}{build.stderr}"
-        )
+    book = render(root, root, "singlehtml")
+    if book.status:
+        raise RuntimeError(f"the book could not be built:\n{book.log}")
     # The page lies in book/, but its links are those of a page beside that folder.
-    folder = root / "_build/singlehtml"
-    text = (folder / "book/index.html").read_text(encoding="utf-8")
+    text = (book.html / "book/index.html").read_text(encoding="utf-8")
     text = text.replace('href="book/index.html#', 'href="#')
     text = text.replace('href="#document-book/index"', 'href="#"')  # the first page
-    write_text(folder / "book.html", text)
-    return folder / "book.html"
+    write_text(book.html / "book.html", text)
+    return book.html / "book.html"
 
 
 def print_page(page: Path, pdf: Path) -> None:

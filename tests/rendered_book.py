@@ -3,9 +3,6 @@
 import contextlib
 import functools
 import http.server
-import re
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -14,37 +11,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from helpers.notebooks import ROOT
+from helpers.rendering import Rendered, render
 
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 SCRATCH = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
 
-@dataclass(frozen=True)
-class Built:
-    """A book that was built, and what its build said."""
-
-    html: Path
-    status: int
-    log: str
-
-
-def build(source: Path, output: Path) -> Built:
-    """Render the book in `source` strictly, as `make book` does, into `output`."""
-    options = ["-W", "--keep-going", "-n", "-q", "--path-output", str(output)]
-    run = subprocess.run(
-        [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), *options],
-        capture_output=True,
-        encoding="utf-8",
-    )
-    log = re.sub(r"\x1b\[[0-9;]*m", "", run.stdout + run.stderr)
-    return Built(output / "_build" / "html", run.returncode, log)
-
-
 @functools.cache
-def book() -> Built:
+def book() -> Rendered:
     """This book, rendered outside the repository."""
-    return build(ROOT, Path(SCRATCH.name))
+    return render(ROOT, Path(SCRATCH.name))
 
 
 @functools.cache

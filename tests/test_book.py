@@ -16,6 +16,7 @@ from rendered_book import Page
 
 from helpers import artwork, notebooks
 from helpers.notebooks import ROOT
+from helpers.rendering import render
 
 sys.path.append(str(ROOT / "book" / "_extensions"))
 book_cost = importlib.import_module("book_cost")
@@ -397,7 +398,7 @@ def published(tmp_path_factory):
         "chapters": [{"file": "book/one"}, {"file": "book/bibliography"}],
     }
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
-    return rendered_book.build(folder, folder)
+    return render(folder, folder)
 
 
 def test_without_a_public_remote_there_are_no_launch_buttons(pages):
@@ -451,6 +452,6 @@ def test_a_new_style_reaches_a_book_that_was_built_before(published):
     style.write_text(
         style.read_text(encoding="utf-8") + "/* new */\n", encoding="utf-8"
     )
-    rendered_book.build(source, source)
+    render(source, source)
     built = (published.html / "_static/book.css").read_text(encoding="utf-8")
     assert built.endswith("/* new */\n")
