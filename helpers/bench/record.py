@@ -10,8 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -205,11 +203,10 @@ def record(quick: bool = False, folder: Path | str = results.FOLDER) -> Path:
     folder, begun, load_before = Path(folder), time.perf_counter(), load_average()
     effort = QUICK if quick else FULL
     partial = folder / ".partial" / NAME
-    packages = {name: version(name) for name in ("numba", "torch") if find_spec(name)}
     setting = {
         "quick": quick,
         "rounds": effort.rounds,
-        "packages": versions() | packages,
+        "packages": versions(("numba", "torch")),
         "machine": machine(),
         "cores": joblib.cpu_count(),
     }

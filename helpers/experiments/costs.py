@@ -13,8 +13,8 @@ import io
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from helpers.elman import (
     readout,
     shared,
 )
-from helpers.experiments.runner import versions
+from helpers.experiments.runner import write_measured
 from helpers.experiments.timing import (
     in_new_process,
     load_average,
@@ -126,7 +126,8 @@ def record(
 
     Raises RuntimeError where a process fails or the implementations disagree.
     """
-    load_before, rows = load_average(), {way: [] for way in ways}
+    begun, load_before = time.perf_counter(), load_average()
+    rows: dict[str, list] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory() as cache:
 
         def measured(way: str, T: int, rounds: int) -> dict:
@@ -151,25 +152,23 @@ def record(
                         "MB": round(got["MB"], 1),
                     }
                 )
-    path = Path(folder) / f"{NAME}.json"
-    results.write_json(
-        path,
+    return write_measured(
+        NAME,
+        SCHEMA,
+        COMMAND,
         {
-            "schema": SCHEMA,
             "summary": "Milliseconds for one gradient through T steps, and the peak "
             "memory of the process, by implementation and T.",
             "network": f"Elman {INPUTS}-{HIDDEN}-{OUTPUTS}, batch of {BATCH}, float64; "
             "loss at every step, forward pass and all six gradients",
-            "command": COMMAND,
-            "versions": versions(),
             "machine": machine(),
             "threads": 1,
             "load_before": load_before,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "ways": rows,
         },
+        begun,
+        folder,
     )
-    return path
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,8 +15,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +25,7 @@ import pytensor.tensor as pt
 
 from helpers import engine, results
 from helpers.elman import hidden_states, initial_elman, readout, shared
-from helpers.experiments.runner import versions
+from helpers.experiments.runner import write_measured
 from helpers.experiments.timing import (
     in_new_process,
     load_average,
@@ -161,7 +159,7 @@ def record(
 
     Raises RuntimeError where an engine fails or gives other numbers than the rest.
     """
-    outcomes, load_before = {}, load_average()
+    outcomes, begun, load_before = {}, time.perf_counter(), load_average()
     for name in names or engine.installed():
         with tempfile.TemporaryDirectory() as cache:
             outcomes[name] = measure_in_new_process(name, rounds, cache)
@@ -179,27 +177,26 @@ def record(
         )
         for name, outcome in outcomes.items()
     ]
-    path = Path(folder) / f"{NAME}.json"
-    results.write_json(
-        path,
+    return write_measured(
+        NAME,
+        SCHEMA,
+        COMMAND,
         {
-            "schema": SCHEMA,
             "summary": "Seconds to compile an Elman network and microseconds to run "
             "one update of it, by engine.",
             "graph": f"Elman network, {INPUTS} inputs, {HIDDEN} hidden units, {STEPS} "
             "steps, float64: loss at the end, its gradient, one SGD update",
-            "command": COMMAND,
-            "versions": versions() | {"numba": version("numba")},
             "machine": machine(),
             "cores": joblib.cpu_count(),
             "load_before": load_before,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "engines": [
                 row._asdict() for row in sorted(timings, key=lambda row: row.call_us)
             ],
         },
+        begun,
+        folder,
+        ("numba",),
     )
-    return path
 
 
 def main(argv: Sequence[str] | None = None) -> int:

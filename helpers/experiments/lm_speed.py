@@ -17,9 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import cache, partial
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +32,7 @@ from helpers.bench import by_torch
 from helpers.bench.ways import WAYS, prepare
 from helpers.bench.workloads import language
 from helpers.elman import readout
-from helpers.experiments.runner import versions
+from helpers.experiments.runner import write_measured
 from helpers.experiments.timing import (
     in_new_process,
     load_average,
@@ -327,7 +325,7 @@ def record(
     """
     if sequences is None:
         sequences = training.data("goemotions", V).train
-    load_before = load_average()
+    begun, load_before = time.perf_counter(), load_average()
     ways = [name for name in STEPS if name in (*engine.installed(), "numpy")]
     ways += ["jax by hand"] if "jax" in ways else []
     ways += ["torch"] if find_spec("torch") else []
@@ -352,11 +350,11 @@ def record(
     check_equal(steps, 1e-3)
     check_equal(updates, 1e-3, first=True)
     check_equal(layers[1:], 1e-3)
-    path = Path(folder) / f"{NAME}.json"
-    results.write_json(
-        path,
+    return write_measured(
+        NAME,
+        SCHEMA,
+        COMMAND,
         {
-            "schema": SCHEMA,
             "summary": "Milliseconds, medians and ranges of rounds; memory in MB.",
             "network": f"Elman, V = {V}, H = {H}, float32",
             "published_ms": PUBLISHED_MS,
@@ -373,16 +371,14 @@ def record(
             ],
             "softmax": [_row(row) for row in layers],
             "vocabulary": [_row(row) for row in vocabulary],
-            "command": COMMAND,
-            "versions": versions()
-            | {name: version(name) for name in ("numba", "torch") if find_spec(name)},
             "machine": machine(),
             "cores": joblib.cpu_count(),
             "load_before": load_before,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
         },
+        begun,
+        folder,
+        ("numba", "torch"),
     )
-    return path
 
 
 def check_equal(rows: Sequence[dict], rtol: float, first: bool = False) -> None:

@@ -119,10 +119,13 @@ def run_seed(experiment: Experiment, seed: int, updates: int | None = None) -> d
     return result
 
 
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that decide the numbers."""
+def versions(also: Iterable[str] = ()) -> dict[str, str]:
+    """The versions of Python and of the packages that decide the numbers.
+
+    And those of the packages `also`, as far as they are installed.
+    """
     found = {"python": platform.python_version()}
-    for package in ("pytensor", "jax", "numpy", "scipy"):
+    for package in ("pytensor", "jax", "numpy", "scipy", *also):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
@@ -256,17 +259,19 @@ def write_measured(
     contents: dict,
     begun: float,
     folder: Path | str = results.FOLDER,
+    packages: Iterable[str] = (),
 ) -> Path:
     """Write `folder`/NAME.json, measured by a command of its own; returns its path.
 
-    To the contents come the versions, the date, and the seconds since `begun`, a value
-    of `time.perf_counter`. `helpers.results.load_measured` reads it.
+    To the contents come the versions (of these packages, too), the date, and the
+    seconds since `begun`, a value of `time.perf_counter`.
+    `helpers.results.load_measured` reads it.
     """
     document = {
         "schema": schema,
         **contents,
         "command": command,
-        "versions": versions(),
+        "versions": versions(packages),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_s": round(time.perf_counter() - begun, 1),
     }
