@@ -19,7 +19,11 @@ import sys
 import tempfile
 import time
 import tomllib
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import (
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -214,26 +218,48 @@ def run(notebook: NotebookNode, folder: Path) -> list[float]:
 def execute(paths: list[Path]) -> None:
     """Run notebooks and write their outputs, telling on stderr how long each took.
 
+    Where there are two cores, two notebooks run at once: most of a run is compiling,
+    and that is the work of one core.
+
     Raises:
         CellExecutionError, CellTimeoutError: see ``run``; that notebook's file is
-            left as it was.
+            left as it was, and so are those that have not begun.
     """
-    for path in paths:
-        say(f"{path.name} in {path.parent.name}/ ...", end=" ")
-        start = time.perf_counter()
-        before, notebook = path.read_text(encoding="utf-8"), read(path)
-        cells = run(notebook, path.parent)
-        total = time.perf_counter() - start
-        after = dumps(notebook)
-        if after != before:
-            write_text(path, after)
-        written = "written" if after != before else "unchanged"
-        say(f"{total:.1f} s, slowest cell {max(cells, default=0):.1f} s, {written}")
-        for count, took in enumerate(cells, start=1):
-            if took > SLOW_CELL:
-                say(f"  warning: cell [{count}] took {took:.0f} s, over {SLOW_CELL} s")
-        if total > SLOW_NOTEBOOK:
-            say(f"  warning: over {SLOW_NOTEBOOK} s (the first run also compiles)")
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
+        running = [workers.submit(refresh, path) for path in paths]
+        try:
+            for refreshed in as_completed(running):
+                say(refreshed.result())
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def refresh(path: Path) -> str:
+    """Run a notebook, write its outputs if they have changed, and tell of it.
+
+    Raises:
+        CellExecutionError, CellTimeoutError: see ``run``.
+    """
+    start = time.perf_counter()
+    before, notebook = path.read_text(encoding="utf-8"), read(path)
+    cells = run(notebook, path.parent)
+    total = time.perf_counter() - start
+    after = dumps(notebook)
+    if after != before:
+        write_text(path, after)
+    told = [
+        f"{path.name} in {path.parent.name}/: {total:.1f} s,"
+        f" slowest cell {max(cells, default=0):.1f} s,"
+        f" {'written' if after != before else 'unchanged'}"
+    ]
+    for count, took in enumerate(cells, start=1):
+        if took > SLOW_CELL:
+            too_slow = f"cell [{count}] took {took:.0f} s, over {SLOW_CELL} s"
+            told.append(f"  warning: {too_slow}")
+    if total > SLOW_NOTEBOOK:
+        told.append(f"  warning: over {SLOW_NOTEBOOK} s (the first run also compiles)")
+    return "\n".join(told)
 
 
 def say(text: str, end: str = "\n") -> None:

@@ -204,7 +204,7 @@ USED = {
     "reber-walker": "T",
     "gradient-horizon": "sigmoid",
     "unroller": "Next",
-    "two-memories": "Next",
+    "two-memories": "Back",
     "reddit-on-tap": "Next word",
 }
 
@@ -717,10 +717,14 @@ def test_the_lines_grow_with_what_is_read(browser, address):
     with Use(browser, address, "two-memories") as visit:
         inner = explorables.inner_string()
         assert read_inner(visit.figure) == inner
+        opened = drawn_points(visit.figure, "memory-1-T")
+        visit.figure.get_by_role("slider", name="Symbols read").focus()
+        visit.page.keyboard.press("Home")
         for k in range(len(inner)):
             assert len(drawn_points(visit.figure, "memory-1-T")) == k + 1
             visit.press("Next")
         assert "the question is asked" in visit.answer()
+        np.testing.assert_array_equal(drawn_points(visit.figure, "memory-1-T"), opened)
         visit.press("Next")  # there is no further symbol
         assert len(drawn_points(visit.figure, "memory-0-P")) == len(inner) + 1
         visit.press("Back")

@@ -154,6 +154,31 @@ def test_execute_leaves_a_failing_notebook_as_it_was(course):
     assert path.read_bytes() == before
 
 
+MEETING = """
+import time
+from pathlib import Path
+
+Path("{mine}").touch()
+for _ in range(600):
+    if Path("{other}").exists():
+        break
+    time.sleep(0.1)
+print(Path("{other}").exists())
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="with one core, one runs at a time")
+def test_execute_runs_two_notebooks_at_once(course):
+    pairs = {"01_a": "02_b", "02_b": "01_a"}
+    paths = [course / "book" / f"{name}.ipynb" for name in pairs]
+    for path, (mine, other) in zip(paths, pairs.items(), strict=True):
+        cell = new_code_cell(MEETING.format(mine=mine, other=other))
+        nbformat.write(new_notebook(cells=[cell]), path)
+    notebooks.execute(paths)
+    outputs = [notebooks.read(path).cells[0].outputs[0].text for path in paths]
+    assert outputs == ["True\n", "True\n"]
+
+
 def test_execute_names_a_slow_cell(course, capsys, monkeypatch):
     monkeypatch.setattr(notebooks, "SLOW_CELL", 0.0)
     monkeypatch.setattr(notebooks, "SLOW_NOTEBOOK", 0.0)

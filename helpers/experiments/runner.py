@@ -17,6 +17,7 @@ import shutil
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -170,7 +171,10 @@ def compute(
         joblib.delayed(_job)(experiment, seed, workers.engine, versions())
         for seed in seeds
     )
-    with _quiet_workers(), contextlib.ExitStack() as stack:
+    with _quiet_workers(), warnings.catch_warnings(), contextlib.ExitStack() as stack:
+        # Compiled programs stay in a worker's memory, and joblib replaces one that has
+        # grown. It warns of that; no run is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs")
         if workers.dask is None:
             n_jobs = min(workers.jobs, len(seeds))
             # One thread each: the processes share the cores among them, and the

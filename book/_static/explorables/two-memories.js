@@ -14,7 +14,7 @@ explorable.start("two-memories", (figure, numbers) => {
   const NETWORKS = { tanh: "elman", ReLU: "relu" };
   let inner = numbers.inner;
   let upper = numbers.upper;
-  let at = 0;
+  let at = inner.length; // all of it, as in the picture without scripts
 
   const sigmoid = (a) => 1 / (1 + Math.exp(-a));
 
@@ -131,12 +131,12 @@ explorable.start("two-memories", (figure, numbers) => {
         return text;
       }),
     );
-    go(0);
+    go(inner.length);
   }
 
   const previous = button("Back", () => go(at - 1));
   const next = button("Next", () => go(at + 1));
-  const position = slider("Symbols read", inner.length, 0, () => go(Number(position.input.value)));
+  const position = slider("Symbols read", inner.length, at, () => go(Number(position.input.value)));
   const choices = Object.keys(NETWORKS).map((name) => [
     name,
     button(name, () => {
