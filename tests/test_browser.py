@@ -92,7 +92,8 @@ def names():
 
 def grave(page):
     """The serious and critical violations that axe finds, as one line each."""
-    found = Axe().run(page, options={"preload": False}).response["violations"]
+    options = {"preload": False, "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{violation['id']}: {node['html'][:120]}"
         for violation in found
