@@ -90,10 +90,13 @@ def names():
     return (*rendered_book.pages(), "search.html?q=gradient")
 
 
-def grave(page):
-    """The serious and critical violations that axe finds, as one line each."""
+def grave(page, part=None):
+    """The serious and critical violations that axe finds, as one line each.
+
+    `part` is the CSS selector of what is judged, the whole page if None.
+    """
     options = {"preload": False, "resultTypes": ["violations"]}
-    found = Axe().run(page, options=options).response["violations"]
+    found = Axe().run(page, context=part, options=options).response["violations"]
     return [
         f"{violation['id']}: {node['html'][:120]}"
         for violation in found
