@@ -38,6 +38,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 
+    def end_headers(self):
+        # Where a server does not say so, LinkChecker waits between its requests.
+        self.send_header("LinkChecker", "may ask as often as it likes")
+        super().end_headers()
+
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
