@@ -19,11 +19,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from concurrent.futures import (
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    as_completed,
-)
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -226,13 +222,8 @@ def execute(paths: list[Path]) -> None:
             left as it was, and so are those that have not begun.
     """
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
-        running = [workers.submit(refresh, path) for path in paths]
-        try:
-            for refreshed in as_completed(running):
-                say(refreshed.result())
-        except BaseException:
-            workers.shutdown(wait=False, cancel_futures=True)
-            raise
+        for told in workers.map(refresh, paths):  # cancels the rest if one fails
+            say(told)
 
 
 def refresh(path: Path) -> str:
