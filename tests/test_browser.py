@@ -15,8 +15,6 @@ PHONE, DESKTOP = 390, 1400
 GRAVE = ("serious", "critical")
 HEAVIEST = 1_500_000  # bytes that a page may load
 TEXTS = ("html", "css", "js", "json", "svg")
-# axe needs many seconds for a page: it judges both themes and both widths, each once.
-BY_AXE = (("light", DESKTOP), ("dark", PHONE))
 
 # What sphinx-book-theme itself does against an axe rule that is serious or critical,
 # and that style or script of ours cannot mend: the rule and its reason. Nothing so far.
@@ -73,7 +71,7 @@ class Visit:
         if not request.url.startswith((f"{self.address}/", "data:", "blob:")):
             self.foreign.append(request.url)
 
-    def note(self, response):
+    def note(self, response):  # Playwright marks what it calls; append cannot be
         self.responses.append(response)
 
     def weight(self):
@@ -123,7 +121,7 @@ def test_every_page_is_quiet_and_accessible_and_asks_no_other_host(
                 "formulas": visit.page.locator("mjx-merror").all_inner_texts(),
                 "scrolls sideways": [wide] if wide > width else [],
                 "theme": [shown] if shown != theme else [],
-                "axe": grave(visit.page) if (theme, width) in BY_AXE else [],
+                "axe": grave(visit.page),
             }
             if any(found.values()):
                 problems[name] = {what: items for what, items in found.items() if items}
