@@ -3,12 +3,25 @@
 import os
 import tempfile
 
+import pytest
 from nbval.kernel import RunningKernel
 
+from helpers import caches
+
 os.environ.setdefault("RNN_QUIET", "1")
+caches.use()
 # Neither the settings nor the history of whoever runs the tests take part.
 SETTINGS = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 os.environ["IPYTHONDIR"] = SETTINGS.name
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
+def pytest_collection_modifyitems(items):
+    """Mark the cells: each is run on the chosen engine."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("engine")
+            item.add_marker("python")
 
 
 def execute_cell_input(kernel, source, allow_stdin=None):

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from scipy import stats
+import scipy  # imports its statistics, which take a second, at their first use
+from scipy import special
 
 from helpers.files import write_text
 
@@ -185,7 +186,7 @@ def median_interval(values, confidence: float = 0.95) -> Estimate:
     """
     values = _checked(values, confidence)
     n, miss = len(values), 1 - confidence
-    k = np.sum(stats.binom.cdf(np.arange(n), n, 0.5) <= miss / 2)
+    k = np.sum(special.bdtr(np.arange(n), n, 0.5) <= miss / 2)
     if k == 0:
         needed = math.ceil(1 - math.log2(miss))
         raise ValueError(
@@ -220,7 +221,7 @@ def median_of_new_runs(
         raise ValueError(f"n_new must be a positive integer; got {n_new!r}")
     half = (n_new + 1) // 2
     i = np.arange(1, n + 1)
-    below = stats.hypergeom.sf(half - 1, n + n_new, n_new, i + half - 1)
+    below = scipy.stats.hypergeom.sf(half - 1, n + n_new, n_new, i + half - 1)
     largest = np.sum(below <= (1 - confidence) / 2)  # `below` grows with i
     i = max(1, min(largest, (n + 1) // 2))
     ordered = np.sort(values, axis=0)
@@ -240,7 +241,7 @@ def mean_interval(values, confidence: float = 0.95) -> Estimate:
         raise ValueError(f"values must have at least 2 entries; got {n}")
     mean = values.mean(axis=0)
     error = values.std(axis=0, ddof=1) / math.sqrt(n)
-    reach = stats.t.ppf((1 + confidence) / 2, n - 1) * error
+    reach = special.stdtrit(n - 1, (1 + confidence) / 2) * error
     return _estimate(mean, mean - reach, mean + reach)
 
 
@@ -256,7 +257,7 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
             "successes must be between 0 and trials, and trials at least 1; "
             f"got {successes} of {trials}"
         )
-    test = stats.binomtest(int(successes), int(trials))
+    test = scipy.stats.binomtest(int(successes), int(trials))
     interval = test.proportion_ci(confidence, method="wilson")
     return _estimate(successes / trials, interval.low, interval.high)
 

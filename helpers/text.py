@@ -9,12 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
-from nltk.tokenize import NLTKWordTokenizer
-from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
 from helpers.files import write_text
 
@@ -28,13 +26,15 @@ ABBREVIATIONS = TITLES | {"a.m", "e.g", "i.e", "p.m", "u.k", "u.s", "vs"}
 # Cutting ---------------------------------------------------------------------
 
 
-def _splitter() -> PunktSentenceTokenizer:
+@cache
+def _tokenisers():
+    """NLTK's tokenisers, of sentences and of words. To import them takes seconds."""
+    from nltk.tokenize import NLTKWordTokenizer
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+
     parameters = PunktParameters()
     parameters.abbrev_types = ABBREVIATIONS
-    return PunktSentenceTokenizer(parameters)
-
-
-_SENTENCES, _WORDS = _splitter(), NLTKWordTokenizer()
+    return PunktSentenceTokenizer(parameters), NLTKWordTokenizer()
 
 
 def cut(comment: str) -> list[str]:
@@ -47,7 +47,7 @@ def cut(comment: str) -> list[str]:
     if not isinstance(comment, str):
         raise ValueError(f"comment must be text; got {comment!r}")
     parts: list[str] = []
-    for part in _SENTENCES.tokenize(comment):
+    for part in _tokenisers()[0].tokenize(comment):
         if parts and not any(map(str.isalnum, part)):
             parts[-1] += " " + part
         else:
@@ -63,7 +63,7 @@ def sentences(comment: str) -> list[list[str]]:
     "n't". Double quotes are "``" where they open and "''" where they close. Blank text
     has no sentence, and no sentence is empty.
     """
-    tokenised = (_WORDS.tokenize(part.lower()) for part in cut(comment))
+    tokenised = (_tokenisers()[1].tokenize(part.lower()) for part in cut(comment))
     return [tokens for tokens in tokenised if tokens]
 
 

@@ -1,9 +1,104 @@
-"""What all tests share: a quiet engine, and figures that are never shown."""
+"""What all tests share: quiet engines, true marks, and workers that end together.
 
+The marks stand in pyproject.toml. `documents` is set by hand, and every other test is
+of `python`; `engine` is set by hand, and only such a test is told which engine was
+chosen. tests/test_marks.py proves both.
+"""
+
+import functools
+import json
 import os
+import sys
 
 import matplotlib
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from helpers import caches
+from helpers.environment import ROOT
 
 os.environ.setdefault("RNN_QUIET", "1")
+caches.use()
 # Not by MPLBACKEND: the kernels that run the notebooks would inherit it.
 matplotlib.use("Agg")
+
+ENGINES = ("pytensor", "jax", "numba")
+UNMARKED = "an engine for a test that is not marked `engine`"
+
+
+# Marks --------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
+def pytest_collection_modifyitems(items):
+    """Mark what is not of `documents`, and put what takes longest first."""
+    for item in items:
+        if not item.get_closest_marker("documents"):
+            item.add_marker("python")
+    items.sort(key=lambda item: -expected_seconds(item.nodeid))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Hide the chosen engine from what is not marked for it, all from documents."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not item.get_closest_marker("engine"):
+            patch.setenv("RNN_ENGINE", UNMARKED)
+        if item.get_closest_marker("documents"):
+            for name in ENGINES:
+                patch.setitem(sys.modules, name, None)  # now its import fails
+        elif "pytensor" in sys.modules:
+            # Nor does a test compile for what another one has selected.
+            sys.modules["pytensor"].config.mode = unselected()
+        return (yield)
+
+
+@functools.cache
+def unselected():
+    """A mode of PyTensor that compiles nothing."""
+    from pytensor.compile.mode import Mode
+
+    class Unselected(Mode):
+        @property
+        def function_maker(self):
+            raise RuntimeError("this test compiles and has selected no engine")
+
+    return Unselected()
+
+
+# Distribution -------------------------------------------------------------------------
+
+
+@functools.cache
+def cold_seconds():
+    """The seconds that each notebook takes without compiled code, as recorded."""
+    file = ROOT / "data/results/run_times.json"
+    record = json.loads(file.read_text(encoding="utf-8"))
+    return {name: times["cold_s"] for name, times in record["notebooks"].items()}
+
+
+# Modules of tests that take longest, and seconds of each. A wrong figure costs only an
+# idle worker at the end.
+LONG = {}
+# Those of them whose tests share nothing: any worker takes the next one.
+SHARED = ()
+
+
+def expected_seconds(nodeid):
+    """How long the work that a test belongs to may take; 0 for what is short."""
+    file = nodeid.split("::")[0]
+    return cold_seconds().get(file) or LONG.get(file.removeprefix("tests/"), 0)
+
+
+class LongestFirst(LoadScopeScheduling):
+    """Gives a worker that has nothing left the next module, or the next test of one."""
+
+    def _split_scope(self, nodeid):
+        file = nodeid.split("::")[0]
+        return nodeid if file.removeprefix("tests/") in SHARED else file
+
+
+@pytest.hookimpl(optionalhook=True)  # nothing where xdist is not loaded
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False  # the order is that of the collection
+    return LongestFirst(config, log)

@@ -1,26 +1,45 @@
-"""The rendered book, built once a process, for the tests that look at it."""
+"""The rendered book, that of `make book`, for the tests that look at it."""
 
 import contextlib
 import functools
 import http.server
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from helpers.notebooks import ROOT
-from helpers.rendering import Rendered, render
+import yaml
+
+from helpers import rendering
+from helpers.rendering import ROOT, Rendered
 
 VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-SCRATCH = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+
+# The explorables, and the page on which each stands.
+EXPLORABLES = {
+    "reber-walker": "book/05_reber.html",
+    "gradient-horizon": "book/04_bptt.html",
+    "unroller": "book/02_elman.html",
+    "two-memories": "book/06_embedded_reber.html",
+    "reddit-on-tap": "book/08_language_model.html",
+}
 
 
-@functools.cache
-def book() -> Rendered:
-    """This book, rendered outside the repository."""
-    return render(ROOT, Path(SCRATCH.name))
+def contents() -> list[str]:
+    """What _toc.yml lists, without suffixes, the first page first."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    files = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    return [toc["root"], *files]
+
+
+def listed() -> list[str]:
+    """The addresses of the pages that _toc.yml lists, relative to the book."""
+    return [f"{name}.html" for name in contents()]
+
+
+# One book for all tests and all workers: the first that asks renders it if need be.
+book: Callable[[], Rendered] = functools.cache(rendering.book)
 
 
 @functools.cache

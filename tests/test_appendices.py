@@ -79,6 +79,7 @@ def unread(entry):
     ]
 
 
+@pytest.mark.documents
 def test_a_figure_that_no_section_prints_is_seen():
     where = "[so](02_elman.ipynb#what-does--do-to-the-past)"
     assert unsupported(f"It is `0.0065` and `0.55`, {where}.") == []
@@ -86,6 +87,7 @@ def test_a_figure_that_no_section_prints_is_seen():
     assert unread(f"It is so, {where} (`no.json`).") == ["no"]
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("heading", entries())
 def test_each_erratum_is_whole_and_its_figures_are_printed_where_it_says(heading):
     entry = entries()[heading]
@@ -104,6 +106,7 @@ def test_the_code_of_the_errata_gives_what_it_says(heading):
     assert runner.summarize(verbose=False).failed == 0
 
 
+@pytest.mark.documents
 def test_the_glossary_is_sorted_and_every_entry_leads_somewhere():
     lines = page("glossary.md").split("\n- ")[1:]
     found = [re.match(r'<a id="([\w-]+)"></a>\*\*(.+?)\.\*\* ', line) for line in lines]
@@ -115,6 +118,7 @@ def test_the_glossary_is_sorted_and_every_entry_leads_somewhere():
         assert LINK.search(line), line
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("chapter", [path.name for path in notebooks.chapters()])
 def test_a_chapter_links_each_of_its_glossary_terms_once(chapter):
     glossary = re.findall(r'<a id="([\w-]+)"></a>', page("glossary.md"))
@@ -128,6 +132,7 @@ def test_a_chapter_links_each_of_its_glossary_terms_once(chapter):
     assert not any(TERM.search(heading) for _, heading in HEADING.findall(body))
 
 
+@pytest.mark.documents
 def test_the_anchors_of_the_appendices_exist():
     for name in ("errata.md", "glossary.md", "notation.md"):
         for chapter, anchor in LINK.findall(page(name)):

@@ -7,6 +7,8 @@ import pytest
 from helpers import bibliography, notebooks
 from helpers.bibliography import BOOK, PAGE, SOURCE
 
+pytestmark = pytest.mark.documents
+
 ARTICLE = """\
 @article{gers2000,
   author = {Felix A. Gers and Jürgen Schmidhuber and Fred Cummins},

@@ -9,8 +9,9 @@ from playwright.sync_api import sync_playwright
 
 from helpers.pdf import OPTIONS, chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.documents]
 
+NAMES = (*rendered_book.listed(), "search.html?q=gradient")
 PHONE, DESKTOP = 390, 1400
 GRAVE = ("serious", "critical")
 HEAVIEST = 1_500_000  # bytes that a page may load
@@ -84,16 +85,15 @@ class Visit:
         return total
 
 
-def names():
-    return (*rendered_book.pages(), "search.html?q=gradient")
-
-
-def grave(page, part=None):
+def grave(page, part=None, rules=None):
     """The serious and critical violations that axe finds, as one line each.
 
-    `part` is the CSS selector of what is judged, the whole page if None.
+    `part` is the CSS selector of what is judged, the whole page if None; `rules` are
+    the names of those that are asked, all that axe asks by itself if None.
     """
     options = {"preload": False, "resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": rules}
     found = Axe().run(page, context=part, options=options).response["violations"]
     return [
         f"{violation['id']}: {node['html'][:120]}"
@@ -103,29 +103,29 @@ def grave(page, part=None):
     ]
 
 
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_quiet_and_accessible_and_asks_no_other_host(
-    browser, address, theme, width
+# What axe is asked where: the colours alone depend on the theme, and the size of what
+# one taps on the width.
+VISITS = {
+    "light": ("light", DESKTOP, None),
+    "dark": ("dark", DESKTOP, ["color-contrast", "link-in-text-block"]),
+    "phone": ("light", PHONE, ["target-size", "scrollable-region-focusable"]),
+}
+
+
+@pytest.mark.parametrize("visit", VISITS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_quiet_and_accessible_and_asks_no_other_host(
+    browser, address, name, visit
 ):
-    problems = {}
-    for name in names():
-        with Visit(browser, address, name, theme, width) as visit:
-            wide = visit.page.evaluate("document.documentElement.scrollWidth")
-            shown = visit.page.evaluate("document.documentElement.dataset.theme")
-            weight = visit.weight()
-            found = {
-                "console": list(visit.said),
-                "other hosts": visit.foreign,
-                "weight": [weight] if weight > HEAVIEST else [],
-                "formulas": visit.page.locator("mjx-merror").all_inner_texts(),
-                "scrolls sideways": [wide] if wide > width else [],
-                "theme": [shown] if shown != theme else [],
-                "axe": grave(visit.page),
-            }
-            if any(found.values()):
-                problems[name] = {what: items for what, items in found.items() if items}
-    assert problems == {}
+    theme, width, rules = VISITS[visit]
+    with Visit(browser, address, name, theme, width) as visit:
+        assert visit.page.evaluate("document.documentElement.dataset.theme") == theme
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert visit.page.locator("mjx-merror").all_inner_texts() == []
+        assert visit.said == []
+        assert visit.foreign == []
+        assert visit.weight() <= HEAVIEST
+        assert grave(visit.page, rules=rules) == []
 
 
 def test_the_entry_leads_to_the_first_page(browser, address):
@@ -153,6 +153,33 @@ def test_the_gates_see_what_they_are_for(browser, address):
         assert visit.foreign == ["http://other.invalid/x.png"]
         assert visit.page.evaluate("document.documentElement.scrollWidth") > PHONE
         assert any(problem.startswith("image-alt") for problem in grave(visit.page))
+
+
+@pytest.mark.parametrize(
+    ("visit", "style", "rule"),
+    [
+        ("dark", "color: #777", "color-contrast"),
+        ("phone", "display: inline-block; width: 9px; height: 9px", "target-size"),
+    ],
+)
+def test_what_depends_on_theme_or_width_is_seen_there(
+    browser, address, visit, style, rule
+):
+    theme, width, rules = VISITS[visit]
+    with Visit(browser, address, "book/index.html", theme, width) as visit:
+        assert grave(visit.page, rules=rules) == []
+        visit.page.evaluate(
+            """style => {
+                const text = document.createElement("p");
+                text.innerHTML = "<a href='#a'>one</a><a href='#b'>two</a>";
+                for (const link of text.children) link.style = style;
+                document.querySelector("article").prepend(text);
+            }""",
+            style,
+        )
+        found = grave(visit.page, rules=rules)
+        assert found
+        assert all(problem.startswith(rule) for problem in found)
 
 
 def test_formulas_are_rendered_with_the_fonts_of_the_book(browser, address):

@@ -10,6 +10,8 @@ import pytest
 
 from helpers.notebooks import ROOT
 
+pytestmark = pytest.mark.documents
+
 BIN = Path(sys.executable).parent
 MODULES = sorted(
     path.relative_to(ROOT).as_posix()

@@ -58,6 +58,7 @@ def texts(files):
 # What the editions hold ------------------------------------------------------
 
 
+@pytest.mark.documents
 def test_they_hold_what_git_tracks_and_what_is_made(course, student, teacher):
     known = set(editions.tracked(course))
     assert "book/marks.md" not in known
@@ -69,6 +70,7 @@ def test_they_hold_what_git_tracks_and_what_is_made(course, student, teacher):
         assert not folders & {"tests", ".ci", "Makefile", "_toc.yml"}
 
 
+@pytest.mark.documents
 def test_the_students_lack_what_is_for_teachers_and_nothing_else(student, teacher):
     gone = set(teacher) - set(student)
     assert set(student) < set(teacher)
@@ -77,6 +79,7 @@ def test_the_students_lack_what_is_for_teachers_and_nothing_else(student, teache
     assert all(name.startswith(editions.FOR_TEACHERS) for name in gone)
 
 
+@pytest.mark.documents
 def test_the_student_edition_gives_no_solution_away(student, teacher):
     handed_out, everything, solved = texts(student), texts(teacher), []
     for name, content in teacher.items():
@@ -106,6 +109,7 @@ def dead_links(files):
     return found
 
 
+@pytest.mark.documents
 def test_every_link_leads_to_a_file_of_the_edition(student, teacher):
     assert dead_links(teacher) == []
     assert dead_links(student) == []
@@ -113,6 +117,7 @@ def test_every_link_leads_to_a_file_of_the_edition(student, teacher):
     assert ("book/index.md", "bibliography.md#tutorials") in dead_links(without)
 
 
+@pytest.mark.documents
 def test_the_notebooks_are_those_of_the_course(course, student):
     names = [name for name in student if name.endswith(".ipynb")]
     assert names == [
@@ -132,6 +137,7 @@ def test_the_notebooks_are_those_of_the_course(course, student):
                 assert "solutions/" in before.source
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -157,6 +163,7 @@ def test_a_link_to_what_is_gone_becomes_text(text, expected):
     assert code.source == text
 
 
+@pytest.mark.documents
 def test_files_outside_git_are_no_course(tmp_path):
     with pytest.raises(SetUpError, match="is not a clone of the course: git clone it"):
         editions.edition(tmp_path, student=True)
@@ -214,6 +221,7 @@ c==3.0                    # via a, b
     assert editions.pins(lock, 99) == {"a==2", "c==3.0"}
 
 
+@pytest.mark.documents
 def test_other_sections_are_seen():
     with pytest.raises(ValueError, match="must have the sections"):
         editions.short_lock("# To run\nnumpy>=2\n", "numpy==2.0")
@@ -373,6 +381,7 @@ def test_a_kit_that_lacks_a_package_says_so(unpacked):
 # The whole way -----------------------------------------------------------------
 
 
+@pytest.mark.documents
 @pytest.mark.slow  # it builds the book
 def test_the_students_book_has_no_solution_in_it(course, student, teacher):
     book = editions.student_book(course, student)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rendered_book
 import test_browser
-from rendered_book import Page
+from rendered_book import EXPLORABLES as PAGES
 from test_browser import DESKTOP, PHONE, Visit, grave
 
 from helpers import corpus, elman, explorables, notebooks, plots, trained
@@ -26,13 +26,6 @@ from helpers.text import Vocabulary, cut, sentences
 
 address, browser = test_browser.address, test_browser.browser
 
-PAGES = {
-    "reber-walker": "book/05_reber.html",
-    "gradient-horizon": "book/04_bptt.html",
-    "unroller": "book/02_elman.html",
-    "two-memories": "book/06_embedded_reber.html",
-    "reddit-on-tap": "book/08_language_model.html",
-}
 FIGURE = re.compile(
     r'<figure data-explorable="([\w-]+)">\n\n'
     r"!\[([^]]+)\]\(_static/explorables/([\w-]+)\.svg\)\n\n"
@@ -129,40 +122,6 @@ def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
 
 # ---------------------------------------------------------------------------
 # In the page
-
-
-def test_only_the_pages_that_have_one_load_scripts_for_it():
-    for name in rendered_book.pages():
-        page = Page(rendered_book.book().html / name)
-        files = {
-            (e.attributes.get("src") or e.attributes.get("href") or "").split("?")[0]
-            for e in page.elements
-        }
-        wanted = {
-            f"../_static/explorables/{explorable}.js"
-            for explorable, place in PAGES.items()
-            if place == name
-        }
-        assert wanted == {
-            file
-            for file in files
-            if "/explorables/" in file and "/explorable." not in file
-        }
-        for common in ("explorable.js", "explorable.css"):
-            there = any(file.endswith(f"/explorables/{common}") for file in files)
-            assert there == bool(wanted), name
-
-
-def test_the_picture_stands_in_the_page_with_its_words():
-    for name, place in PAGES.items():
-        page = Page(rendered_book.book().html / place)
-        [figure] = [
-            e for e in page.find("figure") if e.attributes.get("data-explorable")
-        ]
-        assert figure.attributes["data-explorable"] == name
-        svg = next(e for e in figure.inside if e.tag == "svg")
-        assert svg.attributes["role"] == "img"
-        assert len(svg.attributes["aria-label"]) > 100
 
 
 LOAD = re.compile("Load the model")

@@ -47,6 +47,7 @@ def section(title):
     return re.split(r"(?m)^## ", PAGE.split(f"## {title}\n")[1])[0]
 
 
+@pytest.mark.documents
 def test_the_figures_are_those_of_the_recorded_run_times(chapters):
     text = section("What does one student need?")
     memory = {number: took["memory_mb"] for number, took in chapters.items()}
@@ -72,6 +73,7 @@ def test_the_figures_are_those_of_the_recorded_run_times(chapters):
     assert f"{FREE_GIB} GiB of a machine stay free" in text
 
 
+@pytest.mark.documents
 def test_the_values_for_kubernetes_fit_the_chapters(chapters):
     [code] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     values = yaml.safe_load(code)["singleuser"]
@@ -88,6 +90,7 @@ def test_the_values_for_kubernetes_fit_the_chapters(chapters):
 # Links ---------------------------------------------------------------------------
 
 
+@pytest.mark.documents
 def test_the_links_open_the_first_chapter():
     first = "book/01_feedforward.ipynb"
     assert (ROOT / first).is_file()
@@ -106,6 +109,7 @@ def test_the_links_open_the_first_chapter():
 # Binder --------------------------------------------------------------------------
 
 
+@pytest.mark.documents
 def test_binder_installs_the_lock_on_a_python_that_it_covers():
     folder = ROOT / ".binder"
     assert (folder / "requirements.txt").read_text() == "-r ../requirements.lock\n"
@@ -127,6 +131,7 @@ def configured(monkeypatch, root, trial):
     return c
 
 
+@pytest.mark.documents
 def test_the_page_shows_the_configuration():
     assert "```{literalinclude} jupyterhub_config.py\n" in PAGE
 

@@ -63,6 +63,7 @@ def good_notebook():
 SETUP, ENGINE, PRINT, DRAW, FAIL, START, LIST = range(1, 8)
 
 
+@pytest.mark.documents
 def test_the_good_notebook_keeps_every_rule():
     problems = [p for rule in rules.RULES for p in rule(good_notebook())]
     assert problems == []
@@ -162,6 +163,7 @@ BAD = {
 }
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("case", BAD)
 def test_each_rule_catches_a_bad_notebook(case):
     rule, spoil = BAD[case]
@@ -170,10 +172,12 @@ def test_each_rule_catches_a_bad_notebook(case):
     assert list(rule(notebook)), f"{rule.__name__} passes a notebook with: {case}"
 
 
+@pytest.mark.documents
 def test_every_rule_has_a_bad_notebook():
     assert {rule for rule, _ in BAD.values()} == set(rules.RULES)
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize(
     "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
@@ -183,6 +187,7 @@ def test_the_notebooks_keep_the_rules(path, rule):
     assert not problems, "\n".join([f"{rule.__doc__} But:", *problems])
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize(
     "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
@@ -194,6 +199,7 @@ def test_the_files_are_written_the_one_way(path):
     assert rules.nb_clean(path) == ""
 
 
+@pytest.mark.documents
 def test_nb_clean_catches_metadata_noise(tmp_path):
     clean, noisy = tmp_path / "clean.ipynb", tmp_path / "noisy.ipynb"
     notebook = good_notebook()
@@ -222,6 +228,7 @@ def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
     assert "Unexpected output" in outcome(outputs=[]).stdout
 
 
+@pytest.mark.documents
 def test_every_notebook_stands_in_the_table_of_contents_in_order():
     listed = re.findall(
         r"file: (book/\S+)", (notebooks.ROOT / "_toc.yml").read_text(encoding="utf-8")
@@ -233,6 +240,7 @@ def test_every_notebook_stands_in_the_table_of_contents_in_order():
         assert part == [p for p in listed if p in part]
 
 
+@pytest.mark.documents
 def test_every_chapter_has_its_solutions():
     solutions = [path.name for path in PATHS if path.parent.name == "solutions"]
     assert [path.name for path in notebooks.chapters()] == solutions

@@ -15,6 +15,7 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+@pytest.mark.documents
 @pytest.mark.slow
 def test_all_pages_are_one_and_no_link_leads_out_of_it():
     page = rendered_book.Page(pdf.single_page())
@@ -30,6 +31,7 @@ def test_all_pages_are_one_and_no_link_leads_out_of_it():
     ]
 
 
+@pytest.mark.documents
 @pytest.mark.browser
 @needs_chromium
 def test_each_page_of_paper_is_printed(tmp_path):
@@ -40,6 +42,7 @@ def test_each_page_of_paper_is_printed(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 
 
+@pytest.mark.documents
 @pytest.mark.browser
 @needs_chromium
 def test_a_missing_picture_stops_the_printer(tmp_path):

@@ -9,6 +9,8 @@ import pytest
 
 from helpers import notebooks
 
+pytestmark = pytest.mark.documents
+
 CHAPTERS = notebooks.chapters()
 QUESTION = re.compile(r"^\*\*Question (\d)\.\*\* (.+\?)$", re.MULTILINE)
 OPTION = re.compile(r"^- \(([a-d])\) (.+)$", re.MULTILINE)

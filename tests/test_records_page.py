@@ -10,6 +10,8 @@ import rendered_book
 from helpers import results
 from helpers.notebooks import ROOT, find
 
+pytestmark = pytest.mark.documents
+
 sys.path.append(str(ROOT / "book" / "_extensions"))
 book_records = importlib.import_module("book_records")
 

@@ -10,6 +10,8 @@ from packaging.requirements import Requirement
 
 from helpers.notebooks import ROOT
 
+pytestmark = pytest.mark.documents
+
 PYTHONS = ("3.11.9", "3.12.7", "3.13.0")
 SYSTEMS = (  # sys_platform, platform_system, platform_machine
     ("linux", "Linux", "x86_64"),
@@ -134,4 +136,13 @@ def test_the_workflow_may_write_nothing_but_the_page():
     jobs = workflow["jobs"]
     assert "permissions" not in jobs["test"]
     assert jobs["publish"]["permissions"] == {"pages": "write", "id-token": "write"}
-    assert jobs["test"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+
+
+def test_the_workflow_runs_every_slice_once_and_every_python():
+    workflow = yaml.safe_load(text(".github/workflows/course.yml"))
+    jobs = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
+    found = re.findall(r'\{"python": "(.*?)", "slices": "(.*?)"\}', jobs)
+    slices = [name for _, names in found for name in names.split()]
+    known = re.findall(r"^#   ([a-z]+)  ", text(".ci/run"), re.M)
+    assert sorted(slices) == sorted([*known, "python"])  # on two newer ones
+    assert {python for python, _ in found} == {"3.11", "3.12", "3.13"}

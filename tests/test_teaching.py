@@ -8,6 +8,8 @@ from test_appendices import cells, page, sections, slug
 
 from helpers import notebooks
 
+pytestmark = pytest.mark.documents
+
 CHAPTERS = {int(path.name[:2]): path.name for path in notebooks.chapters()}
 each_chapter = pytest.mark.parametrize("number", CHAPTERS)
 ALWAYS = ("Summary", "Quiz", "Exercises", "Further reading")

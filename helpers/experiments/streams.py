@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+import scipy  # imports its statistics at their first use
 from scipy.special import expit
-from scipy.stats import norm
 
 from helpers import initialisation
 from helpers.elman import (
@@ -299,8 +299,9 @@ def best_under_noise(x: np.ndarray, sd: float) -> np.ndarray:
     deviation `sd` and cut off at +-1; such a variable's mean is known, and the two
     inputs of a step are independent, so their means multiply.
     """
-    low, high = (-1 - x) / sd, (1 - x) / sd
-    mean = x + sd * (norm.pdf(low) - norm.pdf(high)) / (norm.cdf(high) - norm.cdf(low))
+    low, high, normal = (-1 - x) / sd, (1 - x) / sd, scipy.stats.norm
+    inside = normal.cdf(high) - normal.cdf(low)
+    mean = x + sd * (normal.pdf(low) - normal.pdf(high)) / inside
     return dot_product(mean)
 
 

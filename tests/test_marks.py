@@ -1,0 +1,196 @@
+"""The marks are true: they hold where they stand, and what they promise is enforced."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+from test_environment import run_make
+
+from helpers.notebooks import ROOT, find, read
+
+ENGINES = {"pytensor", "jax", "numba", "torch"}
+TESTS = ROOT / "tests"
+CONFTEST = TESTS / "conftest.py"
+
+
+# Documents import no engine -----------------------------------------------------------
+
+
+@cache
+def modules():
+    """Our own modules by name: those of helpers, and those of the tests."""
+    ours = [*ROOT.glob("helpers/**/*.py"), *TESTS.glob("*.py")]
+    found = {}
+    for path in ours:
+        parts = path.relative_to(TESTS if path.parent == TESTS else ROOT).parts
+        name = ".".join(parts).removesuffix(".py").removesuffix(".__init__")
+        found[name] = path
+    return found
+
+
+@cache
+def imported(path):
+    """Every name that a file may import, at its top or anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def engines_behind(path, seen=None):
+    """The engines that a file imports, itself or through modules of ours."""
+    seen = set() if seen is None else seen
+    seen.add(path)
+    found = {name.split(".")[0] for name in imported(path)} & ENGINES
+    for name in imported(path):
+        parts = name.split(".")
+        for end in range(1, len(parts) + 1):
+            inner = modules().get(".".join(parts[:end]))
+            if inner and inner not in seen:
+                found |= engines_behind(inner, seen)
+    return found
+
+
+@pytest.mark.documents
+def test_what_is_marked_documents_imports_no_engine():
+    marked = [p for p in TESTS.glob("*.py") if "mark.documents" in p.read_text("utf-8")]
+    assert len(marked) > 10
+    reached = {path.name: engines_behind(path) for path in [*marked, CONFTEST]}
+    # The shared module asks for PyTensor where it is there already, and says why.
+    assert reached.pop("conftest.py") == {"pytensor"}
+    assert not any(reached.values()), reached
+
+
+@pytest.mark.documents
+def test_an_engine_behind_other_modules_is_found(tmp_path):
+    inner = tmp_path / "inner.py"
+    inner.write_text("def late():\n    from helpers.networks_to_be import x\n")
+    assert engines_behind(inner) == set()
+    inner.write_text("def late():\n    from helpers import elman\n")
+    assert "pytensor" in engines_behind(inner)
+
+
+# The marks are enforced where tests run ----------------------------------------------
+
+SAMPLE = """
+import pytest
+
+def choose():
+    from helpers import engine
+    return engine.select().name
+
+def compile():
+    import pytensor, pytensor.tensor as pt
+    x = pt.dscalar()
+    return pytensor.function([x], 2 * x)(1)
+
+def test_asks_unmarked():
+    choose()
+
+@pytest.mark.engine
+def test_asks_marked():
+    assert choose() == "python" and compile() == 2
+
+def test_compiles_with_what_another_selected():
+    compile()
+
+def test_selects_its_own():
+    from helpers import engine
+    assert engine.select("python").name == "python" and compile() == 2
+
+@pytest.mark.documents
+def test_document_imports_an_engine():
+    import pytensor
+
+@pytest.mark.documents
+def test_document():
+    pass
+"""
+PLAIN = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+FAILS = {
+    "test_asks_unmarked",
+    "test_compiles_with_what_another_selected",
+    "test_document_imports_an_engine",
+}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """Runs pytest on a module whose marks are partly false, as our tests are run."""
+    folder = tmp_path_factory.mktemp("sample")
+    (folder / "tests").mkdir()
+    shutil.copy(CONFTEST, folder / "tests")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "tests/test_sample.py").write_text(SAMPLE, encoding="utf-8")
+
+    def run(*options):
+        command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider"]
+        environment = {"PYTHONPATH": str(ROOT), "RNN_ENGINE": "python", **PLAIN}
+        done = subprocess.run(
+            [*command, *options, "tests"],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        return {
+            outcome: set(re.findall(rf"^{outcome} \S+::(\w+)", done.stdout, re.M))
+            for outcome in ("PASSED", "FAILED")
+        }
+
+    return run
+
+
+def test_a_test_whose_mark_is_false_fails(sample):
+    found = sample()
+    assert found["FAILED"] == FAILS
+    assert found["PASSED"] == set(re.findall(r"def (test_\w+)", SAMPLE)) - FAILS
+
+
+def test_every_test_is_of_python_or_of_documents(sample):
+    assert sample("-m", "python and documents") == {"PASSED": set(), "FAILED": set()}
+    assert sample("-m", "not python")["PASSED"] == {"test_document"}
+    assert sample("-m", "engine")["PASSED"] == {"test_asks_marked"}
+
+
+def test_every_cell_of_every_notebook_is_run_on_the_chosen_engine():
+    command = [sys.executable, "-m", "pytest", "--nbval", "-q", "--collect-only"]
+    command += ["-p", "no:cacheprovider", "-m", "engine and python", "book"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    [summary] = re.findall(r"^(\d+) tests collected in", done.stdout, re.M)
+    code = [c for p in find() for c in read(p).cells if c.cell_type == "code"]
+    assert int(summary) == len(code)
+
+
+# What the commands select ------------------------------------------------------------
+
+USUAL = "not slow and not browser and not network and not nightly"
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize(
+    ("variables", "marks"),
+    [
+        ([], USUAL),
+        (["ENGINE=numba"], f"engine and {USUAL}"),
+        (["PYTHON=python3.12"], f"python and {USUAL}"),
+        (["ENGINE=c", "PYTHON=/usr/bin/python3"], f"engine and python and {USUAL}"),
+        (["MARKS=nightly"], "nightly"),
+    ],
+)
+def test_make_test_runs_what_another_engine_or_python_can_change(variables, marks):
+    said = run_make("--dry-run", "test", *variables).stdout
+    assert re.findall(r'pytest .* -m "(.*)"', said) == [marks]
+
+
+@pytest.mark.documents
+def test_pytest_alone_runs_what_make_test_does(pytestconfig):
+    assert USUAL in pytestconfig.getini("addopts")
