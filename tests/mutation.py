@@ -262,9 +262,8 @@ async def examine(
     store.parent.mkdir(parents=True, exist_ok=True)
 
     def key(mutant: Mutant) -> str:
-        return hashlib.sha256(
-            f"{digests[mutant.name]}{mutant.diff}".encode()
-        ).hexdigest()
+        said = digests[mutant.name] + mutant.diff
+        return hashlib.sha256(said.encode()).hexdigest()
 
     async def work(waiting) -> None:
         for left, mutant in waiting:
@@ -274,11 +273,15 @@ async def examine(
             verdict, said = await judge(course, mutant, limit)
             if not mutant.operator and verdict != "survived":
                 raise RuntimeError(f"{said}\n{mutant.path}: no mistake, and tests fail")
-            record = {"key": key(mutant), "module": mutant.path, "line": mutant.line}
-            record |= {"operator": mutant.operator, "diff": mutant.diff}
-            record |= {
+            record = {
+                "key": key(mutant),
+                "module": mutant.path,
+                "line": mutant.line,
+                "operator": mutant.operator,
+                "diff": mutant.diff,
                 "verdict": verdict,
                 "seconds": round(time.monotonic() - start, 1),
+                "said": said.splitlines()[-2:],  # which test failed
             }
             known[record["key"]] = record
             with store.open("a", encoding="utf-8") as file:
@@ -291,9 +294,9 @@ async def examine(
         source = (course / f"helpers/{name}.py").read_text("utf-8")
         sound[name] = Mutant(name, "", 1, source, "")
     missing = [mutant for mutant in mutants if key(mutant) not in known]
-    names = sorted({mutant.name for mutant in missing})
-    first = [sound[name] for name in names if key(sound[name]) not in known]
-    for todo in (first, missing):
+    # Modules with the same tests have the same key as long as there is no mistake.
+    first = {key(sound[mutant.name]): sound[mutant.name] for mutant in missing}
+    for todo in ([first[k] for k in first if k not in known], missing):
         waiting = iter([(len(todo) - n, mutant) for n, mutant in enumerate(todo)])
         await asyncio.gather(*(work(waiting) for _ in range(jobs)))
     return [known[key(mutant)] for mutant in mutants]
