@@ -19,6 +19,7 @@ USUAL := not slow and not browser and not network and not nightly
 TEST := $(if $(ENGINE),RNN_ENGINE=$(ENGINE)) \
         $(BIN)/python -m pytest -n $(JOBS) --nbval --nbval-current-env \
         --nbval-cell-timeout 300 tests book
+MUTATION := _build/mutation/cosmic-ray-8.7.0
 
 .PHONY: help
 help: ## list these commands
@@ -46,6 +47,14 @@ test: $(READY) ## run the tests and every chapter (ENGINE=numba: on that engine)
 .PHONY: test-all
 test-all: test ## and the tests that are slow, need a browser or a package index
 	@$(TEST) -m "slow or browser or network or nightly"
+
+.PHONY: mutants
+mutants: $(READY) ## plant 300 mistakes: do the tests see them? (SAMPLE=50 MODULES="elman")
+	@# Without what it depends on, which the environment has or only its command needs.
+	@test -d $(MUTATION) || $(BIN)/python -m pip install --quiet --no-deps \
+	  --target $(MUTATION) cosmic-ray==8.7.0 stevedore==5.10.0
+	@PYTHONPATH=$(MUTATION) $(BIN)/python tests/mutation.py --jobs $(JOBS) \
+	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(MODULES),--modules $(MODULES))
 
 .PHONY: execute
 execute: $(READY) ## run every chapter live, refresh its outputs (CHAPTER=03: that one)
