@@ -14,7 +14,7 @@ import pytest
 import toy_experiments
 from toy_experiments import toy
 
-from helpers import engine, results
+from helpers import results
 from helpers.experiments import by_name, runner
 from helpers.experiments.__main__ import main
 from helpers.experiments.runner import Experiment, run_seed
@@ -40,13 +40,6 @@ def lasting(path):
     for one in document["runs"]:
         del one["duration_s"]
     return document
-
-
-@pytest.fixture(scope="module", autouse=True)
-def usual_engine():
-    """Runs with one job select an engine in this process."""
-    yield
-    engine.select()
 
 
 @pytest.fixture

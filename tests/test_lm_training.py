@@ -32,7 +32,10 @@ PLAIN = Settings(hidden=H, vocabulary=V, batch=12, dropout=0, clip=1e9, lr=0.01)
 
 
 @pytest.fixture(autouse=True)
-def float64():
+def float64(request, monkeypatch):
+    """Commands select by RNN_ENGINE: Python, but for tests of the chosen engine."""
+    if not request.node.get_closest_marker("engine"):
+        monkeypatch.setenv("RNN_ENGINE", "python")
     engine.select("python")
 
 
@@ -398,6 +401,7 @@ def trained(settings, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.engine
 def test_evaluate_prints_the_test_perplexity_of_the_card(trained, capsys):
     assert __main__.main(["evaluate", str(trained)]) == 0
     expected = model.load("model", trained).card["test_perplexity"]

@@ -71,11 +71,11 @@ def test_what_is_marked_documents_imports_no_engine():
 
 @pytest.mark.documents
 def test_an_engine_behind_other_modules_is_found(tmp_path):
-    inner = tmp_path / "inner.py"
-    inner.write_text("def late():\n    from helpers.networks_to_be import x\n")
-    assert engines_behind(inner) == set()
-    inner.write_text("def late():\n    from helpers import elman\n")
-    assert "pytensor" in engines_behind(inner)
+    plain, late = tmp_path / "plain.py", tmp_path / "late.py"
+    plain.write_text("def later():\n    from helpers import files\n")
+    late.write_text("def later():\n    from helpers import elman\n")
+    assert engines_behind(plain) == set()
+    assert "pytensor" in engines_behind(late)
 
 
 # The marks are enforced where tests run ----------------------------------------------

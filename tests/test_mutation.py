@@ -23,6 +23,7 @@ NOT_JUDGED = {
     "advice",
     "artwork",
     "bibliography",
+    "caches",
     "diagrams",
     "editions",
     "engine",

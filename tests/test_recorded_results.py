@@ -37,6 +37,7 @@ def test_the_recorded_parameters_are_those_of_the_code(name):
         assert recorded.metric(key).shape == (len(recorded.seeds),)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", REGISTRY)
 def test_the_first_updates_give_the_recorded_losses(name):
     experiment, recorded = REGISTRY[name], results.load(name)
