@@ -102,6 +102,7 @@ def test_a_difference_is_named(case):
         verdict = check.compare("x", got, expected)
     assert not verdict.ok
     assert said in verdict.message
+    assert not verdict.message.endswith("?.")
     assert verdict.started == (case != "not started")
 
 
@@ -353,8 +354,9 @@ def test_what_raises_while_it_is_judged_is_answered():
     def verdicts():
         yield check.compare("a", 1, int(Hostile().x))
 
-    said = check.conclude(verdicts(), "Well.").message
-    assert said == "Not yet. The answer cannot be judged: RuntimeError."
+    assert check.conclude(verdicts(), "Well.") == check.Verdict(
+        False, True, "Not yet. The answer cannot be judged: RuntimeError."
+    )
 
 
 # ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,9 +128,25 @@ def test_a_killed_run_loses_no_finished_seed(tmp_path):
     assert lasting(output / "toy.json") == lasting(tmp_path / "toy.json")
 
 
+def entry(**changed):
+    """What is kept of seed 1, with some keys changed."""
+    run = {"seed": 1, "metrics": {}, "trace": {}}
+    return json.dumps({"session": "1", "elapsed_s": 0.5, "run": run} | changed)
+
+
 @pytest.mark.parametrize(
     "damage",
-    ['{"session": "1", "elap', '{"run": {"seed": 1}}', "[]", '{"run": NaN}', ""],
+    [
+        entry()[:20],
+        "[]",
+        '{"run": NaN}',
+        "",
+        entry(session=1),
+        entry(elapsed_s="long"),
+        entry(run={"seed": 0, "metrics": {}, "trace": {}}),
+        entry(run={"seed": 1, "metrics": {}}),
+        entry(run={"seed": 1, "trace": {}}),
+    ],
 )
 def test_a_damaged_seed_is_run_again(tmp_path, marks, capsys, damage):
     options = {"folder": str(marks), "wait_from": 0}
@@ -147,6 +164,38 @@ def test_seeds_are_not_mixed_with_those_of_other_parameters(tmp_path, marks):
     assert run(tmp_path, "--seeds", 2, "--jobs", 1, fails=[1], **options) == 1
     assert run(tmp_path, "--seeds", 2, "--jobs", 1, lr=0.002, **options) == 0
     assert times_run(marks) == {0: 2, 1: 2}
+    # Nor does the one that finishes take away what the other has kept.
+    assert run(tmp_path, "--seeds", 2, "--jobs", 1, fails=[1], **options) == 1
+    assert times_run(marks) == {0: 2, 1: 3}
+
+
+@pytest.mark.parametrize("other", ["nothing", "engine", "versions", "floatX", "name"])
+def test_seeds_are_not_mixed_with_those_of_another(tmp_path, marks, monkeypatch, other):
+    experiment = toy(folder=str(marks), wait_from=0, fails=[1])
+    workers = runner.Workers(engine="python")
+    with pytest.raises(runner.Incomplete, match="seed 1 failed"):
+        runner.record(experiment, 2, workers, tmp_path)
+    if other == "engine":
+        workers = replace(workers, engine="numba")
+    elif other == "versions":
+        changed = runner.versions() | {"numpy": "1.0"}
+        monkeypatch.setattr(runner, "versions", lambda: changed)
+    elif other == "floatX":
+        experiment = replace(experiment, floatX="float32")
+    elif other == "name":
+        experiment = replace(experiment, name="twin")
+    with pytest.raises(runner.Incomplete, match="seed 1 failed"):
+        runner.record(experiment, 2, workers, tmp_path)
+    assert times_run(marks) == {0: 1 if other == "nothing" else 2, 1: 2}
+
+
+def test_a_record_of_fewer_seeds_leaves_the_others_kept(tmp_path, marks):
+    options = {"folder": str(marks), "wait_from": 0, "fails": [3]}
+    assert run(tmp_path, "--seeds", 4, "--jobs", 1, **options) == 1
+    assert run(tmp_path, "--seeds", 2, "--jobs", 1, **options) == 0
+    assert times_run(marks) == {0: 1, 1: 1, 2: 1, 3: 1}
+    assert run(tmp_path, "--seeds", 3, "--jobs", 1, **options) == 0
+    assert times_run(marks) == {0: 2, 1: 2, 2: 1, 3: 1}
 
 
 def test_a_failing_seed_stops_no_other(tmp_path, marks, capsys):
@@ -306,6 +355,9 @@ def test_verify(recorded, capsys, how, seeds, verdict, code):
     [start], [rate] = ([s for s in shown if s.startswith(k)] for k in ("start", "deep"))
     assert start.endswith(verdict)
     assert rate.endswith("same")
+    old = results.load("toy", recorded).metric("start")
+    interval = results.median_of_new_runs(old, seeds)
+    assert start.split()[1:4] == [f"{part:.4g}" for part in interval]
     assert (recorded / "toy.json").read_bytes() == before
     assert [path.name for path in recorded.iterdir()] == ["toy.json"]
 
@@ -315,9 +367,25 @@ def test_verify_takes_all_recorded_seeds_by_default(recorded, capsys):
     assert "median of 12 new runs" in capsys.readouterr().out
 
 
+def test_verify_compares_each_seed_with_itself(recorded, monkeypatch):
+    """In whatever order they finish."""
+    workers = runner.Workers(engine="python")
+    runs = list(runner.compute(toy(), range(3), workers))
+    monkeypatch.setattr(runner, "compute", lambda *arguments: reversed(runs))
+    table, holds = runner.verify(toy(), 3, workers, recorded)
+    assert holds
+    assert "inside" not in table
+
+
 def test_verify_of_other_parameters(recorded, capsys):
     assert run(recorded, "--verify", lr=0.5) == 1
     assert "recorded with other parameters" in capsys.readouterr().err
+
+
+def test_verify_of_a_metric_that_was_not_recorded(recorded):
+    experiment = replace(toy(), metrics=("start", "end"))
+    with pytest.raises(RuntimeError, match="toy was recorded without 'end'; record it"):
+        runner.verify(experiment, 1, runner.Workers(engine="python"), recorded)
 
 
 def test_verify_of_what_fails(recorded, capsys):
@@ -378,6 +446,9 @@ def test_an_experiment_that_makes_no_sense(change, message):
         Experiment(**{**valid, "metrics": ("a",), **change})
 
 
+WHOLE = {"trace": {"a": [1]}, "metrics": {"start": 1, "deep.rate": 1}}
+
+
 @pytest.mark.parametrize(
     ("result", "message"),
     [
@@ -385,11 +456,10 @@ def test_an_experiment_that_makes_no_sense(change, message):
         ({"metrics": {"start": 1}}, "result must have a trace"),
         ({"trace": {"a": [1]}}, "result must have metrics"),
         ({"trace": {"a": [1]}, "metrics": {"start": "1"}}, "start must be a number"),
+        ({"trace": {"a": [1]}, "metrics": {"start": True}}, "start must be a number"),
         ({"trace": {"a": [1]}, "metrics": {"start": 1}}, "must hold 'deep.rate'"),
-        (
-            {"trace": {"a": [1]}, "metrics": {"start": 1, "deep.rate": 1}, "seed": 1},
-            "leave the key 'seed'",
-        ),
+        ({**WHOLE, "seed": 1}, "leave the key 'seed'"),
+        ({**WHOLE, "duration_s": 1}, "leave the key 'duration_s'"),
         ({"trace": {1: [1]}}, "keys of result.trace must be text; got 1"),
     ],
 )

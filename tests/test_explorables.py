@@ -56,11 +56,17 @@ def test_the_committed_numbers_are_those_of_python(name):
     old, new = flat(json.loads(committed(name, "json"))), flat(NUMBERS[name]())
     assert len(old) == len(new), remedy
     for a, b in zip(old, new, strict=True):
-        if isinstance(b, float):
+        if name == "gradient-horizon" and isinstance(b, float):
             # Another machine may round the last of three digits the other way.
             assert a == pytest.approx(b, rel=1.1e-2), remedy
         else:
             assert a == b, remedy
+
+
+def test_numbers_are_rounded_to_significant_digits():
+    values = np.array([[123456.789, -0.00123456], [0, 2 / 3]])
+    assert explorables.rounded(values, 3) == [[123000, -0.00123], [0, 0.667]]
+    assert explorables.rounded(values[1, 1], 6) == 0.666667
 
 
 @pytest.mark.parametrize("name", PICTURES)

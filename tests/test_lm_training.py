@@ -1,5 +1,6 @@
 """Tests of helpers.lm.training and of the command line: one update, and whole runs."""
 
+import io
 import json
 import math
 import os
@@ -236,6 +237,11 @@ def weights(folder: Path) -> dict:
     return checkpoints.load(folder / "checkpoint.npz")[0]
 
 
+def perplexity_by_scoring(whole: model.LanguageModel, some: list) -> float:
+    log_p = np.concatenate(scoring.log_probabilities(whole, some))
+    return math.exp(-log_p.mean())
+
+
 def test_a_run_learns_logs_and_keeps_its_best_model(settings, tmp_path):
     said = []
     run = Run(settings, tmp_path / "run")
@@ -247,8 +253,7 @@ def test_a_run_learns_logs_and_keeps_its_best_model(settings, tmp_path):
     assert best.card["validation_perplexity"] == pytest.approx(min(validation))
     assert min(validation) < 6
     assert best.card["epoch"] == 1 + int(np.argmin(validation))
-    log_p = np.concatenate(scoring.log_probabilities(best, run.data.test))
-    expected = math.exp(-log_p.mean())
+    expected = perplexity_by_scoring(best, run.data.test)
     assert best.card["test_perplexity"] == pytest.approx(expected, rel=1e-6)
     assert best.card["command"].startswith("python -m helpers.lm train --corpus ")
     assert "--seed 1" in best.card["command"]
@@ -290,6 +295,55 @@ def test_training_stops_early_where_validation_gets_no_better(settings, tmp_path
     run = Run(wild, tmp_path)
     best = run.go()
     assert run.progress["epoch"] == best.card["epoch"] + 2 < 50
+    # The card is that of the best model, which is not the last one here.
+    expected = perplexity_by_scoring(best, run.data.test)
+    assert best.card["test_perplexity"] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("validation", "best", "last"),
+    [
+        ([9, 8, 7, 6], 4, 4),  # the last epoch is the best
+        ([9, 7, 8, 8], 2, 4),  # as many epochs as asked for
+        ([9, 7, 8, 6, 7, 7, 7, 1], 4, 7),  # three in a row are no better
+        ([7, 7, 7, 7, 1], 1, 4),  # as good is not better
+    ],
+)
+def test_the_model_of_the_best_epoch_is_kept_and_judged(
+    settings, tmp_path, monkeypatch, validation, best, last
+):
+    """A run with these perplexities; its b_o counts the updates."""
+    settings = Settings(**vars(settings) | {"epochs": len(validation)})
+    run = Run(settings, tmp_path)
+    b_o = run.trainer.params.b_o
+
+    def update(batch, count, lr, rng):
+        b_o.set_value(np.full_like(b_o.get_value(), count))
+        epoch = run.progress["epoch"] + 1
+        return [batch.mask.sum() * math.log(10 + epoch), 1.0]
+
+    def perplexity(sequences):
+        if sequences is run.data.validation:
+            return float(validation[run.progress["epoch"]])
+        assert sequences is run.data.test
+        return 100 + b_o.get_value()[0]
+
+    monkeypatch.setattr(run.trainer, "update", update)
+    monkeypatch.setattr(run.trainer, "perplexity", perplexity)
+    returned = run.go()
+    log = run.progress["log"]
+    assert [line["epoch"] for line in log] == list(range(1, last + 1))
+    for line in log:
+        assert line["train_perplexity"] == pytest.approx(10 + line["epoch"])
+    updates = log[best - 1]["updates"]
+    words = sum(len(sequence) - 1 for sequence in run.data.train)
+    for kept in (returned, model.load("model", tmp_path)):
+        assert (kept.params.b_o == updates).all()
+        assert kept.card["epoch"] == best
+        assert kept.card["validation_perplexity"] == min(validation[:last])
+        assert kept.card["test_perplexity"] == 100 + updates
+        rate = words * last / log[-1]["seconds"]
+        assert kept.card["tokens_per_s"] == pytest.approx(rate)
 
 
 def test_other_settings_are_refused_in_the_folder_of_a_run(settings, tmp_path):
@@ -318,10 +372,55 @@ def test_nan_stops_with_the_update_and_keeps_the_last_good_checkpoint(
     assert all(np.isfinite(value).all() for value in arrays.values())
 
 
-def test_a_damaged_checkpoint_says_what_to_do(settings, tmp_path):
-    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 half a file")
-    with pytest.raises(ValueError, match="delete it to start afresh"):
+def npz(**arrays):
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no archive",
+        b"PK\x03\x04 half a file",
+        npz(W_ih=np.ones(9))[:-30],
+        npz(W_ih=np.ones(9)),  # without progress
+        npz(progress=np.frombuffer(b'{"epoch": ', np.uint8)),
+    ],
+)
+def test_a_damaged_checkpoint_says_what_to_do(settings, tmp_path, content):
+    (tmp_path / "checkpoint.npz").write_bytes(content)
+    match = r"checkpoint\.npz cannot be read .* delete it to start afresh"
+    with pytest.raises(ValueError, match=match):
         Run(settings, tmp_path)
+
+
+def test_reading_a_checkpoint_runs_no_code(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path / "sprung").touch, ()
+
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(npz(progress=np.array([Trap()], object)))
+    with pytest.raises(ValueError, match="cannot be read"):
+        checkpoints.load(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    checkpoints.save(path, {"W": np.arange(3.0)}, {"epoch": 1})
+
+    def full(*arguments):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        checkpoints.save(path, {"W": np.zeros(3)}, {"epoch": 2})
+    arrays, progress = checkpoints.load(path)
+    assert progress == {"epoch": 1}
+    np.testing.assert_array_equal(arrays["W"], [0, 1, 2])
 
 
 # Interrupted ------------------------------------------------------------------

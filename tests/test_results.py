@@ -1,8 +1,10 @@
 """Reading, summarising, printing and writing of recorded results."""
 
+import itertools
 import json
 import math
 import os
+import statistics
 
 import numpy as np
 import pytest
@@ -117,8 +119,32 @@ def test_other_json(tmp_path, text):
         results.load("toy", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "changed", [{"schema": "times 2"}, {"ways": []}, {"ways": ["slow"]}]
+)
+def test_what_a_command_of_its_own_has_measured(tmp_path, changed):
+    def load(parse=lambda document: document):
+        return results.load_measured(
+            "speeds", "times 1", "times", "ways", "make times", tmp_path, parse
+        )
+
+    def total(document):
+        return sum(document["ways"])
+
+    with pytest.raises(FileNotFoundError, match="`make times` makes it"):
+        load()
+    document = {"schema": "times 1", "ways": [3, 4]}
+    results.write_json(tmp_path / "speeds.json", document)
+    assert load() == document
+    assert load(total) == 7
+    results.write_json(tmp_path / "speeds.json", document | changed)
+    with pytest.raises(ValueError, match=r"no times \(.*; `make times` makes it anew"):
+        load(total)
+
+
 # Intervals -------------------------------------------------------------------
 
+CONFIDENCES = (0.5, 0.9, 0.95, 0.99)
 REPEATS = 20_000  # a share of 0.95 has a standard error of 0.0015
 
 
@@ -167,6 +193,20 @@ def test_new_medians_interval_widens_as_runs_get_fewer():
     assert results.median_of_new_runs([3.0], 1) == (3, 3, 3)
 
 
+@pytest.mark.parametrize(("n", "n_new"), [(8, 8), (20, 3), (12, 5), (30, 2)])
+def test_new_medians_interval_is_that_of_all_orders_of_the_pool(n, n_new):
+    """If nothing has changed, the new values may stand at any places of the pool."""
+    places = np.array(list(itertools.combinations(range(n + n_new), n_new)))
+    middle = (n_new - 1) // 2
+    old_below = places[:, middle] - middle  # so many old values below the new median
+    for confidence in CONFIDENCES:
+        missed = [np.mean(old_below < i) for i in range(1, n + 1)]
+        i = max(1, sum(share <= (1 - confidence) / 2 for share in missed))
+        asked = None if n_new == n else n_new
+        estimate = results.median_of_new_runs(range(1, n + 1), asked, confidence)
+        assert estimate == ((n + 1) / 2, i, n + 1 - i)
+
+
 def test_mean_interval_covers_the_true_mean():
     values = np.random.default_rng(2).normal(3, 2, size=(8, REPEATS))
     assert share_inside(results.mean_interval(values), 3) == pytest.approx(
@@ -175,14 +215,29 @@ def test_mean_interval_covers_the_true_mean():
     assert results.mean_interval([2.0, 2.0]) == (2, 2, 2)
 
 
-def test_wilson():
-    # 8 of 10: centre and half-width worked out by hand from Wilson's formula.
-    z = 1.959964
-    centre = (0.8 + z**2 / 20) / (1 + z**2 / 10)
-    half = z * math.sqrt(0.8 * 0.2 / 10 + z**2 / 400) / (1 + z**2 / 10)
-    estimate = results.wilson(8, 10)
+@pytest.mark.parametrize("confidence", CONFIDENCES)
+def test_mean_interval_of_two_and_of_three_values(confidence):
+    """With one and two degrees of freedom, quantiles of Student's t are formulas."""
+    two = 2 * math.tan(math.pi * confidence / 2)
+    estimate = results.mean_interval([1, 5], confidence)
+    assert estimate == pytest.approx((3, 3 - two, 3 + two))
+    three = math.sqrt(3) * confidence * math.sqrt(2 / (1 - confidence**2))
+    estimate = results.mean_interval([1, 4, 7], confidence)
+    assert estimate == pytest.approx((4, 4 - three, 4 + three))
+
+
+@pytest.mark.parametrize("confidence", CONFIDENCES)
+def test_wilson_ends_at_the_rates_that_are_z_errors_off(confidence):
+    """Wilson's definition: the error is that of the rate p, not of the share."""
+    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
+    estimate = results.wilson(8, 10, confidence)
     assert estimate.value == 0.8
-    assert estimate[1:] == pytest.approx((centre - half, centre + half), abs=1e-6)
+    for p, off in ((estimate.low, z), (estimate.high, -z)):
+        assert 0.8 - p == pytest.approx(off * math.sqrt(p * (1 - p) / 10))
+
+
+def test_wilson_at_its_ends_and_by_default():
+    assert results.wilson(8, 10) == results.wilson(8, 10, 0.95)
     assert results.wilson(0, 20).low == 0
     assert 0 < results.wilson(0, 20).high < 0.2
     assert results.wilson(20, 20).high == 1
@@ -202,12 +257,14 @@ def test_intervals_keep_the_shape_of_curves():
     ("call", "message"),
     [
         (lambda: results.median_interval(range(5)), "at least 6 entries .* got 5"),
-        (lambda: results.median_interval(range(6), 0.99), "at least 8 entries"),
+        (lambda: results.median_interval(range(6), 0.99), "at least 8 .* 0.99; got 6"),
         (lambda: results.median_interval([]), r"got the shape \(0,\)"),
         (lambda: results.median_interval(3.0), r"got the shape \(\)"),
         (lambda: results.median_interval([1, math.nan] * 9), "values must be finite"),
         (lambda: results.median_interval(range(9), 95), "between 0 and 1; got 95"),
         (lambda: results.median_of_new_runs([1, 2], 0), "n_new must be a positive"),
+        (lambda: results.median_of_new_runs([1], 1, -0.5), "between 0 and 1; got -0.5"),
+        (lambda: results.mean_interval([1, 2], 1), "between 0 and 1; got 1"),
         (lambda: results.mean_interval([1]), "at least 2 entries; got 1"),
         (lambda: results.wilson(3, 2), "successes must .* got 3 of 2"),
         (lambda: results.wilson(-1, 2), "successes must"),
@@ -230,6 +287,11 @@ def test_the_smallest_number_of_values_is_the_smallest():
 # Printing --------------------------------------------------------------------
 
 
+def test_an_estimate_is_printed_with_its_interval():
+    estimate = Estimate(0.51234, 0.49821, 0.53149)
+    assert f"{estimate:.3f}" == "0.512 [0.498, 0.531]"
+
+
 def test_table():
     rows = [("plain", 3, Estimate(0.51234, 0.5, 0.6)), ("decay", 12, "1.0 (none)")]
     assert results.table(rows, ("cure", "runs", "rmse")).splitlines() == [
@@ -250,6 +312,9 @@ def test_table_of_what_does_not_fit():
     with pytest.raises(ValueError, match="fit into 75 characters; got a table of 76"):
         results.table([("x" * 76,)], ("a",))
     assert results.table([("x" * 75,)], ("a",))
+    assert results.table([("x" * 76,)], ("a",), width=76)
+    with pytest.raises(ValueError, match="fit into 9 characters; got a table of 10"):
+        results.table([("x" * 10,)], ("a",), width=9)
 
 
 @pytest.mark.parametrize(

@@ -449,11 +449,17 @@ def verify(
     parameters or lacking a metric, and Incomplete for seeds that fail.
     """
     recorded = results.load(experiment.name, folder)
+    again = f"record it again: `{recorded.meta['command']}`"
     if recorded.parameters != results.plain(experiment.parameters, "parameters"):
         raise RuntimeError(
-            f"{experiment.name} was recorded with other parameters; record it again: "
-            f"`{recorded.meta['command']}`"
+            f"{experiment.name} was recorded with other parameters; {again}"
         )
+    known = results.flatten(recorded.runs[0]["metrics"])
+    for key in experiment.metrics:
+        if key not in known:
+            raise RuntimeError(
+                f"{experiment.name} was recorded without {key!r}; {again}"
+            )
     n_seeds = n_seeds or len(recorded.seeds)
     if n_seeds > len(recorded.seeds):
         raise ValueError(
