@@ -9,6 +9,8 @@ from nbval.kernel import RunningKernel
 from helpers import caches
 
 os.environ.setdefault("RNN_QUIET", "1")
+# Each worker has a core: on more threads than cores, products wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 caches.use()
 # Neither the settings nor the history of whoever runs the tests take part.
 SETTINGS = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)

@@ -18,6 +18,8 @@ from helpers import caches
 from helpers.environment import ROOT
 
 os.environ.setdefault("RNN_QUIET", "1")
+# Each worker has a core: on more threads than cores, products wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 caches.use()
 # Not by MPLBACKEND: the kernels that run the notebooks would inherit it.
 matplotlib.use("Agg")
