@@ -30,9 +30,13 @@ def functions(notebook: str) -> dict:
     return namespace
 
 
+@pytest.fixture(autouse=True)
+def python_engine():
+    engine.select("python")
+
+
 @pytest.fixture(scope="module")
 def chapter():
-    engine.select("python")
     return functions("01_feedforward.ipynb")
 
 
@@ -116,7 +120,6 @@ def test_backpropagation_through_time(every):
 @pytest.mark.parametrize("limit", [0.5, 2.0, 9.0])
 @pytest.mark.parametrize("name", ["clip_by_value", "clip_by_norm"])
 def test_clipping(name, limit):
-    engine.select("python")
     grads = [np.array([[3.0, -0.2], [0.0, 0.1]]), np.array([-4.0])]
     written = functions("04_bptt.ipynb")[name](grads, limit)
     imported = getattr(optimisers, name)([pt.constant(g) for g in grads], limit)
@@ -126,7 +129,6 @@ def test_clipping(name, limit):
 
 @pytest.mark.parametrize("name", ["sgd", "momentum", "adam"])
 def test_optimisers(name):
-    engine.select("python")
     written, start = functions("04_bptt.ipynb")[name], np.array([2.0, -3.0])
     p, memory = start, {}
     q = pytensor.shared(start, name="q")
