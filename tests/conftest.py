@@ -79,11 +79,34 @@ def cold_seconds():
     return {name: times["cold_s"] for name, times in record["notebooks"].items()}
 
 
-# Modules of tests that take longest, and seconds of each. A wrong figure costs only an
-# idle worker at the end.
-LONG = {}
-# Those of them whose tests share nothing: any worker takes the next one.
-SHARED = ()
+# Seconds of the modules of tests that take longest. A wrong figure costs only an idle
+# worker at the end.
+LONG = {
+    "test_lm_training.py": 50,
+    "test_streams_experiments.py": 30,
+    "test_reber_experiments.py": 30,
+    "test_book.py": 30,
+    "test_bench.py": 25,
+    "test_lm_model.py": 20,
+    "test_recorded_results.py": 20,
+    "test_browser.py": 20,
+    "test_explorables.py": 15,
+    "test_marks.py": 15,
+    "test_embedded_reber_experiments.py": 15,
+    "test_sine_experiments.py": 15,
+    "test_experiments.py": 10,
+    "test_bptt_experiments.py": 10,
+    "test_engine.py": 10,
+    "test_check_bptt.py": -1,  # many short tests that come last and fill the gaps
+}
+# Modules whose tests share nothing that takes long to make: any worker takes the next.
+SHARED = (
+    "test_browser.py",
+    "test_check_bptt.py",
+    "test_lm_model.py",
+    "test_lm_training.py",
+    "test_recorded_results.py",
+)
 
 
 def expected_seconds(nodeid):
