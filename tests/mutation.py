@@ -22,14 +22,12 @@ import json
 import math
 import os
 import random
-import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -207,15 +205,13 @@ async def judge(course: Path, mutant: Mutant, limit: float | None) -> tuple[str,
         }
         with said.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
+                *["sh", "-c", f'ulimit -d {MEMORY >> 10} && exec "$@"', "sh"],
                 *[*PYTEST, *tests_of(mutant.name)],
                 cwd=copy,
                 env={**os.environ, **settings},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # a group, which can be ended as a whole
-                preexec_fn=partial(
-                    resource.setrlimit, resource.RLIMIT_DATA, (MEMORY, MEMORY)
-                ),
             )
         try:
             await asyncio.wait_for(process.wait(), limit)

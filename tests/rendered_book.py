@@ -77,13 +77,27 @@ def served(folder: Path) -> Iterator[str]:
 
 @dataclass(eq=False)
 class Element:
-    """An element of a page: tag, attributes, the elements around it, its text."""
+    """An element of a page: tag, attributes, and the elements around it."""
 
     tag: str
     attributes: dict[str, str | None]
     around: tuple["Element", ...] = field(repr=False)
-    text: str = field(default="", repr=False)
-    inside: list["Element"] = field(default_factory=list, repr=False)
+    # Where it begins and ends among all elements, and among all texts, of its page.
+    page: "Page" = field(repr=False)
+    first: tuple[int, int] = field(repr=False)
+    last: tuple[int, int] | None = field(default=None, repr=False)
+
+    @property
+    def inside(self) -> list["Element"]:
+        """The elements in it, in order."""
+        end = self.last and self.last[0]
+        return self.page.elements[self.first[0] + 1 : end]
+
+    @property
+    def text(self) -> str:
+        """Its text and that of the elements in it."""
+        end = self.last and self.last[1]
+        return "".join(self.page.texts[self.first[1] : end])
 
     def has_class(self, name: str) -> bool:
         return name in (self.attributes.get("class") or "").split()
@@ -95,25 +109,28 @@ class Page(HTMLParser):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.elements: list[Element] = []
+        self.texts: list[str] = []
         self.open: list[Element] = []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
-        element = Element(tag, dict(attrs), tuple(self.open))
+        place = len(self.elements), len(self.texts)
+        element = Element(tag, dict(attrs), tuple(self.open), self, place)
         self.elements.append(element)
-        for outer in self.open:
-            outer.inside.append(element)
-        if tag not in VOID:
+        if tag in VOID:
+            element.last = len(self.elements), len(self.texts)
+        else:
             self.open.append(element)
 
     def handle_endtag(self, tag):
         while any(element.tag == tag for element in self.open):
-            if self.open.pop().tag == tag:
+            ended = self.open.pop()
+            ended.last = len(self.elements), len(self.texts)
+            if ended.tag == tag:
                 return
 
     def handle_data(self, data):
-        for element in self.open:
-            element.text += data
+        self.texts.append(data)
 
     def find(self, tag: str) -> list[Element]:
         """The elements with a tag."""

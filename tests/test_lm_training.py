@@ -457,6 +457,7 @@ def test_a_run_goes_on_from_any_update(settings, tmp_path, monkeypatch):
         assert logs[0] == logs[1]
 
 
+@pytest.mark.slow  # four processes
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     corpus, tmp_path
 ):

@@ -10,7 +10,7 @@ output s contributes at step t, t <= s. So windows, cuts, steps left out and sum
 run on are no more than weights.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -574,11 +574,12 @@ def explain(answers: Sequence[Answer]) -> Found | None:
     first = answers[0]
     limits = sorted({float(np.abs(g).max()) for g in first.got.values()} - {0.0})
     singles = [(mistake,) for mistake in (*MISTAKES, *map(clipped, limits))]
-    pairs: Iterable = ()
-    if len(first.problem.x) < LONG:  # else pairs take long
-        showing = [m for (m,) in singles if shows_in(m, first)]
-        pairs = combinations(showing, 2)
-    for tried in (singles, pairs):
+
+    def pairs() -> Iterator[tuple[Mistake, ...]]:
+        if len(first.problem.x) < LONG:  # else they take long
+            yield from combinations([m for (m,) in singles if shows_in(m, first)], 2)
+
+    for tried in (singles, pairs()):
         found = [Found(mistakes, agreement(mistakes, answers)) for mistakes in tried]
         best = max(found, key=lambda f: f.agreeing, default=None)
         if best and best.agreeing:
