@@ -22,8 +22,8 @@ needs_c = pytest.mark.skipif("c" not in HERE, reason="there is no C++ compiler")
 ENGINES = [
     pytest.param("jax", marks=needs_jax),
     "python",
-    pytest.param("numba", marks=pytest.mark.slow),
-    pytest.param("c", marks=[pytest.mark.slow, needs_c]),
+    pytest.param("numba", marks=pytest.mark.nightly),  # each compiles for a minute
+    pytest.param("c", marks=[pytest.mark.nightly, needs_c]),
 ]
 FAST_ENGINES = ENGINES[:2]
 
