@@ -201,6 +201,7 @@ async def judge(course: Path, mutant: Mutant, limit: float | None) -> tuple[str,
             "PYTHONPATH": str(copy),  # for the processes that a test starts
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1",
+            "PYTEST_ADDOPTS": "",
             "TMPDIR": folder,
         }
         with said.open("wb") as output:

@@ -140,6 +140,7 @@ def colab_python(tmp_path):
 
 
 @pytest.mark.network
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_chapter_alone_runs_on_colab(repository, colab_python, tmp_path):
     chapter = notebooks.find()[0]

@@ -402,6 +402,7 @@ PLAIN = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}  # no index, no set
 
 @pytest.mark.slow
 @pytest.mark.network
+@pytest.mark.nightly
 def test_the_kit_runs_a_chapter_and_a_solution_without_an_index(
     course, student, teacher, tmp_path
 ):

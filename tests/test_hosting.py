@@ -235,6 +235,7 @@ def open_and_run(page, hub, name, chapter, code):
 
 
 @pytest.mark.network
+@pytest.mark.nightly
 @pytest.mark.browser
 def test_two_students_open_a_chapter_and_run_a_cell(hub_python, tmp_path):
     if not chromium():
