@@ -36,6 +36,7 @@ FOLDER = Path("_build/mutation")
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
 PYTEST += ["--disable-plugin-autoload"]  # that of notebooks takes seconds to start
 PYTEST += ["-p", "hypothesispytest", "--hypothesis-profile=ci"]  # the same examples
+PYTEST += ["-m", "not browser and not network and not nightly"]
 FEW = 3  # mutants of a module at least, where it has as many
 PATIENCE = 30.0  # seconds beyond twice those without a mistake
 MEMORY = 8 << 30  # bytes: a mutant may want all there are

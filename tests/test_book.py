@@ -521,6 +521,7 @@ def test_a_strict_build_fails_on_what_is_not_true(published):
     assert published.log.count("WARNING") == 2, published.log
 
 
+@pytest.mark.slow
 def test_a_new_style_reaches_a_book_that_was_built_before(published):
     source = published.html.parents[1]
     style = source / "book/_static/book.css"

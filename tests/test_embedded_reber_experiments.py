@@ -273,6 +273,7 @@ def test_gated_cells_side_by_side_are_trained_as_if_alone(python_engine, cell, i
             np.testing.assert_allclose(a, p.get_value(), atol=1e-12, err_msg=name)
 
 
+@pytest.mark.slow
 def test_jax_compiles_for_each_length_and_gives_the_same(capsys):
     if "jax" not in engine.installed():
         pytest.skip("jax is not installed")

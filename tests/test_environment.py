@@ -73,6 +73,7 @@ def test_a_missing_module_gets_one_sentence(project, module):
     assert not (project / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_it_is_made_once_and_again_only_when_the_lock_changes(project):
     first = command(project, ".venv")
     assert first.returncode == 0, first.stderr

@@ -272,6 +272,7 @@ def test_words_are_those_of_the_training_comments_alone(corpus, settings):
     assert "w1" in data.vocabulary.words
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(settings, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         changed = Settings(**vars(settings) | {"seed": seed, "epochs": 1})
@@ -426,6 +427,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
 # Interrupted ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_any_update(settings, tmp_path, monkeypatch):
     Run(settings, tmp_path / "whole", every=3).go()
     expected = weights(tmp_path / "whole")

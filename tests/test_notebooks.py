@@ -210,6 +210,7 @@ def test_nb_clean_catches_metadata_noise(tmp_path):
     assert "collapsed" in rules.nb_clean(noisy)
 
 
+@pytest.mark.slow
 def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
     def outcome(**parts):
         code = new_code_cell("x = 42\nx;\nprint(x)\nx;", execution_count=1)

@@ -163,6 +163,7 @@ def test_the_readout_at_each_step_leaves_the_rest_right():
     np.testing.assert_allclose(got.W_ho, h.sum(axis=0).T @ d_o[-1])
 
 
+@pytest.mark.slow
 def test_all_errors_at_once_give_the_losses_of_the_published_program():
     # With the seed that the article sets, its code ends at 17.58, and at 12.51 when
     # only the readout learns. Weights are drawn in its order, U, V, W, and transposed.

@@ -281,6 +281,7 @@ def test_published_reports_each_rate_at_the_same_update(tiny):
     assert result["metrics"]["long"] == long[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tiny", ["streams-well"], indirect=True)
 def test_well_measures_each_setting_lengths_and_noise(tiny):
     result, _ = tiny
