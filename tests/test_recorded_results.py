@@ -37,9 +37,9 @@ def test_the_recorded_parameters_are_those_of_the_code(name):
         assert recorded.metric(key).shape == (len(recorded.seeds),)
 
 
-# Another seed differs in its numbers, not in its code: once a run of all is enough.
+# Another seed differs in its numbers, not in its code: once a night is enough.
 @pytest.mark.engine
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("name", REGISTRY)
 def test_the_first_updates_give_the_recorded_losses(name, seed):
     experiment, recorded = REGISTRY[name], results.load(name)
