@@ -40,6 +40,12 @@ def test_network_equals_numpy(sizes):
     np.testing.assert_allclose(o, by_numpy(x, values), rtol=1e-12)
 
 
+def test_a_layer_without_its_bias_is_refused():
+    params = [pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dmatrix(), pt.dvector()]
+    with pytest.raises(ValueError, match="shorter"):
+        network(pt.dmatrix(), params)
+
+
 @pytest.mark.parametrize("sizes", SIZES)
 def test_gradient_equals_central_differences(sizes):
     rng = np.random.default_rng(1)

@@ -190,6 +190,13 @@ def test_a_list_of_gradients_does_what_its_loss_does(optimiser):
     assert after_three_steps("loss") == after_three_steps("gradients")
 
 
+@pytest.mark.parametrize("optimiser", [sgd, momentum, adam])
+def test_a_parameter_without_a_gradient_is_refused(optimiser):
+    p, q = pytensor.shared(1.0, name="p"), pytensor.shared(2.0, name="q")
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        optimiser([p * 0 + 1], [p, q], 0.1)
+
+
 def test_clipping_by_norm_keeps_the_direction_and_by_value_does_not():
     grads = [np.array([[3.0, 0.0], [0.0, 0.1]]), np.array([4.0])]  # norm 5.001
     norm = np.sqrt(25.01)

@@ -1,9 +1,11 @@
 """helpers.suspects and the experiment that trains with them."""
 
+import inspect
+
 import numpy as np
 import pytest
 
-from helpers import bptt, elman
+from helpers import bptt, elman, suspects
 from helpers.elman import Elman
 from helpers.experiments import suspects as experiment
 from helpers.gradients import relative_error
@@ -58,6 +60,40 @@ def test_each_suspect_has_its_symptoms(T, fine, name, seed):
 
 def named(gradient):
     return gradient._asdict().items()
+
+
+# What repairs each: its one mistake, and what should stand there.
+REPAIRS = {
+    "suspect_1": [("_t += ", "_t = ")],
+    "suspect_2": [("d_a @ W_hh\n", "d_a @ W_hh.T\n")],
+    "suspect_3": [("1 - a[t] ** 2", "1 - h[t] ** 2")],
+    "suspect_4": [(", d_h0\n", ", from_later\n")],
+    "suspect_5": [
+        ("x[t] @ W_ih", "np.outer(x[t], d_a)"),
+        ("(h[t - 1] if t > 0 else h0) @ W_hh", "np.outer(h[t - 1] if t else h0, d_a)"),
+    ],
+    "suspect_6": [
+        ("d_a = from_later *", "d_a = (d_o[t] @ W_ho.T + from_later) *"),
+        ("(d_a + d_o[t] @ W_ho.T * (1 - h[t] ** 2)) @ W_hh.T", "d_a @ W_hh.T"),
+    ],
+    "suspect_7": [("d_o[-1]", "d_o[t]")],
+}
+
+
+@pytest.mark.parametrize("T", [1, 2, 7])
+@pytest.mark.parametrize("name", SUSPECTS)
+def test_each_suspect_makes_one_mistake_and_no_other(T, name):
+    code = inspect.getsource(SUSPECTS[name])
+    for wrong, right in REPAIRS[name]:
+        assert wrong in code
+        code = code.replace(wrong, right)
+    repaired = {**vars(suspects)}
+    exec(code, repaired)
+    x, y, params = problem(T)
+    h = elman.hidden_states_numpy(x, params)
+    right = bptt.bptt(x, h, elman.readout(h, params) - y, params)
+    for got, expected in zip(repaired[name](x, y, *params), right, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
 
 
 # The experiment -------------------------------------------------------------------
