@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import FrozenInstanceError
 from itertools import pairwise
 
 import numpy as np
@@ -389,6 +390,7 @@ def test_bad_lengths_are_refused(limits, message):
         (np.eye(7)[0], r"shape \(T, 7\); got \(7,\)"),
         (np.array([[1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0]]), "row 1"),
         (np.full((1, 7), 1 / 7), "row 0"),
+        (np.zeros((1, 7)), "row 0"),
         (np.array([[2, -1, 0, 0, 0, 0, 0]]), "row 0"),
     ],
 )
@@ -404,3 +406,8 @@ def test_a_bad_batch_is_refused():
         REBER.batch(["BTXSE"], length=3)
     with pytest.raises(ValueError, match="position 2"):
         REBER.batch(["BTXSE", "BTT"])
+
+
+def test_a_grammar_that_all_share_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        REBER.odds = {}
