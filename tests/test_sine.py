@@ -57,6 +57,12 @@ def test_an_unknown_split_is_refused():
         sine.split(1)
 
 
+def test_channels_go_on_for_32_steps_of_a_fifth_where_nothing_is_said():
+    waves = sine.channels([0.3])
+    assert waves.shape == (33, 1, 2)
+    np.testing.assert_allclose(waves, sine.channels([0.3], steps=32, step=0.2))
+
+
 def test_channels_are_sine_and_cosine_a_step_apart():
     waves = sine.channels([0.3, -1.0], steps=5, step=0.2)
     assert waves.shape == (6, 2, 2)
