@@ -120,7 +120,8 @@ def test_other_json(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"schema": "times 2"}, {"ways": []}, {"ways": ["slow"]}]
+    "changed",
+    [{"schema": "times 2"}, {"schema": "times 0"}, {"ways": []}, {"ways": ["slow"]}],
 )
 def test_what_a_command_of_its_own_has_measured(tmp_path, changed):
     def load(parse=lambda document: document):
@@ -237,6 +238,8 @@ def test_wilson_ends_at_the_rates_that_are_z_errors_off(confidence):
 
 
 def test_wilson_at_its_ends_and_by_default():
+    z = statistics.NormalDist().inv_cdf(0.975)
+    assert results.wilson(1, 1) == pytest.approx((1, 1 / (1 + z**2), 1))
     assert results.wilson(8, 10) == results.wilson(8, 10, 0.95)
     assert results.wilson(0, 20).low == 0
     assert 0 < results.wilson(0, 20).high < 0.2
