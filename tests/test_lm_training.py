@@ -373,6 +373,28 @@ def test_nan_stops_with_the_update_and_keeps_the_last_good_checkpoint(
     assert all(np.isfinite(value).all() for value in arrays.values())
 
 
+@pytest.mark.parametrize(
+    ("cost", "norm"), [(1.0, math.inf), (math.inf, 1.0), (1.0, math.nan)]
+)
+def test_cost_and_gradient_must_both_be_finite(
+    settings, tmp_path, monkeypatch, cost, norm
+):
+    run = Run(settings, tmp_path)
+    monkeypatch.setattr(run.trainer, "update", lambda *arguments: (cost, norm))
+    with pytest.raises(Stopped, match=f"cost is {cost} .* the gradient {norm};"):
+        run.go()
+
+
+def test_where_the_c_library_is_another_nothing_is_asked_of_it(monkeypatch):
+    for error in (AttributeError, OSError, TypeError):
+
+        def missing(name, error=error):
+            raise error
+
+        monkeypatch.setattr(training.ctypes, "CDLL", missing)
+        assert training.keep_memory() is None
+
+
 def npz(**arrays):
     content = io.BytesIO()
     np.savez(content, **arrays)

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import statistics
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -307,6 +308,19 @@ def test_table():
 
 def test_table_of_nothing():
     assert results.table([], ("a", "b")) == "a  b\n-  -"
+
+
+def test_a_column_is_of_numbers_only_if_all_its_cells_are():
+    lines = results.table([("none", 1), (2, 3)], ("before", "after")).splitlines()
+    assert lines[2:] == ["none        1", "2           3"]
+    lines = results.table([(1, "none"), (2, 3)], ("before", "after")).splitlines()
+    assert lines[2:] == ["     1  none", "     2  3"]
+
+
+def test_what_was_recorded_cannot_be_changed():
+    recorded = results.load("streams-well")
+    with pytest.raises(FrozenInstanceError):
+        recorded.runs = ()
 
 
 def test_table_of_what_does_not_fit():
