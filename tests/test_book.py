@@ -168,7 +168,7 @@ def broken_links(html):
     pages = {
         path.resolve(): parsed(path)
         for path in html.rglob("*.html")
-        if "_static" not in path.parts  # the theme keeps templates there
+        if "_static" not in path.relative_to(html).parts  # templates of the theme
     }
     ids = {
         path: {e.attributes.get(key) for e in page.elements for key in ("id", "name")}

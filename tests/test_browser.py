@@ -115,13 +115,20 @@ VISITS = {
 }
 
 
-# Listings colour their words by class: of each, the first stands for the others when
-# colours are judged, which takes longest.
+# When colours are judged, which takes longest, a word of a listing stands for those
+# that look the same: the same colour, weight and ground.
 ONE_OF_EACH = """() => {
+    const look = word => {
+        const style = getComputedStyle(word);
+        const ground = getComputedStyle(word.closest("pre"));
+        return [style.color, style.fontWeight, style.backgroundColor,
+                ground.backgroundColor, ground.color].join();
+    };
+    const words = [...document.querySelectorAll(".highlight pre span[class]")];
     const seen = new Set();
-    for (const word of document.querySelectorAll(".highlight span[class]")) {
-        if (seen.has(word.className)) word.replaceWith(word.textContent);
-        else seen.add(word.className);
+    for (const [word, looks] of words.map(word => [word, look(word)])) {
+        if (seen.has(looks)) word.replaceWith(word.textContent);
+        else seen.add(looks);
     }
 }"""
 

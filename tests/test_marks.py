@@ -132,14 +132,11 @@ def sample(tmp_path_factory):
     (folder / "tests/test_sample.py").write_text(SAMPLE, encoding="utf-8")
 
     def run(*options):
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        command += [
-            "-p",
-            "no:nbval",
-        ]  # it takes seconds to import, and runs nothing here
+        # nbval takes seconds to import, and would run nothing here.
+        without = ["-p", "no:cacheprovider", "-p", "no:nbval"]
         environment = {"PYTHONPATH": str(ROOT), "RNN_ENGINE": "python", **PLAIN}
         return subprocess.run(
-            [*command, *options, "tests"],
+            [sys.executable, "-m", "pytest", *without, *options, "tests"],
             cwd=folder,
             env=environment,
             capture_output=True,
