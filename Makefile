@@ -33,12 +33,12 @@ environment: $(READY) ## make the environment, and nothing else
 
 .PHONY: book
 book: $(READY) ## render the book
-	@$(BIN)/python -m helpers.rendering
+	@$(BIN)/python -m helpers.press.rendering
 	@echo "The book: file://$(CURDIR)/$(PAGE) (or with full search: make serve)"
 
 .PHONY: pdf
 pdf: $(READY) ## print the whole book as a PDF (needs Chromium)
-	@$(BIN)/python -m helpers.pdf
+	@$(BIN)/python -m helpers.press.pdf
 
 .PHONY: test
 test: $(READY) ## run the tests and every chapter (ENGINE=numba: on that engine)
@@ -49,7 +49,7 @@ test-all: test ## and the tests that are slow, need a browser or a package index
 	@$(TEST) -m "slow or browser or network or nightly"
 
 .PHONY: mutants
-mutants: $(READY) ## plant 300 mistakes: do the tests see them? (SAMPLE=50 MODULES="elman")
+mutants: $(READY) ## plant 300 mistakes: do the tests see them? (SAMPLE=50 MODULES="lm/model")
 	@# Without what it depends on, which the environment has or only its command needs.
 	@test -d $(MUTATION) || $(BIN)/python -m pip install --quiet --no-deps \
 	  --target $(MUTATION) cosmic-ray==8.7.0 stevedore==5.10.0
@@ -58,11 +58,11 @@ mutants: $(READY) ## plant 300 mistakes: do the tests see them? (SAMPLE=50 MODUL
 
 .PHONY: execute
 execute: $(READY) ## run every chapter live, refresh its outputs (CHAPTER=03: that one)
-	@$(BIN)/python -m helpers.notebooks execute $(if $(CHAPTER),--chapter $(CHAPTER))
+	@$(BIN)/python -m helpers.press.notebooks execute $(if $(CHAPTER),--chapter $(CHAPTER))
 
 .PHONY: times
 times: $(READY) ## measure the seconds and memory that a chapter takes (CHAPTER=03)
-	@$(BIN)/python -m helpers.notebooks time $(if $(CHAPTER),--chapter $(CHAPTER))
+	@$(BIN)/python -m helpers.press.notebooks time $(if $(CHAPTER),--chapter $(CHAPTER))
 
 .PHONY: bench
 bench: $(READY) ## time the networks on every engine, half an hour (QUICK=1: two minutes)
@@ -80,7 +80,7 @@ serve: book ## show the book at a local address (PORT=8000)
 
 .PHONY: class
 class: book ## make dist/: editions for students and teachers, an offline kit
-	@$(BIN)/python -m helpers.editions
+	@$(BIN)/python -m helpers.press.editions
 
 .PHONY: clean
 clean: ## remove the book, the editions, the environments and all caches
@@ -97,7 +97,7 @@ lock: $(READY) ## write requirements.lock from requirements.txt
 repository: $(READY) ## write the public address into the notebooks (REPOSITORY=https://...)
 	@test -n "$(REPOSITORY)" || { \
 	  echo "Name it: make repository REPOSITORY=https://github.com/OWNER/NAME" >&2; exit 1; }
-	@$(BIN)/python -m helpers.notebooks repository "$(REPOSITORY)"
+	@$(BIN)/python -m helpers.press.notebooks repository "$(REPOSITORY)"
 
 # Always asked, since it looks at contents; where nothing is to be done it leaves the
 # file as it was, and nothing that depends on it is made again. A pyenv command whose

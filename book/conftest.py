@@ -6,7 +6,7 @@ import tempfile
 import pytest
 from nbval.kernel import RunningKernel
 
-from helpers import caches
+from helpers.press import caches
 
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from helpers.environment import ROOT
+from helpers import ROOT
 
 c = get_config()  # noqa: F821 (JupyterHub defines it)
 trial = os.environ.get("RNN_HUB_TRIAL", "")

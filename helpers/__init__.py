@@ -1,1 +1,9 @@
-"""RNNs, Unrolled: what a chapter has explained, for the chapters that follow."""
+"""RNNs, Unrolled: what a chapter has explained, for the chapters that follow.
+
+Each folder is a room for one trade, and its first lines say what belongs there. Who may
+import whom stands in pyproject.toml. `environment.py` stands alone.
+"""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # the folder of the course

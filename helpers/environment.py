@@ -6,7 +6,7 @@ stands alone (no import from the course) and reads on any Python 3, so that an
 unsupported one gets a sentence and not a traceback. It does nothing where the
 environment already agrees with the lock; it redoes one whose installation was
 interrupted, or that another Python or another folder made. In an offline kit
-(helpers/editions.py makes it) it takes the packages from there and asks no index.
+(helpers/press/editions.py makes it) it takes the packages from there and asks no index.
 """
 
 import hashlib

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from helpers.press import notebooks
+
 NOT_STARTED = "Not started yet: replace the `...` in {}."
 
 
@@ -113,3 +115,11 @@ def check_tells(checked: Callable, sentence: str, student: Callable) -> None:
     said = ask(checked, student)
     assert said.startswith("Not yet. "), said
     assert sentence in said, said
+
+
+def code_cells(path):
+    """The code cells of a notebook without its opening."""
+    for cell in notebooks.read(path).cells:
+        tags = set(cell.metadata.get("tags", []))
+        if cell.cell_type == "code" and not tags & {"setup", "engine"}:
+            yield cell.source, tags

@@ -14,8 +14,8 @@ import matplotlib
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from helpers import caches
-from helpers.environment import ROOT
+from helpers import ROOT
+from helpers.press import caches
 
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.
@@ -83,8 +83,8 @@ def cold_seconds():
 # worker at the end.
 LONG = {
     "test_lm_training.py": 50,
-    "test_streams_experiments.py": 30,
-    "test_reber_experiments.py": 30,
+    "test_ch03_streams_runs.py": 30,
+    "test_ch05_reber_runs.py": 30,
     "test_book.py": 30,
     "test_bench.py": 25,
     "test_lm_model.py": 20,
@@ -92,17 +92,17 @@ LONG = {
     "test_browser.py": 20,
     "test_explorables.py": 15,
     "test_marks.py": 15,
-    "test_embedded_reber_experiments.py": 15,
-    "test_sine_experiments.py": 15,
-    "test_experiments.py": 10,
-    "test_bptt_experiments.py": 10,
+    "test_ch06_embedded_reber_runs.py": 15,
+    "test_ch07_sine_runs.py": 15,
+    "test_runner.py": 10,
+    "test_ch04_bptt_runs.py": 10,
     "test_engine.py": 10,
-    "test_check_bptt.py": -1,  # many short tests that come last and fill the gaps
+    "test_ch04_bptt_checks.py": -1,  # many short tests that come last and fill the gaps
 }
 # Modules whose tests share nothing that takes long to make: any worker takes the next.
 SHARED = (
     "test_browser.py",
-    "test_check_bptt.py",
+    "test_ch04_bptt_checks.py",
     "test_lm_model.py",
     "test_lm_training.py",
     "test_recorded_results.py",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.notebooks import ROOT
+from helpers import ROOT
 
 
 def make_copy(folder: Path) -> Path:

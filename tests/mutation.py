@@ -1,7 +1,7 @@
 """Would the tests notice a mistake? Mutants of the code are judged by its own tests.
 
     make mutants                               at least 300, drawn from all modules
-    make mutants SAMPLE=50 MODULES="elman lm/model"        fewer, of these modules
+    make mutants SAMPLE=50 MODULES="tasks/sine lm/model"   fewer, of these modules
 
 A mutant is a module with one small mistake that cosmic-ray made: another operator,
 another number, a condition turned around. It is killed when a test of that module
@@ -42,23 +42,32 @@ PATIENCE = 30.0  # seconds beyond twice those without a mistake
 MEMORY = 8 << 30  # bytes: a mutant may want all there are
 VERDICTS = ("killed", "survived", "timed out")
 
-# The tests of helpers/NAME.py are tests/test_NAME.py, or those that are named here.
+# The tests of helpers/ROOM/NAME.py are tests/test_NAME.py, or those that are named
+# here.
 SAME = """
-feedforward elman gated bptt initialisation optimisers gradients suspects reber sine
-sunspots corpus text results lm/batches lm/by_hand lm/model lm/training
+networks/bptt networks/elman networks/feedforward networks/gated networks/gradients
+networks/initialisation networks/optimisers networks/suspects tasks/corpus tasks/reber
+tasks/sine tasks/sunspots tasks/text
 """
-JUDGES = {name: name.replace("/", "_") for name in SAME.split()} | {
-    "files": "notebook_tools results",
-    "trained": "reber_experiments",
+JUDGES = {name: name.rpartition("/")[2] for name in SAME.split()} | {
+    "lm/batches": "lm_batches",
+    "lm/by_hand": "lm_by_hand",
     "lm/checkpoints": "lm_training",
     "lm/compiled": "lm_training",
-    "lm/generation": "generation",
-    "lm/in_page": "explorables",
+    "lm/generation": "lm_generation",
     "lm/inplace": "lm_training",
-    "lm/ngrams": "ngrams",
-    "lm/record": "lm_training lm_shipped",
-    "lm/scoring": "scoring",
-    "lm/wordfilter": "generation",
+    "lm/model": "lm_model",
+    "lm/ngrams": "lm_ngrams",
+    "lm/recorded_runs": "lm_training lm_shipped",
+    "lm/scoring": "lm_scoring",
+    "lm/training": "lm_training",
+    "lm/wordfilter": "lm_generation",
+    "networks/trained": "ch05_reber_runs",
+    "press/model_in_page": "explorables",
+    "results/files": "results notebooks",
+    "results/intervals": "results",
+    "results/records": "results",
+    "results/tables": "results",
 }
 
 
@@ -303,13 +312,13 @@ async def examine(
 def report(records: list[dict]) -> str:
     """A table by module, then each mutant that survived."""
     lines = [
-        "".join(["module".ljust(28), *(f"{v:>10}" for v in ("mutants", *VERDICTS))])
+        "".join(["module".ljust(36), *(f"{v:>10}" for v in ("mutants", *VERDICTS))])
     ]
     modules = list(dict.fromkeys(record["module"] for record in records))
     for module in [*modules, "all"]:
         count = Counter(r["verdict"] for r in records if module in (r["module"], "all"))
         numbers = [count.total(), *(count[verdict] for verdict in VERDICTS)]
-        lines.append("".join([module.ljust(28), *(f"{n:>10}" for n in numbers)]))
+        lines.append("".join([module.ljust(36), *(f"{n:>10}" for n in numbers)]))
     for record in records:
         if record["verdict"] == "survived":
             place = f"{record['module']}:{record['line']}"

@@ -16,7 +16,8 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
-from helpers import notebooks
+from helpers import ROOT
+from helpers.press import notebooks
 
 TAGS = {
     "setup",  # the Colab cell
@@ -33,7 +34,7 @@ SHORTEST_ALT = 30  # characters; a text alternative says what is to be seen
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 FOLDER = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|tmp|usr|opt|var|content)/\w|\b[A-Z]:\\|"
-    + re.escape(str(notebooks.ROOT))
+    + re.escape(str(ROOT))
 )
 COLOUR = re.compile(r"\x1b\[")
 
@@ -134,7 +135,7 @@ def opening_cells(notebook: NotebookNode) -> Problems:
     """First the Colab cell, word for word, then the engine; no other has their tags."""
     cells = code_cells(notebook)
     if not cells or cells[0].source != notebooks.setup_source(*notebooks.repository()):
-        yield "no set-up cell comes first: run python -m helpers.notebooks setup"
+        yield "no set-up cell comes first: run python -m helpers.press.notebooks setup"
     if len(cells) < 2 or "engine.select(" not in cells[1].source:
         yield "the second code cell does not select the engine"
     opening = ({"setup"}, {"engine", "nbval-ignore-output"})

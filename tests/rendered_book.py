@@ -11,8 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from helpers import rendering
-from helpers.rendering import ROOT, Rendered
+from helpers import ROOT
+from helpers.press import rendering
+from helpers.press.rendering import Rendered
 
 VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 

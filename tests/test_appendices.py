@@ -7,9 +7,10 @@ from functools import cache
 import nbformat
 import pytest
 
-from helpers import notebooks
+from helpers import ROOT
+from helpers.press import notebooks
 
-BOOK = notebooks.ROOT / "book"
+BOOK = ROOT / "book"
 LINK = re.compile(r"\]\((\w+\.ipynb)#([^)]*)\)")
 FIGURE = re.compile(r"`(-?\d[\d.,]*(?:e[+-]\d+)?(?: of \d+)?(?: \[[^]`]*\])?)`")
 TERM = re.compile(r"\]\(glossary\.md#([^)]*)\)")
@@ -66,6 +67,13 @@ def unsupported(entry):
     ]
 
 
+@cache
+def readers(name):
+    """The modules that read this record."""
+    modules = (ROOT / "helpers").rglob("*.py")
+    return [m.stem for m in modules if f'NAME = "{name}"\n' in m.read_text("utf-8")]
+
+
 def unread(entry):
     """The recorded results that it names and no linked chapter loads."""
     chapters = {chapter for chapter, _ in LINK.findall(entry)}
@@ -75,7 +83,7 @@ def unread(entry):
         name
         for name in named
         if f'results.load("{name}")' not in code
-        and f"{name.replace('-', '_')}.load()" not in code
+        and not any(f"{module}.load()" in code for module in readers(name))
     ]
 
 

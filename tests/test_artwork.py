@@ -6,13 +6,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from helpers import artwork
+from helpers.press import artwork
 
 
 @pytest.mark.parametrize("name", artwork.FILES)
 def test_the_committed_drawing_is_the_one_that_is_drawn(name):
     committed = (artwork.FOLDER / name).read_text(encoding="utf-8")
-    assert committed == artwork.FILES[name](), "run python -m helpers.artwork"
+    assert committed == artwork.FILES[name](), "run python -m helpers.press.artwork"
 
 
 @pytest.mark.parametrize("name", artwork.FILES)

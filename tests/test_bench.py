@@ -6,10 +6,10 @@ import pytest
 
 from helpers import engine
 from helpers.bench import __main__ as command
-from helpers.bench import by_numpy, floors, record, worker
+from helpers.bench import by_numpy, floors, recording, worker
 from helpers.bench.ways import FLOORS, WAYS, missing, prepare
 from helpers.bench.workloads import AXES, LR, WORKLOADS, language, reber, sine
-from helpers.gradients import numerical_gradient
+from helpers.networks.gradients import numerical_gradient
 
 SMALL = {
     "a string": reber(),
@@ -166,14 +166,14 @@ def processes(monkeypatch):
             asked.append((self.name, "close", None))
 
     monkeypatch.setattr(worker, "Process", Pretended)
-    monkeypatch.setattr(record, "reason", lambda way, effort: None)
+    monkeypatch.setattr(recording, "reason", lambda way, effort: None)
     return asked, wrong, slow
 
 
 def test_ways_take_turns_and_all_is_written(processes, tmp_path):
     asked, _, _ = processes
-    record.record(False, tmp_path)
-    bench = record.load(tmp_path)
+    recording.record(False, tmp_path)
+    bench = recording.load(tmp_path)
     assert [row["name"] for row in bench["workloads"]] == list(WORKLOADS)
     timed = [name for name, do, _ in asked if do == "time"]
     n = len(WAYS | FLOORS)
@@ -196,43 +196,43 @@ def test_ways_that_disagree_are_not_recorded(processes, tmp_path):
     with pytest.raises(
         RuntimeError, match=r"jax differs .* on reber: W_hh by 1\.0e-07"
     ):
-        record.record(True, tmp_path)
+        recording.record(True, tmp_path)
     assert not (tmp_path / "bench.json").exists()
     wrong["jax"] = 1e-9
-    record.record(True, tmp_path)
+    recording.record(True, tmp_path)
 
 
 def test_an_interrupted_run_goes_on_where_it_was(processes, tmp_path, monkeypatch):
     asked, _, _ = processes
-    measure = record.measure_series
+    measure = recording.measure_series
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(record, "measure_series", interrupted)
+    monkeypatch.setattr(recording, "measure_series", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        record.record(True, tmp_path)
-    monkeypatch.setattr(record, "measure_series", measure)
+        recording.record(True, tmp_path)
+    monkeypatch.setattr(recording, "measure_series", measure)
     asked.clear()
-    record.record(True, tmp_path)
+    recording.record(True, tmp_path)
     assert {what for _, do, what in asked if do == "build"} == {
         f"{axis}={size}" for axis in AXES for size in AXES[axis].sizes[::3]
     }
     # Another effort is another setting: nothing is taken over.
-    monkeypatch.setattr(record, "measure_series", interrupted)
+    monkeypatch.setattr(recording, "measure_series", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        record.record(True, tmp_path)
-    monkeypatch.setattr(record, "measure_series", measure)
+        recording.record(True, tmp_path)
+    monkeypatch.setattr(recording, "measure_series", measure)
     asked.clear()
-    record.record(False, tmp_path)
+    recording.record(False, tmp_path)
     assert "reber" in {what for _, do, what in asked if do == "build"}
 
 
 def test_a_way_that_is_too_slow_leaves_the_series(processes, tmp_path):
     _, _, slow = processes
     slow.add("torch rnn")
-    record.record(False, tmp_path)
-    bench = record.load(tmp_path)
+    recording.record(False, tmp_path)
+    bench = recording.load(tmp_path)
     sizes = [
         row["size"]
         for row in bench["series"]
@@ -249,7 +249,9 @@ def test_a_way_that_is_too_slow_leaves_the_series(processes, tmp_path):
 def test_the_command_says_what_went_wrong(processes, capsys, monkeypatch, tmp_path):
     _, wrong, _ = processes
     wrong["jax"] = 1.0
-    monkeypatch.setattr(command, "record", lambda quick: record.record(quick, tmp_path))
+    monkeypatch.setattr(
+        command, "record", lambda quick: recording.record(quick, tmp_path)
+    )
     assert command.main(["--quick"]) == 1
     assert "jax differs from the others" in capsys.readouterr().err
 
@@ -257,14 +259,14 @@ def test_the_command_says_what_went_wrong(processes, capsys, monkeypatch, tmp_pa
 def test_a_missing_or_damaged_file_says_how_to_make_it(tmp_path):
     remedy = "`python -m helpers.bench` makes it"
     with pytest.raises(FileNotFoundError, match=remedy):
-        record.load(tmp_path)
+        recording.load(tmp_path)
     (tmp_path / "bench.json").write_text('{"schema": "other"}', encoding="utf-8")
     with pytest.raises(ValueError, match=f"{remedy} anew"):
-        record.load(tmp_path)
+        recording.load(tmp_path)
 
 
 def test_the_recorded_bench_is_complete():
-    bench = record.load()
+    bench = recording.load()
     assert {row["name"] for row in bench["workloads"]} == set(WORKLOADS)
     out = {(row["what"], row["way"]) for row in bench["left_out"]}
     steps = {(row["workload"], row["way"]) for row in bench["steps"]}

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from helpers import bibliography, notebooks
-from helpers.bibliography import BOOK, PAGE, SOURCE
+from helpers.press import bibliography, notebooks
+from helpers.press.bibliography import BOOK, PAGE, SOURCE
 
 pytestmark = pytest.mark.documents
 
@@ -34,7 +34,7 @@ def one(**fields):
 
 def test_the_page_is_the_one_that_is_made():
     committed = (BOOK / PAGE).read_text(encoding="utf-8")
-    message = "run python -m helpers.bibliography"
+    message = "run python -m helpers.press.bibliography"
     assert committed == bibliography.page(references()), message
 
 

@@ -16,9 +16,9 @@ import rendered_book
 import yaml
 from rendered_book import Page, contents, listed
 
-from helpers import artwork, notebooks
-from helpers.notebooks import ROOT
-from helpers.rendering import render
+from helpers import ROOT
+from helpers.press import artwork, notebooks
+from helpers.press.rendering import render
 
 pytestmark = pytest.mark.documents
 

@@ -1,4 +1,4 @@
-"""helpers.bptt against central differences, pytensor.grad and cut dependencies.
+"""Our bptt against central differences, pytensor.grad and cut dependencies.
 
 The truncated ways are tested by what they mean: the sequence is run again with the
 state at each cut held constant, and that loss is differentiated by central differences.
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from helpers import engine
-from helpers.bptt import (
+from helpers.networks.bptt import (
     bptt,
     chunks,
     last_steps,
@@ -22,8 +22,14 @@ from helpers.bptt import (
     tanh_slope,
     windows,
 )
-from helpers.elman import Elman, hidden_states, hidden_states_numpy, readout, shared
-from helpers.gradients import numerical_gradient, relative_error
+from helpers.networks.elman import (
+    Elman,
+    hidden_states,
+    hidden_states_numpy,
+    readout,
+    shared,
+)
+from helpers.networks.gradients import numerical_gradient, relative_error
 
 UNITS = {"tanh": (np.tanh, tanh_slope), "sigmoid": (expit, sigmoid_slope)}
 each_unit = pytest.mark.parametrize(("g", "slope"), UNITS.values(), ids=UNITS)

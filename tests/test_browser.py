@@ -7,7 +7,7 @@ import rendered_book
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from helpers.pdf import OPTIONS, chromium
+from helpers.press.pdf import OPTIONS, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.documents]
 

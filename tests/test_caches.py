@@ -6,7 +6,7 @@ import pooch
 import pytensor
 import pytest
 
-from helpers import caches
+from helpers.press import caches
 
 
 @pytest.mark.parametrize("changed", ["version", "processor"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.notebooks import ROOT
+from helpers import ROOT
 
 pytestmark = pytest.mark.documents
 

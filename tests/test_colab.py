@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from course_copy import make_copy
 
-from helpers import notebooks
+from helpers.press import notebooks
 
 ADDRESS = "https://github.com/ada/course"
 CELL = notebooks.setup_source(ADDRESS, "main")
@@ -101,7 +101,7 @@ def test_every_notebook_has_the_cell_with_the_address_of_the_project():
     wanted = notebooks.setup_source(*notebooks.repository())
     for path in notebooks.find():
         code = [c for c in notebooks.read(path).cells if c.cell_type == "code"]
-        assert code[0].source == wanted, f"{path.name}: helpers.notebooks setup"
+        assert code[0].source == wanted, f"{path.name}: helpers.press.notebooks setup"
 
 
 # The whole way, in a stand-in for Colab ---------------------------------------

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from helpers import corpus, text
-from helpers.notebooks import ROOT
+from helpers import ROOT
+from helpers.tasks import corpus, text
 
 
 @pytest.fixture(scope="module")

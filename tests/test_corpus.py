@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import corpus
+from helpers.tasks import corpus
 
 PARTS = {
     "train.tsv": 'I like it.\t1\tx1\n"With a\ttab"\t2\tx2\n',

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from helpers import diagrams, plots
-from helpers.reber import REBER
+from helpers.figures import diagrams, plots
+from helpers.tasks.reber import REBER
 
 PLACES = [(0, 0), (1, 0), (2, 1), (2, -1), (4, 1), (4, -1), (5, 0), (6, 0)]
 

@@ -17,9 +17,9 @@ import yaml
 from course_copy import make_copy
 from packaging.requirements import Requirement
 
-from helpers import editions, environment, notebooks
+from helpers import ROOT, environment
 from helpers.environment import SetUpError
-from helpers.notebooks import ROOT
+from helpers.press import editions, notebooks
 
 TARGET = re.compile(r"\]\(([^)\s]+)\)")
 BOOK = {"index.html": b"<p>The book</p>", "book/index.html": b"<p>Page one</p>"}

@@ -1,4 +1,4 @@
-"""helpers.elman against loops, NumPy and central differences."""
+"""helpers.networks.elman against loops, NumPy and central differences."""
 
 import numpy as np
 import pytensor
@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from helpers import engine, initialisation
-from helpers.elman import (
+from helpers import engine
+from helpers.networks import initialisation
+from helpers.networks.elman import (
     Elman,
     hidden_states,
     hidden_states_numpy,
@@ -18,7 +19,7 @@ from helpers.elman import (
     shared,
     step,
 )
-from helpers.gradients import numerical_gradient, relative_error
+from helpers.networks.gradients import numerical_gradient, relative_error
 
 N_IN, N_HID, N_OUT = 2, 4, 3
 ACTIVATIONS = {"tanh": (pt.tanh, np.tanh), "sigmoid": (pt.sigmoid, expit)}

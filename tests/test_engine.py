@@ -13,8 +13,9 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.scan.utils import until
 
-from helpers import engine
-from helpers.advice import ADVICE
+from helpers import ROOT, engine
+from helpers.engine import selection
+from helpers.engine.advice import ADVICE
 
 HERE = engine.installed()
 needs_jax = pytest.mark.skipif("jax" not in HERE, reason="JAX is not installed")
@@ -43,7 +44,7 @@ def restored(monkeypatch):
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess:
     """Run code in a fresh Python in which every warning is an error."""
-    root = Path(__file__).resolve().parent.parent
+    root = ROOT
     environment = {**os.environ, "PYTHONPATH": str(root), **environment}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -176,7 +177,7 @@ def test_jax_is_the_default(capsys):
 
 def test_numba_is_the_default_without_jax(monkeypatch):
     monkeypatch.setattr(
-        engine, "find_spec", lambda package: None if package == "jax" else True
+        selection, "find_spec", lambda package: None if package == "jax" else True
     )
     assert "jax" not in engine.installed()
     assert engine.select().name == "numba"
@@ -476,7 +477,7 @@ def no_timer_is_left() -> bool:
 
 def test_a_long_compile_says_so_once(monkeypatch, capsys):
     monkeypatch.delenv("RNN_QUIET", raising=False)
-    monkeypatch.setattr(engine, "PATIENCE", 0)
+    monkeypatch.setattr(selection, "PATIENCE", 0)
     engine.select()
     f = gradients()
     f(inputs())
@@ -491,9 +492,9 @@ def test_a_long_compile_says_so_once(monkeypatch, capsys):
 def test_the_first_call_compiles_and_says_so(monkeypatch, capsys):
     monkeypatch.delenv("RNN_QUIET", raising=False)
     engine.select("jax")
-    monkeypatch.setattr(engine, "PATIENCE", 600)
+    monkeypatch.setattr(selection, "PATIENCE", 600)
     f = gradients()
-    monkeypatch.setattr(engine, "PATIENCE", 0)
+    monkeypatch.setattr(selection, "PATIENCE", 0)
     assert capsys.readouterr().err == ""
     f(inputs())
     assert capsys.readouterr().err.startswith("Compiling with JAX")
@@ -501,7 +502,7 @@ def test_the_first_call_compiles_and_says_so(monkeypatch, capsys):
 
 def test_numba_says_that_it_takes_a_minute_once(monkeypatch, capsys):
     monkeypatch.delenv("RNN_QUIET", raising=False)
-    monkeypatch.setattr(engine, "PATIENCE", 0)
+    monkeypatch.setattr(selection, "PATIENCE", 0)
     engine.select("numba")
     x = pt.vector("x")
     pytensor.function([x], pt.tanh(x).sum())  # not called: nothing is compiled
@@ -514,10 +515,10 @@ def test_short_compiles_and_quiet_ones_say_nothing(name, monkeypatch, capsys):
     engine.select(name)
     x = pt.vector("x")
     monkeypatch.setenv("RNN_QUIET", "1")
-    monkeypatch.setattr(engine, "PATIENCE", 0)
+    monkeypatch.setattr(selection, "PATIENCE", 0)
     pytensor.function([x], 2 * x)(np.ones(2))
     monkeypatch.delenv("RNN_QUIET")
-    monkeypatch.setattr(engine, "PATIENCE", 600)
+    monkeypatch.setattr(selection, "PATIENCE", 600)
     pytensor.function([x], 2 * x)(np.ones(2))
     assert capsys.readouterr().err == ""
     assert no_timer_is_left()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import environment
-from helpers.notebooks import ROOT
+from helpers import ROOT, environment
 
 SCRIPT = ROOT / "helpers" / "environment.py"
 

@@ -12,17 +12,21 @@ import test_browser
 from rendered_book import EXPLORABLES as PAGES
 from test_browser import DESKTOP, PHONE, Visit, grave
 
-from helpers import corpus, elman, explorables, notebooks, plots, trained
-from helpers.experiments import embedded_reber
-from helpers.explorables import FOLDER, NUMBERS, PICTURES
-from helpers.gated import initial_lstm
-from helpers.gradients import numerical_gradient
-from helpers.lm import generation, in_page
+from helpers import ROOT
+from helpers.experiments import ch06_embedded_reber_runs as experiments
+from helpers.figures import plots
+from helpers.lm import generation
 from helpers.lm.model import LanguageModel
 from helpers.lm.wordfilter import unsuitable
-from helpers.reber import REBER, SYMBOLS
-from helpers.results import median_interval
-from helpers.text import Vocabulary, cut, sentences
+from helpers.networks import elman, trained
+from helpers.networks.gated import initial_lstm
+from helpers.networks.gradients import numerical_gradient
+from helpers.press import explorables, model_in_page, notebooks
+from helpers.press.explorables import FOLDER, NUMBERS, PICTURES
+from helpers.results.intervals import median_interval
+from helpers.tasks import corpus
+from helpers.tasks.reber import REBER, SYMBOLS
+from helpers.tasks.text import Vocabulary, cut, sentences
 
 address, browser = test_browser.address, test_browser.browser
 
@@ -52,7 +56,7 @@ def flat(value):
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_the_committed_numbers_are_those_of_python(name):
-    remedy = "run python -m helpers.explorables"
+    remedy = "run python -m helpers.press.explorables"
     old, new = flat(json.loads(committed(name, "json"))), flat(NUMBERS[name]())
     assert len(old) == len(new), remedy
     for a, b in zip(old, new, strict=True):
@@ -72,7 +76,7 @@ def test_numbers_are_rounded_to_significant_digits():
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_committed_picture_is_the_one_that_is_drawn(name):
     drawn = PICTURES[name]()
-    assert committed(name, "svg") == drawn, "run python -m helpers.explorables"
+    assert committed(name, "svg") == drawn, "run python -m helpers.press.explorables"
     root = ElementTree.fromstring(drawn)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert not re.search(r"href|url\(#|<script|<image|https?:(?!//www.w3.org)", drawn)
@@ -488,7 +492,7 @@ def test_the_sliders_of_the_horizon_move_by_keyboard(browser, address):
 
 
 def test_the_unroller_shows_the_network_of_the_chapter():
-    cells = notebooks.read(notebooks.ROOT / "book/02_elman.ipynb").cells
+    cells = notebooks.read(ROOT / "book/02_elman.ipynb").cells
     [cell] = [c for c in cells if c.source.startswith("W_ih = np.array([[1.0")]
     scope = {"np": np}
     exec(cell.source.partition("\n\n")[0], scope)
@@ -568,7 +572,7 @@ def test_the_unroller_shows_which_weights_are_used_where(browser, address):
 
 LEFT, WIDTH, HEIGHT = 44, 362, 84  # of the panels of the picture
 TOPS = (56, 196)
-INNERS = embedded_reber.strings(40, 10, np.random.default_rng(1))
+INNERS = experiments.strings(40, 10, np.random.default_rng(1))
 INNERS = [string[2:-2] for string in INNERS]
 
 
@@ -609,8 +613,8 @@ def test_the_last_belief_is_the_answer_that_the_chapter_judges(name):
         values = explorables.beliefs(inner, name)
         assert len(values["T"]) == len(values["P"]) == len(inner) + 1
         for symbol in "TP":
-            asked = embedded_reber.questions([f"B{symbol}{inner}{symbol}E"])
-            right = embedded_reber.share_right(asked, params, setting)
+            asked = experiments.questions([f"B{symbol}{inner}{symbol}E"])
+            right = experiments.share_right(asked, params, setting)
             assert right == ((values[symbol][-1] > 0.5) == (symbol == "T"))
 
 
@@ -726,7 +730,7 @@ def prefixes():
 
 def delivered():
     """What the script for the page assigns."""
-    script = in_page.script(explorables.language_model())
+    script = model_in_page.script(explorables.language_model())
     return json.loads(script.partition(" = ")[2].rstrip(";\n"))
 
 
@@ -741,8 +745,8 @@ def unpacked(matrix, columns):
 
 def test_the_script_is_small_repeatable_and_says_its_size():
     model = explorables.language_model()
-    script = in_page.script(model)
-    assert script == in_page.script(model)
+    script = model_in_page.script(model)
+    assert script == model_in_page.script(model)
     assert len(script.encode()) < 4_000_000
     said = json.loads(committed("reddit-on-tap", "json"))["megabytes"]
     assert said == pytest.approx(len(script.encode()) / 1e6, abs=0.05)
@@ -751,7 +755,7 @@ def test_the_script_is_small_repeatable_and_says_its_size():
 def test_packed_numbers_are_right_to_half_a_step():
     W = np.random.default_rng(0).standard_normal((30, 20))
     W[3, 4] = -np.abs(W).max() - 1  # the largest is the first of all numbers
-    matrix = in_page.packed(W)
+    matrix = model_in_page.packed(W)
     assert np.abs(unpacked(matrix, 20) - W).max() <= matrix["step"] * 0.5001
     assert matrix["step"] == pytest.approx(np.abs(W).max() / 4140)
 
@@ -781,7 +785,7 @@ def test_another_cell_is_refused():
     model = explorables.language_model()
     lstm = initial_lstm(8, 2, 8, np.random.default_rng(0))
     with pytest.raises(ValueError, match="must be an Elman network; got LSTM"):
-        in_page.script(model._replace(params=lstm))
+        model_in_page.script(model._replace(params=lstm))
 
 
 def test_what_the_chapter_says_of_the_tap():

@@ -1,4 +1,4 @@
-"""helpers.feedforward against NumPy, closed forms and its own promises."""
+"""helpers.networks.feedforward against NumPy, closed forms and its own promises."""
 
 import numpy as np
 import pytensor
@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import engine
-from helpers.feedforward import (
+from helpers.networks.feedforward import (
     initial_values,
     mean_squared_error,
     minibatches,
     network,
 )
-from helpers.gradients import numerical_gradient, relative_error
+from helpers.networks.gradients import numerical_gradient, relative_error
 
 SIZES = [(3, 1), (1, 8, 1), (4, 5, 2), (2, 3, 4, 3)]
 

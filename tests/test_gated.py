@@ -1,4 +1,4 @@
-"""helpers.gated against loops, closed forms and central differences."""
+"""helpers.networks.gated against loops, closed forms and central differences."""
 
 import numpy as np
 import pytensor
@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import engine, initialisation
-from helpers.elman import readout
-from helpers.gated import (
+from helpers import engine
+from helpers.networks import initialisation
+from helpers.networks.elman import readout
+from helpers.networks.gated import (
     GRU,
     LSTM,
     gru_states,
@@ -22,7 +23,7 @@ from helpers.gated import (
     lstm_step,
     shared,
 )
-from helpers.gradients import numerical_gradient, relative_error
+from helpers.networks.gradients import numerical_gradient, relative_error
 
 N_IN, N_HID, N_OUT = 2, 3, 4
 BLOCKS = {LSTM: 4, GRU: 3}

@@ -1,9 +1,9 @@
-"""helpers.gradients against functions whose gradient is known."""
+"""helpers.networks.gradients against functions whose gradient is known."""
 
 import numpy as np
 import pytest
 
-from helpers.gradients import numerical_gradient, relative_error
+from helpers.networks.gradients import numerical_gradient, relative_error
 
 
 def test_central_differences_of_known_functions():

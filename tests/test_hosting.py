@@ -21,8 +21,10 @@ from playwright.sync_api import sync_playwright
 from test_browser import chromium
 from traitlets.config import Config
 
-from helpers import editions, environment
-from helpers.notebooks import ROOT, RUN_TIMES
+import helpers
+from helpers import ROOT, environment
+from helpers.press import editions
+from helpers.press.notebooks import RUN_TIMES
 
 PAGE = (ROOT / "book" / "hosting.md").read_text(encoding="utf-8")
 CONFIG = ROOT / "book" / "jupyterhub_config.py"
@@ -124,7 +126,7 @@ def test_binder_installs_the_lock_on_a_python_that_it_covers():
 
 def configured(monkeypatch, root, trial):
     """What the configuration sets, in a course that lies in `root`."""
-    monkeypatch.setattr(environment, "ROOT", root)
+    monkeypatch.setattr(helpers, "ROOT", root)
     monkeypatch.setenv("RNN_HUB_TRIAL", trial)
     c = Config()
     exec(compile(CONFIG.read_text(), CONFIG, "exec"), {"get_config": lambda: c})

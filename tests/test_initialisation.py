@@ -1,11 +1,11 @@
-"""helpers.initialisation: what each function promises about its singular values."""
+"""First weights: what each function promises about its singular values."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.initialisation import (
+from helpers.networks.initialisation import (
     normal,
     orthogonal,
     sparse,

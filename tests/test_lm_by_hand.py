@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from helpers import bptt, elman, gradients, initialisation
-from helpers.elman import Elman
 from helpers.lm import by_hand
+from helpers.networks import bptt, elman, gradients, initialisation
+from helpers.networks.elman import Elman
 
 SENTENCE = np.array([0, 7, 4, 7, 9, 7, 1])  # one word three times
 

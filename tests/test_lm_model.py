@@ -7,12 +7,19 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from helpers import bptt, engine
-from helpers.elman import Elman, hidden_states_numpy, readout
-from helpers.gated import GRU, LSTM, gru_states_numpy, lstm_states_numpy, shared
+from helpers import engine
 from helpers.lm import model
 from helpers.lm.model import LanguageModel
-from helpers.text import Vocabulary
+from helpers.networks import bptt
+from helpers.networks.elman import Elman, hidden_states_numpy, readout
+from helpers.networks.gated import (
+    GRU,
+    LSTM,
+    gru_states_numpy,
+    lstm_states_numpy,
+    shared,
+)
+from helpers.tasks.text import Vocabulary
 
 V, H, T, B = 11, 4, 7, 3
 STATES = {

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from helpers.elman import Elman
-from helpers.experiments import lm_baselines
-from helpers.lm import model, record, scoring, training
+from helpers.experiments import ch08_baselines_runs as experiments
+from helpers.lm import model, recorded_runs, scoring, training
+from helpers.networks.elman import Elman
 
 FILES = [model.FOLDER / f"reddit.{ending}" for ending in ("npz", "json")]
 
@@ -19,7 +19,7 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def runs():
-    return record.load()["runs"]
+    return recorded_runs.load()["runs"]
 
 
 def plain(run, cell="elman"):
@@ -55,7 +55,7 @@ def test_it_is_the_elman_network_that_validates_best(shipped, runs):
 
 
 def test_every_elman_network_beats_the_trigram_and_85(runs):
-    trigram = lm_baselines.load()["models"]["trigram"]["test"]
+    trigram = experiments.load()["models"]["trigram"]["test"]
     for run in runs:
         assert run["test_perplexity"] < min(trigram, 85)
 

@@ -13,9 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import bptt, engine
-from helpers.elman import Elman
-from helpers.gated import shared
+from helpers import engine
 from helpers.lm import (
     __main__,
     batches,
@@ -27,6 +25,9 @@ from helpers.lm import (
     training,
 )
 from helpers.lm.training import Run, Settings, Stopped, Trainer
+from helpers.networks import bptt
+from helpers.networks.elman import Elman
+from helpers.networks.gated import shared
 
 V, H = 9, 4
 PLAIN = Settings(hidden=H, vocabulary=V, batch=12, dropout=0, clip=1e9, lr=0.01)
@@ -567,27 +568,27 @@ def test_errors_are_one_line(arguments, said, tmp_path, capsys):
 
 
 def test_record_and_ship_tell_of_the_run(trained, tmp_path, capsys):
-    from helpers.lm import record
+    from helpers.lm import recorded_runs
 
-    record.record([trained], "a note", tmp_path)
-    assert record.load(tmp_path)["note"] == "a note"
-    (run,) = record.load(tmp_path)["runs"]
+    recorded_runs.record([trained], "a note", tmp_path)
+    assert recorded_runs.load(tmp_path)["note"] == "a note"
+    (run,) = recorded_runs.load(tmp_path)["runs"]
     card = model.load("model", trained).card
     assert run["test_perplexity"] == pytest.approx(card["test_perplexity"], rel=1e-9)
     assert run["epoch"] == [1, 2, 3]
     assert min(run["validation"]) == pytest.approx(run["validation_perplexity"], 1e-3)
     assert run["parameters"] == sum(v.size for v in model.load("model", trained).params)
-    record.ship(trained, tmp_path)
+    recorded_runs.ship(trained, tmp_path)
     shipped = model.load("reddit", tmp_path)
     assert {"data", "licence", "split", "limits", "words"} < set(shipped.card)
     assert {"command", "settings", "versions", "test_perplexity"} < set(shipped.card)
 
 
 def test_a_run_that_has_not_finished_is_not_recorded(trained, tmp_path):
-    from helpers.lm import record
+    from helpers.lm import recorded_runs
 
     half = model.load("model", trained)
     del half.card["test_perplexity"]
     half.save("model", trained)
     with pytest.raises(ValueError, match="folder must hold a finished run"):
-        record.record([trained], to=tmp_path)
+        recorded_runs.record([trained], to=tmp_path)

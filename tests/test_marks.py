@@ -11,7 +11,8 @@ from functools import cache
 import pytest
 from test_environment import run_make
 
-from helpers.notebooks import ROOT, find, read
+from helpers import ROOT
+from helpers.press.notebooks import find, read
 
 ENGINES = {"pytensor", "jax", "numba", "torch"}
 TESTS = ROOT / "tests"
@@ -72,8 +73,8 @@ def test_what_is_marked_documents_imports_no_engine():
 @pytest.mark.documents
 def test_an_engine_behind_other_modules_is_found(tmp_path):
     plain, late = tmp_path / "plain.py", tmp_path / "late.py"
-    plain.write_text("def later():\n    from helpers import files\n")
-    late.write_text("def later():\n    from helpers import elman\n")
+    plain.write_text("def later():\n    from helpers.results import files\n")
+    late.write_text("def later():\n    from helpers.networks import elman\n")
     assert engines_behind(plain) == set()
     assert "pytensor" in engines_behind(late)
 

@@ -16,30 +16,18 @@ pytest.importorskip("resource")  # Windows has none, and no make
 import mutation
 from mutation import Mutant
 
-from helpers.notebooks import ROOT
+from helpers import ROOT
 
-# What makes and hosts the book: readers learn nothing from it.
-NOT_JUDGED = {
-    "advice",
-    "artwork",
-    "bibliography",
-    "caches",
-    "diagrams",
-    "editions",
-    "engine",
-    "environment",
-    "explorable_pictures",
-    "explorables",
-    "notebooks",
-    "pdf",
-    "plots",
-    "rendering",
-}
+# Those of the other rooms make and host the book, or measure.
+JUDGED = ("networks", "tasks", "lm", "results")
+NOT_JUDGED = {"results/provenance"}
 
 
 def test_every_module_has_its_judges():
-    there = {path.stem for path in (ROOT / "helpers").glob("[!_]*.py")}
-    there |= {f"lm/{path.stem}" for path in (ROOT / "helpers/lm").glob("[!_]*.py")}
+    helpers = ROOT / "helpers"
+    files = [p for room in JUDGED for p in (helpers / room).glob("[!_]*.py")]
+    there = {p.relative_to(helpers).with_suffix("").as_posix() for p in files}
+    there.add("press/model_in_page")
     assert set(mutation.JUDGES) == there - NOT_JUDGED
     assert there > NOT_JUDGED
 
@@ -216,20 +204,22 @@ def test_the_report_counts_by_module_and_shows_who_survived():
     diff = "--- a\n+++ b\n-2 * x\n+3 * x\n"
     verdicts = Counter(killed=3, survived=1)
     records = [
-        {"module": "helpers/elman.py", "line": 7, "operator": "Planted"}
+        {"module": "helpers/networks/elman.py", "line": 7, "operator": "Planted"}
         | {"diff": diff, "verdict": verdict, "seconds": 2.0}
         for verdict in verdicts.elements()
     ]
-    records.append({**records[0], "module": "helpers/text.py", "verdict": "timed out"})
+    records.append(
+        {**records[0], "module": "helpers/tasks/text.py", "verdict": "timed out"}
+    )
     lines = mutation.report(records).split("\n")
     assert [line.split() for line in lines[:4]] == [
         ["module", "mutants", "killed", "survived", "timed", "out"],
-        ["helpers/elman.py", "4", "3", "1", "0"],
-        ["helpers/text.py", "1", "0", "0", "1"],
+        ["helpers/networks/elman.py", "4", "3", "1", "0"],
+        ["helpers/tasks/text.py", "1", "0", "0", "1"],
         ["all", "5", "3", "1", "1"],
     ]
     shown = "\n".join(lines[4:])
-    assert shown.startswith(f"\nhelpers/elman.py:7  Planted\n{diff}\n")
+    assert shown.startswith(f"\nhelpers/networks/elman.py:7  Planted\n{diff}\n")
     assert shown.count("Planted") == 1
     assert shown.endswith("The tests of the mutants took 10 s.")
 

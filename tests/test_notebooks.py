@@ -1,247 +1,258 @@
-"""The notebooks keep the rules, and each rule is able to catch what it is for."""
+"""helpers.press.notebooks runs and writes notebooks, each time the same way."""
 
-import copy
-import re
-import shutil
-import subprocess
-import sys
+import json
+import os
 
 import nbformat
-import notebook_rules as rules
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from helpers import notebooks
+from helpers.press import notebooks
+from helpers.results import files
 
-PATHS = notebooks.find()
-each_notebook = pytest.mark.parametrize(
-    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
-)
-FIGURE = {
-    "image": {"alt": "The loss falls from 1.0 to 0.1 over ten epochs and stays there."},
-    "figure": {"caption": "Training loss.", "name": "fig-loss"},
-}
+PROJECT = """\
+[project]
+name = "course"
 
-
-def stream(text, kind="stdout"):
-    return new_output("stream", name=kind, text=text)
-
-
-def cell(source, *outputs, tags=(), **metadata):
-    if tags:
-        metadata["tags"] = list(tags)
-    return new_code_cell(source, outputs=list(outputs), metadata=metadata)
+[tool.rnns-unrolled]
+# A comment that stays.
+repository = ""
+branch = "main"
+"""
+ADDRESS = "https://github.com/ada/course"
 
 
-def good_notebook():
-    """A small notebook that keeps every rule."""
-    png = new_output("display_data", {"image/png": "iVBORw0KGgo="})
-    error = new_output(
-        "error", ename="ValueError", evalue="expected 2", traceback=["ValueError: ..."]
-    )
-    setup = notebooks.setup_source(*notebooks.repository())
-    cells = [
-        new_markdown_cell("# A chapter"),
-        cell(setup, tags=notebooks.SETUP_TAGS),
-        cell(
-            "from helpers import engine\n\nengine.select()",
-            stream("jax, float64\n"),
-            tags=["engine", "nbval-ignore-output"],
-        ),
-        cell("print(2 + 2)", stream("4\n")),
-        cell("draw()", png, mystnb=FIGURE),
-        cell("raise ValueError('expected 2')", error, tags=["raises-exception"]),
-        cell("answer = ...", stream("Not started yet.\n"), tags=["exercise"]),
-        cell("f.dprint();", stream("Add\n"), tags=["nbval-ignore-output"]),
+@pytest.fixture
+def course(tmp_path):
+    """A course of two chapters and one solution, as files."""
+    (tmp_path / "book" / "solutions").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+    for name in (
+        "book/extra.ipynb",
+        "book/02_b.ipynb",
+        "book/01_a.ipynb",
+        "book/solutions/01_a.ipynb",
+    ):
+        notebook = new_notebook(
+            cells=[new_markdown_cell("# A chapter"), new_code_cell("print(6 * 7)")]
+        )
+        nbformat.write(notebook, tmp_path / name)
+    (tmp_path / "book" / "draft.txt").write_text("not a notebook", encoding="utf-8")
+    return tmp_path
+
+
+def names(paths):
+    return [f"{path.parent.name}/{path.name}" for path in paths]
+
+
+def test_find_gives_the_reading_order(course):
+    assert names(notebooks.find(root=course)) == [
+        "book/01_a.ipynb",
+        "solutions/01_a.ipynb",
+        "book/02_b.ipynb",
+        "book/extra.ipynb",
     ]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    for count, code in enumerate(rules.code_cells(notebook), start=1):
-        code.execution_count = count
-    return notebooks.normalise(notebook)
 
 
-SETUP, ENGINE, PRINT, DRAW, FAIL, START, LIST = range(1, 8)
+def test_find_gives_an_appendix(course):
+    assert names(notebooks.find("extra", root=course)) == ["book/extra.ipynb"]
 
 
-@pytest.mark.documents
-def test_the_good_notebook_keeps_every_rule():
-    problems = [p for rule in rules.RULES for p in rule(good_notebook())]
-    assert problems == []
+@pytest.mark.parametrize("chapter", ["1", "01"])
+def test_find_gives_a_chapter_and_its_solutions(course, chapter):
+    found = names(notebooks.find(chapter, root=course))
+    assert found == ["book/01_a.ipynb", "solutions/01_a.ipynb"]
 
 
-def change(index, **parts):
-    """A change of one cell of the good notebook."""
-
-    def apply(notebook):
-        notebook.cells[index].update(copy.deepcopy(parts))
-
-    return apply
+@pytest.mark.parametrize("chapter", ["9", "draft", "", "../01"])
+def test_find_names_an_unknown_chapter(course, chapter):
+    with pytest.raises(ValueError, match="chapter must be the number"):
+        notebooks.find(chapter, root=course)
 
 
-def describe(**parts):
-    """A change of the figure's description."""
-    return change(DRAW, metadata={"mystnb": {**FIGURE, **parts}})
+def test_dumps_does_not_depend_on_the_editor():
+    plain, edited = new_notebook(), new_notebook(metadata={"widgets": {}, "kernel": 1})
+    for notebook in (plain, edited):
+        notebook.cells = [
+            new_markdown_cell("text"),
+            new_code_cell("x = 1", metadata={"tags": ["timing"]}),
+            new_code_cell("x = 1"),
+        ]
+    edited.cells[1].metadata.update(collapsed=True, execution={"iopub.status": "now"})
+    edited.cells[2].metadata["tags"] = []
+    assert notebooks.dumps(plain) == notebooks.dumps(edited)
+    ids = [cell["id"] for cell in json.loads(notebooks.dumps(plain))["cells"]]
+    assert len(set(ids)) == 3
+    again = nbformat.reads(notebooks.dumps(plain), as_version=4)
+    assert notebooks.dumps(again) == notebooks.dumps(plain)
 
 
-def swap_opening(notebook):
-    cells = notebook.cells
-    cells[SETUP], cells[ENGINE] = cells[ENGINE], cells[SETUP]
+def test_a_cell_keeps_its_id_when_others_come_before_it():
+    cells = [new_code_cell("a"), new_code_cell("b")]
+    later = notebooks.normalise(new_notebook(cells=cells)).cells[1].id
+    alone = notebooks.normalise(new_notebook(cells=[new_code_cell("b")])).cells[0].id
+    assert later == alone
 
 
-def repeat_figure(notebook):
-    notebook.cells.append(copy.deepcopy(notebook.cells[DRAW]))
+def test_short_traceback_keeps_the_notebooks_own_frames():
+    frames = [
+        "\x1b[31mValueError\x1b[39m   Traceback (most recent call last)",
+        "\x1b[36mCell\x1b[39m\x1b[36m \x1b[39mIn[3], line 1",
+        "\x1b[36mFile\x1b[39m /home/ada/lib/scan.py:12",
+        "File /home/ada/lib/op.py:3",
+        "\x1b[31mValueError\x1b[39m: two",
+    ]
+    assert notebooks.short_traceback(frames) == [
+        "ValueError   Traceback (most recent call last)",
+        "Cell In[3], line 1",
+        "...",
+        "ValueError: two",
+    ]
 
 
-TAG = "nbval-ignore-output"
-BAD = {
-    "never run": (rules.executed_in_order, change(PRINT, execution_count=None)),
-    "run twice": (rules.executed_in_order, change(PRINT, execution_count=9)),
-    "misspelt tag": (rules.known_tags, change(PRINT, metadata={"tags": ["timings"]})),
-    "surprise": (rules.announced_errors, change(FAIL, metadata={})),
-    "no error": (rules.announced_errors, change(FAIL, outputs=[])),
-    "warning": (
-        rules.nothing_on_stderr,
-        change(PRINT, outputs=[stream("DeprecationWarning", "stderr")]),
-    ),
-    "no description": (rules.described_figures, change(DRAW, metadata={})),
-    "empty alt": (rules.described_figures, describe(image={"alt": "A plot."})),
-    "no caption": (rules.described_figures, describe(figure={"name": "fig-loss"})),
-    "alt is caption": (
-        rules.described_figures,
-        describe(figure={"caption": FIGURE["image"]["alt"], "name": "fig-loss"}),
-    ),
-    "no name": (rules.described_figures, describe(figure={"caption": "Loss."})),
-    "name twice": (rules.described_figures, repeat_figure),
-    "wide code": (rules.narrow_code, change(PRINT, source="x = " + "1" * 72)),
-    "other set-up": (rules.opening_cells, change(SETUP, source="import sys")),
-    "no engine": (rules.opening_cells, change(ENGINE, source="import helpers")),
-    "engine compared": (
-        rules.opening_cells,
-        change(ENGINE, metadata={"tags": ["engine"]}),
-    ),
-    "order": (rules.opening_cells, swap_opening),
-    "second engine": (
-        rules.opening_cells,
-        change(PRINT, metadata={"tags": ["engine", TAG]}),
-    ),
-    "hidden number": (rules.compared_outputs, change(PRINT, metadata={"tags": [TAG]})),
-    "hidden by comment": (
-        rules.compared_outputs,
-        change(PRINT, source="# NBVAL_IGNORE_OUTPUT\nprint(4)"),
-    ),
-    "memory address": (
-        rules.no_trace_of_the_machine,
-        change(PRINT, outputs=[stream("<object at 0x7f31c2a0d1f0>")]),
-    ),
-    "folder": (
-        rules.no_trace_of_the_machine,
-        change(PRINT, outputs=[stream("read /home/ada/course/data/sunspots.csv")]),
-    ),
-    "folder on Windows": (
-        rules.no_trace_of_the_machine,
-        change(PRINT, outputs=[stream(r"read C:\course\data\sunspots.csv")]),
-    ),
-    "folder in a result": (
-        rules.no_trace_of_the_machine,
-        change(
-            PRINT,
-            outputs=[new_output("execute_result", {"text/plain": "'/tmp/x'"})],
-        ),
-    ),
-    "colours": (
-        rules.no_trace_of_the_machine,
-        change(PRINT, outputs=[stream("\x1b[31mred\x1b[0m")]),
-    ),
-    "solved starter": (
-        rules.untouched_starters,
-        change(START, outputs=[stream("Exercise 1: right\n")]),
-    ),
-    "jupytext": (
-        rules.survives_jupytext,
-        change(PRINT, metadata={"tags": ["timing"], "collapsed": True}),
-    ),
-}
-
-
-@pytest.mark.documents
-@pytest.mark.parametrize("case", BAD)
-def test_each_rule_catches_a_bad_notebook(case):
-    rule, spoil = BAD[case]
-    notebook = good_notebook()
-    spoil(notebook)
-    assert list(rule(notebook)), f"{rule.__name__} passes a notebook with: {case}"
-
-
-@pytest.mark.documents
-def test_every_rule_has_a_bad_notebook():
-    assert {rule for rule, _ in BAD.values()} == set(rules.RULES)
-
-
-@pytest.mark.documents
-@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
-@pytest.mark.parametrize(
-    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
-)
-def test_the_notebooks_keep_the_rules(path, rule):
-    problems = list(rule(notebooks.read(path)))
-    assert not problems, "\n".join([f"{rule.__doc__} But:", *problems])
-
-
-@pytest.mark.documents
-@pytest.mark.parametrize(
-    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
-)
-def test_the_files_are_written_the_one_way(path):
-    text = path.read_text(encoding="utf-8")
-    assert text == notebooks.dumps(notebooks.read(path)), (
-        "run python -m helpers.notebooks setup"
+def test_run_gives_the_same_bytes_each_time(tmp_path):
+    source = (
+        "import os, sys, time\n"
+        "time.sleep(0.3)\n"
+        "print(os.path.basename(os.getcwd()), os.environ['RNN_QUIET'])\n"
+        "print('RNN_ENGINE' in os.environ)"
     )
-    assert rules.nb_clean(path) == ""
-
-
-@pytest.mark.documents
-def test_nb_clean_catches_metadata_noise(tmp_path):
-    clean, noisy = tmp_path / "clean.ipynb", tmp_path / "noisy.ipynb"
-    notebook = good_notebook()
-    clean.write_text(notebooks.dumps(notebook), encoding="utf-8")
-    notebook.cells[PRINT].metadata["collapsed"] = True
-    noisy.write_text(nbformat.writes(notebook), encoding="utf-8")
-    assert rules.nb_clean(clean) == ""
-    assert "collapsed" in rules.nb_clean(noisy)
-
-
-@pytest.mark.slow
-def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
-    def outcome(**parts):
-        code = new_code_cell("x = 42\nx;\nprint(x)\nx;", execution_count=1)
-        code.outputs = [stream("42\n")]
-        code.update(parts)
-        nbformat.write(nbformat.v4.new_notebook(cells=[code]), tmp_path / "n.ipynb")
-        options = ["-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
-        command = [sys.executable, "-m", "pytest", "-q", *options, "n.ipynb"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-
-    shutil.copy(notebooks.ROOT / "book" / "conftest.py", tmp_path)
-    good = outcome()
-    assert good.returncode == 0, good.stdout
-    assert "1 passed" in good.stdout
-    assert "Cell outputs differ" in outcome(outputs=[stream("43\n")]).stdout
-    assert "Unexpected output" in outcome(outputs=[]).stdout
-
-
-@pytest.mark.documents
-def test_every_notebook_stands_in_the_table_of_contents_in_order():
-    listed = re.findall(
-        r"file: (book/\S+)", (notebooks.ROOT / "_toc.yml").read_text(encoding="utf-8")
+    failing = new_code_cell(
+        "import json\njson.loads('{')", metadata={"tags": ["raises-exception"]}
     )
-    there = [p.relative_to(notebooks.ROOT).with_suffix("").as_posix() for p in PATHS]
-    assert set(there) <= set(listed)
-    for folder in ("book/solutions/", "book/"):
-        part = [p for p in there if re.fullmatch(rf"{folder}\d\d_\w+", p)]
-        assert part == [p for p in listed if p in part]
+    first = new_notebook(cells=[new_code_cell(source), failing])
+    second = nbformat.from_dict(first)
+    (tmp_path / "folder").mkdir()
+    seconds = notebooks.run(first, tmp_path / "folder")
+    notebooks.run(second, tmp_path / "folder")
+    assert notebooks.dumps(first) == notebooks.dumps(second)
+    assert first.cells[0].outputs[0].text == "folder 1\nFalse\n"
+    assert [cell.execution_count for cell in first.cells] == [1, 2]
+    assert first.cells[1].outputs[0].ename == "JSONDecodeError"
+    assert "decoder.py" not in "".join(first.cells[1].outputs[0].traceback)
+    assert len(seconds) == 2
+    assert 0.3 <= seconds[0] < 30
 
 
-@pytest.mark.documents
-def test_every_chapter_has_its_solutions():
-    solutions = [path.name for path in PATHS if path.parent.name == "solutions"]
-    assert [path.name for path in notebooks.chapters()] == solutions
+def test_execute_writes_outputs_and_then_leaves_the_file(course, capsys):
+    path = course / "book" / "01_a.ipynb"
+    notebooks.execute([path])
+    assert notebooks.read(path).cells[1].outputs[0].text == "42\n"
+    assert "written" in capsys.readouterr().err
+    before = path.stat().st_mtime_ns
+    notebooks.execute([path])
+    assert path.stat().st_mtime_ns == before
+    assert "unchanged" in capsys.readouterr().err
+
+
+def test_execute_leaves_a_failing_notebook_as_it_was(course):
+    path = course / "book" / "01_a.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+    before = path.read_bytes()
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        notebooks.execute([path])
+    assert path.read_bytes() == before
+
+
+MEETING = """
+import time
+from pathlib import Path
+
+Path("{mine}").touch()
+for _ in range(600):
+    if Path("{other}").exists():
+        break
+    time.sleep(0.1)
+print(Path("{other}").exists())
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="with one core, one runs at a time")
+def test_execute_runs_two_notebooks_at_once(course):
+    pairs = {"01_a": "02_b", "02_b": "01_a"}
+    paths = [course / "book" / f"{name}.ipynb" for name in pairs]
+    for path, (mine, other) in zip(paths, pairs.items(), strict=True):
+        cell = new_code_cell(MEETING.format(mine=mine, other=other))
+        nbformat.write(new_notebook(cells=[cell]), path)
+    notebooks.execute(paths)
+    outputs = [notebooks.read(path).cells[0].outputs[0].text for path in paths]
+    assert outputs == ["True\n", "True\n"]
+
+
+def test_execute_names_a_slow_cell(course, capsys, monkeypatch):
+    monkeypatch.setattr(notebooks, "SLOW_CELL", 0.0)
+    monkeypatch.setattr(notebooks, "SLOW_NOTEBOOK", 0.0)
+    notebooks.execute([course / "book" / "02_b.ipynb"])
+    said = capsys.readouterr().err
+    assert "warning: cell [1] took" in said
+    assert "warning: over 0.0 s" in said
+
+
+def test_write_text_keeps_the_old_file_if_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    files.write_text(path, "old")
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        files.write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_record_times_keeps_those_of_other_notebooks(course):
+    file = course / notebooks.RUN_TIMES
+    other = {"cold_s": 2.0, "warm_s": 1.0, "memory_mb": 3}
+    files.write_text(file, json.dumps({"notebooks": {"book/07_x.ipynb": other}}))
+    notebooks.record_times([course / "book" / "01_a.ipynb"], root=course)
+    record = json.loads(file.read_text())
+    assert record["schema"] == "run-times"
+    assert record["cores"] >= 1
+    assert record["notebooks"]["book/07_x.ipynb"] == other
+    measured = record["notebooks"]["book/01_a.ipynb"]
+    assert measured.keys() == other.keys()
+    assert 0 < measured["warm_s"] < 60
+    assert 20 < measured["memory_mb"] < 2000  # a kernel alone: about 80 MB
+
+
+def test_set_repository_writes_the_address_everywhere_and_no_more(course):
+    notebooks.set_repository(ADDRESS + ".git", "main", root=course)
+    project = (course / "pyproject.toml").read_text()
+    assert project == PROJECT.replace('repository = ""', f'repository = "{ADDRESS}"')
+    for path in notebooks.find(root=course):
+        kinds = [cell.cell_type for cell in notebooks.read(path).cells]
+        assert kinds == ["markdown", "code", "code"]
+        assert notebooks.read(path).cells[1].metadata.tags == notebooks.SETUP_TAGS
+        assert f'address = "{ADDRESS}"' in notebooks.read(path).cells[1].source
+    once = [path.read_bytes() for path in notebooks.find(root=course)]
+    notebooks.set_repository(ADDRESS, root=course)
+    assert once == [path.read_bytes() for path in notebooks.find(root=course)]
+    notebooks.set_repository("", root=course)
+    assert (course / "pyproject.toml").read_text() == PROJECT
+
+
+@pytest.mark.parametrize(
+    ("address", "branch", "argument"),
+    [
+        ("github.com/ada/course", "main", "address"),
+        ("https://github.com/ada", "main", "address"),
+        ('https://github.com/ada/"course', "main", "address"),
+        (ADDRESS, "", "branch"),
+        (ADDRESS, 'main", "x', "branch"),
+    ],
+)
+def test_set_repository_refuses_other_forms(course, address, branch, argument):
+    with pytest.raises(ValueError, match=f"{argument} must be"):
+        notebooks.set_repository(address, branch, root=course)
+    assert (course / "pyproject.toml").read_text() == PROJECT
+
+
+def test_the_command_says_what_is_wrong_without_a_traceback(capsys):
+    assert notebooks.main(["execute", "--chapter", "99"]) == 1
+    assert notebooks.main(["repository", "somewhere"]) == 1
+    said = capsys.readouterr().err
+    assert "got '99'" in said
+    assert "got 'somewhere'" in said

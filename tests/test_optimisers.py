@@ -1,4 +1,4 @@
-"""helpers.optimisers against the formulas of the papers, written out in NumPy."""
+"""Our optimisers against the formulas of the papers, written out in NumPy."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 
 from helpers import engine
-from helpers.optimisers import (
+from helpers.networks.optimisers import (
     adam,
     clip_by_norm,
     clip_by_value,

@@ -5,8 +5,8 @@ import re
 import pytest
 import rendered_book
 
-from helpers import pdf
-from helpers.notebooks import ROOT
+from helpers import ROOT
+from helpers.press import pdf
 
 PAGE = re.compile(rb"/Type\s*/Page\b")
 

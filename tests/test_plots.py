@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import diagrams, plots
+from helpers.figures import diagrams, plots
 
 
 def relative_luminance(colour):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from helpers import notebooks
+from helpers.press import notebooks
 
 pytestmark = pytest.mark.documents
 

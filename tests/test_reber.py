@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import reber
-from helpers.reber import EMBEDDED, REBER, SYMBOLS, Grammar, Misfit
+from helpers.tasks import reber
+from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS, Grammar, Misfit
 
 # Each symbol with odds of its own, to see that probabilities are used throughout.
 UNEVEN = Grammar(

@@ -9,27 +9,31 @@ import json
 import numpy as np
 import pytest
 
-from helpers import engine, results
-from helpers.experiments import REGISTRY
+from helpers import engine
+from helpers.bench import ch06_embedded_reber_times as times
+from helpers.experiments import REGISTRY, by_name
 from helpers.experiments.runner import TRACE_UPDATES, run_seed
+from helpers.results import files, records
+
+EXPERIMENTS = REGISTRY | by_name(times.EXPERIMENTS)
 
 
 def recorded_names():
     """Of the files in data/results/, those that record an experiment."""
-    for path in sorted(results.FOLDER.glob("*.json")):
+    for path in sorted(records.FOLDER.glob("*.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(document, dict) and document.get("schema") == results.SCHEMA:
+        if isinstance(document, dict) and document.get("schema") == records.SCHEMA:
             yield path.stem
 
 
 def test_every_record_is_of_an_experiment_and_every_experiment_recorded():
-    assert set(recorded_names()) == set(REGISTRY)
+    assert set(recorded_names()) == set(EXPERIMENTS)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_recorded_parameters_are_those_of_the_code(name):
-    experiment, recorded = REGISTRY[name], results.load(name)
-    parameters = results.plain(experiment.parameters, "parameters")
+    experiment, recorded = EXPERIMENTS[name], records.load(name)
+    parameters = files.plain(experiment.parameters, "parameters")
     assert recorded.parameters == parameters
     assert recorded.meta["floatX"] == experiment.floatX
     assert recorded.meta["summary"] == experiment.summary
@@ -40,13 +44,13 @@ def test_the_recorded_parameters_are_those_of_the_code(name):
 # Another seed differs in its numbers, not in its code: once a night is enough.
 @pytest.mark.engine
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_first_updates_give_the_recorded_losses(name, seed):
-    experiment, recorded = REGISTRY[name], results.load(name)
+    experiment, recorded = EXPERIMENTS[name], records.load(name)
     engine.select(floatX=experiment.floatX)
     assert recorded.seeds[:2] == (0, 1)
-    now = results.flatten(run_seed(experiment, seed, TRACE_UPDATES)["trace"])
-    then = results.flatten(recorded.runs[seed]["trace"])
+    now = records.flatten(run_seed(experiment, seed, TRACE_UPDATES)["trace"])
+    then = records.flatten(recorded.runs[seed]["trace"])
     assert now.keys() == then.keys()
     for setting, losses in now.items():
         assert len(losses) > 0

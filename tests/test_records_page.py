@@ -7,8 +7,9 @@ import sys
 import pytest
 import rendered_book
 
-from helpers import results
-from helpers.notebooks import ROOT, find
+from helpers import ROOT
+from helpers.press.notebooks import find
+from helpers.results import files, records
 
 pytestmark = pytest.mark.documents
 
@@ -25,13 +26,13 @@ def shown():
 
 def test_a_file_is_named_with_its_command_duration_and_day(tmp_path):
     made = {"summary": "Sums.", "command": "add", "date": "2026-01-02T03:04:05"}
-    results.write_json(tmp_path / "one.json", made | {"duration_s": 100})
-    results.write_json(tmp_path / "run_times.json", {})
+    files.write_json(tmp_path / "one.json", made | {"duration_s": 100})
+    files.write_json(tmp_path / "run_times.json", {})
     runs = [
         {"command": "add a", "date": "2026-01-02", "seconds": 5},
         {"command": "add b", "date": "2026-01-03"},
     ]
-    results.write_json(tmp_path / "two.json", {"summary": "Two.", "runs": runs})
+    files.write_json(tmp_path / "two.json", {"summary": "Two.", "runs": runs})
     assert [line for line in book_records.recorded_results(tmp_path) if line] == [
         "- **one.json**. Sums.",
         "  - `add`\\",
@@ -45,7 +46,7 @@ def test_a_file_is_named_with_its_command_duration_and_day(tmp_path):
 
 
 def test_a_file_that_does_not_say_how_it_was_made_is_refused(tmp_path):
-    results.write_json(tmp_path / "one.json", {"summary": "Sums.", "command": "add"})
+    files.write_json(tmp_path / "one.json", {"summary": "Sums.", "command": "add"})
     with pytest.raises(ValueError, match=r"one\.json does not say its 'date'"):
         book_records.recorded_results(tmp_path)
 
@@ -55,7 +56,7 @@ def test_run_times_are_added_up(tmp_path):
         "book/a.ipynb": {"cold_s": 2.4, "warm_s": 1.0, "memory_mb": 300},
         "book/solutions/a.ipynb": {"cold_s": 1.4, "warm_s": 0.9, "memory_mb": 200},
     }
-    results.write_json(tmp_path / "run_times.json", {"notebooks": times})
+    files.write_json(tmp_path / "run_times.json", {"notebooks": times})
     assert book_records.run_times(tmp_path)[2:] == [
         "| a | 2 | 1 | 300 |",
         "| a, solutions | 1 | 1 | 200 |",
@@ -65,7 +66,7 @@ def test_run_times_are_added_up(tmp_path):
 
 def test_the_page_names_every_file_and_every_notebook():
     text = shown()
-    for path in results.FOLDER.glob("*.json"):
+    for path in records.FOLDER.glob("*.json"):
         if path.name == book_records.RUN_TIMES:
             continue
         record = json.loads(path.read_text(encoding="utf-8"))

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from helpers import rendering
-from helpers.rendering import Rendered
+from helpers import ROOT
+from helpers.press import rendering
+from helpers.press.rendering import Rendered
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_workers_that_ask_at_once_share_one(course):
 
 
 def test_the_command_shows_what_was_wrong_and_fails(monkeypatch, capsys):
-    broken = Rendered(rendering.ROOT, 1, "WARNING: an anchor is missing")
+    broken = Rendered(ROOT, 1, "WARNING: an anchor is missing")
     monkeypatch.setattr(rendering, "book", lambda: broken)
     assert rendering.main() == 1
     assert "an anchor is missing" in capsys.readouterr().err

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import results
-from helpers.results import Estimate
+from helpers.results import files, intervals, records, tables
+from helpers.results.intervals import Estimate
 
 RUNS = [
     {
@@ -25,7 +25,7 @@ RUNS = [
     for seed in range(3)
 ]
 DOCUMENT = {
-    "schema": results.SCHEMA,
+    "schema": records.SCHEMA,
     "experiment": "toy",
     "command": "python -m helpers.experiments toy --seeds 3",
     "parameters": {"lr": 0.1},
@@ -41,14 +41,14 @@ def write(tmp_path):
     """Write the document with some keys changed, and give the folder."""
 
     def write(**changed):
-        results.write_json(tmp_path / "toy.json", DOCUMENT | changed)
+        files.write_json(tmp_path / "toy.json", DOCUMENT | changed)
         return tmp_path
 
     return write
 
 
 def test_load(write):
-    result = results.load("toy", write())
+    result = records.load("toy", write())
     assert (result.name, result.seeds) == ("toy", (0, 1, 2))
     assert result.parameters == {"lr": 0.1}
     assert list(result.runs) == RUNS
@@ -56,7 +56,7 @@ def test_load(write):
 
 
 def test_metrics_and_curves_are_stacked_over_seeds(write):
-    result = results.load("toy", write())
+    result = records.load("toy", write())
     np.testing.assert_array_equal(result.metric("rmse"), [0, 1.5, 3])
     np.testing.assert_array_equal(result.metric("noise 0.1.test"), [0, 1, 2])
     expected = [[1, 0.5], [1, 0.25], [1, 0.5 / 3]]
@@ -64,7 +64,7 @@ def test_metrics_and_curves_are_stacked_over_seeds(write):
 
 
 def test_unknown_keys_name_the_known_ones(write):
-    result = results.load("toy", write())
+    result = records.load("toy", write())
     with pytest.raises(ValueError, match=r"one of noise 0\.1\.test, rmse; got 'mae'"):
         result.metric("mae")
     with pytest.raises(ValueError, match="got 'trace'"):
@@ -74,18 +74,18 @@ def test_unknown_keys_name_the_known_ones(write):
 
 
 def test_describe(write):
-    lines = results.describe(results.load("toy", write())).splitlines()
+    lines = records.describe(records.load("toy", write())).splitlines()
     assert lines == [
         "toy: 3 seeds, recorded 2026-01-02 in 3 min 20 s",
         "  python -m helpers.experiments toy --seeds 3",
     ]
-    one = results.load("toy", write(runs=RUNS[:1], seeds=[0]))
-    assert results.describe(one).startswith("toy: 1 seed, recorded")
+    one = records.load("toy", write(runs=RUNS[:1], seeds=[0]))
+    assert records.describe(one).startswith("toy: 1 seed, recorded")
 
 
 def test_a_missing_record_says_how_to_make_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"experiments toy` makes it"):
-        results.load("toy", tmp_path)
+        records.load("toy", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -103,21 +103,21 @@ def test_a_missing_record_says_how_to_make_it(tmp_path):
 def test_a_file_that_is_no_record(write, changed, message):
     folder = write(**changed)
     with pytest.raises(ValueError, match=rf"(?s){message}.*makes it again"):
-        results.load("toy", folder)
+        records.load("toy", folder)
 
 
 @pytest.mark.parametrize("text", ['{"schema": "rnns', "", '{"a": NaN}', "\udcff"])
 def test_a_damaged_file(tmp_path, text):
     (tmp_path / "toy.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match=r"is damaged \(.*makes it again"):
-        results.load("toy", tmp_path)
+        records.load("toy", tmp_path)
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "{}"])
 def test_other_json(tmp_path, text):
     (tmp_path / "toy.json").write_text(text)
     with pytest.raises(ValueError, match="is no record of the experiment 'toy'"):
-        results.load("toy", tmp_path)
+        records.load("toy", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_other_json(tmp_path, text):
 )
 def test_what_a_command_of_its_own_has_measured(tmp_path, changed):
     def load(parse=lambda document: document):
-        return results.load_measured(
+        return records.load_measured(
             "speeds", "times 1", "times", "ways", "make times", tmp_path, parse
         )
 
@@ -136,10 +136,10 @@ def test_what_a_command_of_its_own_has_measured(tmp_path, changed):
     with pytest.raises(FileNotFoundError, match="`make times` makes it"):
         load()
     document = {"schema": "times 1", "ways": [3, 4]}
-    results.write_json(tmp_path / "speeds.json", document)
+    files.write_json(tmp_path / "speeds.json", document)
     assert load() == document
     assert load(total) == 7
-    results.write_json(tmp_path / "speeds.json", document | changed)
+    files.write_json(tmp_path / "speeds.json", document | changed)
     with pytest.raises(ValueError, match=r"no times \(.*; `make times` makes it anew"):
         load(total)
 
@@ -165,34 +165,34 @@ def skewed(rng, n):
 )
 def test_median_interval_covers_the_true_median(n, k, coverage):
     rng = np.random.default_rng(0)
-    estimate = results.median_interval(skewed(rng, n))
+    estimate = intervals.median_interval(skewed(rng, n))
     assert share_inside(estimate, 1) == pytest.approx(coverage, abs=0.006)
     values = rng.permutation(n) + 1
-    assert results.median_interval(values) == ((n + 1) / 2, k, n + 1 - k)
+    assert intervals.median_interval(values) == ((n + 1) / 2, k, n + 1 - k)
 
 
 @pytest.mark.parametrize("n_new", [20, 19, 10, 5, 3])
 def test_new_medians_fall_into_their_interval(n_new):
     rng = np.random.default_rng(1)
-    estimate = results.median_of_new_runs(skewed(rng, 20), n_new)
+    estimate = intervals.median_of_new_runs(skewed(rng, 20), n_new)
     new = np.median(skewed(rng, n_new), axis=0)
     assert share_inside(estimate, new) > 0.95 - 0.005
     if n_new == 20:  # not by being far too wide
         assert share_inside(estimate, new) < 0.98
-        assert share_inside(results.median_interval(skewed(rng, 20)), new) < 0.9
+        assert share_inside(intervals.median_interval(skewed(rng, 20)), new) < 0.9
 
 
 def test_new_medians_interval_widens_as_runs_get_fewer():
     values = np.arange(1, 21)
     widths = []
     for n_new in (1000, 20, 5, 1):
-        estimate = results.median_of_new_runs(values, n_new)
+        estimate = intervals.median_of_new_runs(values, n_new)
         assert estimate.value == 10.5
         widths.append(estimate.high - estimate.low)
     assert widths == sorted(widths)
-    assert results.median_of_new_runs(values) == (10.5, 4, 17)
-    assert results.median_of_new_runs(values, 1) == (10.5, 1, 20)
-    assert results.median_of_new_runs([3.0], 1) == (3, 3, 3)
+    assert intervals.median_of_new_runs(values) == (10.5, 4, 17)
+    assert intervals.median_of_new_runs(values, 1) == (10.5, 1, 20)
+    assert intervals.median_of_new_runs([3.0], 1) == (3, 3, 3)
 
 
 @pytest.mark.parametrize(("n", "n_new"), [(8, 8), (20, 3), (12, 5), (30, 2)])
@@ -205,26 +205,26 @@ def test_new_medians_interval_is_that_of_all_orders_of_the_pool(n, n_new):
         missed = [np.mean(old_below < i) for i in range(1, n + 1)]
         i = max(1, sum(share <= (1 - confidence) / 2 for share in missed))
         asked = None if n_new == n else n_new
-        estimate = results.median_of_new_runs(range(1, n + 1), asked, confidence)
+        estimate = intervals.median_of_new_runs(range(1, n + 1), asked, confidence)
         assert estimate == ((n + 1) / 2, i, n + 1 - i)
 
 
 def test_mean_interval_covers_the_true_mean():
     values = np.random.default_rng(2).normal(3, 2, size=(8, REPEATS))
-    assert share_inside(results.mean_interval(values), 3) == pytest.approx(
+    assert share_inside(intervals.mean_interval(values), 3) == pytest.approx(
         0.95, abs=0.006
     )
-    assert results.mean_interval([2.0, 2.0]) == (2, 2, 2)
+    assert intervals.mean_interval([2.0, 2.0]) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("confidence", CONFIDENCES)
 def test_mean_interval_of_two_and_of_three_values(confidence):
     """With one and two degrees of freedom, quantiles of Student's t are formulas."""
     two = 2 * math.tan(math.pi * confidence / 2)
-    estimate = results.mean_interval([1, 5], confidence)
+    estimate = intervals.mean_interval([1, 5], confidence)
     assert estimate == pytest.approx((3, 3 - two, 3 + two))
     three = math.sqrt(3) * confidence * math.sqrt(2 / (1 - confidence**2))
-    estimate = results.mean_interval([1, 4, 7], confidence)
+    estimate = intervals.mean_interval([1, 4, 7], confidence)
     assert estimate == pytest.approx((4, 4 - three, 4 + three))
 
 
@@ -232,7 +232,7 @@ def test_mean_interval_of_two_and_of_three_values(confidence):
 def test_wilson_ends_at_the_rates_that_are_z_errors_off(confidence):
     """Wilson's definition: the error is that of the rate p, not of the share."""
     z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
-    estimate = results.wilson(8, 10, confidence)
+    estimate = intervals.wilson(8, 10, confidence)
     assert estimate.value == 0.8
     for p, off in ((estimate.low, z), (estimate.high, -z)):
         assert 0.8 - p == pytest.approx(off * math.sqrt(p * (1 - p) / 10))
@@ -240,16 +240,16 @@ def test_wilson_ends_at_the_rates_that_are_z_errors_off(confidence):
 
 def test_wilson_at_its_ends_and_by_default():
     z = statistics.NormalDist().inv_cdf(0.975)
-    assert results.wilson(1, 1) == pytest.approx((1, 1 / (1 + z**2), 1))
-    assert results.wilson(8, 10) == results.wilson(8, 10, 0.95)
-    assert results.wilson(0, 20).low == 0
-    assert 0 < results.wilson(0, 20).high < 0.2
-    assert results.wilson(20, 20).high == 1
+    assert intervals.wilson(1, 1) == pytest.approx((1, 1 / (1 + z**2), 1))
+    assert intervals.wilson(8, 10) == intervals.wilson(8, 10, 0.95)
+    assert intervals.wilson(0, 20).low == 0
+    assert 0 < intervals.wilson(0, 20).high < 0.2
+    assert intervals.wilson(20, 20).high == 1
 
 
 def test_intervals_keep_the_shape_of_curves():
     values = np.random.default_rng(3).normal(size=(20, 4, 5))
-    for interval in (results.median_interval, results.mean_interval):
+    for interval in (intervals.median_interval, intervals.mean_interval):
         estimate = interval(values)
         assert all(part.shape == (4, 5) for part in estimate)
         one = interval(values[:, 1, 2])
@@ -260,20 +260,26 @@ def test_intervals_keep_the_shape_of_curves():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: results.median_interval(range(5)), "at least 6 entries .* got 5"),
-        (lambda: results.median_interval(range(6), 0.99), "at least 8 .* 0.99; got 6"),
-        (lambda: results.median_interval([]), r"got the shape \(0,\)"),
-        (lambda: results.median_interval(3.0), r"got the shape \(\)"),
-        (lambda: results.median_interval([1, math.nan] * 9), "values must be finite"),
-        (lambda: results.median_interval(range(9), 95), "between 0 and 1; got 95"),
-        (lambda: results.median_of_new_runs([1, 2], 0), "n_new must be a positive"),
-        (lambda: results.median_of_new_runs([1], 1, -0.5), "between 0 and 1; got -0.5"),
-        (lambda: results.mean_interval([1, 2], 1), "between 0 and 1; got 1"),
-        (lambda: results.mean_interval([1]), "at least 2 entries; got 1"),
-        (lambda: results.wilson(3, 2), "successes must .* got 3 of 2"),
-        (lambda: results.wilson(-1, 2), "successes must"),
-        (lambda: results.wilson(0, 0), "successes must"),
-        (lambda: results.wilson(1, 2, 0), "between 0 and 1; got 0"),
+        (lambda: intervals.median_interval(range(5)), "at least 6 entries .* got 5"),
+        (
+            lambda: intervals.median_interval(range(6), 0.99),
+            "at least 8 .* 0.99; got 6",
+        ),
+        (lambda: intervals.median_interval([]), r"got the shape \(0,\)"),
+        (lambda: intervals.median_interval(3.0), r"got the shape \(\)"),
+        (lambda: intervals.median_interval([1, math.nan] * 9), "values must be finite"),
+        (lambda: intervals.median_interval(range(9), 95), "between 0 and 1; got 95"),
+        (lambda: intervals.median_of_new_runs([1, 2], 0), "n_new must be a positive"),
+        (
+            lambda: intervals.median_of_new_runs([1], 1, -0.5),
+            "between 0 and 1; got -0.5",
+        ),
+        (lambda: intervals.mean_interval([1, 2], 1), "between 0 and 1; got 1"),
+        (lambda: intervals.mean_interval([1]), "at least 2 entries; got 1"),
+        (lambda: intervals.wilson(3, 2), "successes must .* got 3 of 2"),
+        (lambda: intervals.wilson(-1, 2), "successes must"),
+        (lambda: intervals.wilson(0, 0), "successes must"),
+        (lambda: intervals.wilson(1, 2, 0), "between 0 and 1; got 0"),
     ],
 )
 def test_intervals_of_what_makes_no_sense(call, message):
@@ -283,9 +289,9 @@ def test_intervals_of_what_makes_no_sense(call, message):
 
 def test_the_smallest_number_of_values_is_the_smallest():
     for confidence, needed in [(0.5, 2), (0.9, 5), (0.95, 6), (0.99, 8)]:
-        results.median_interval(range(needed), confidence)
+        intervals.median_interval(range(needed), confidence)
         with pytest.raises(ValueError, match=f"at least {needed} entries"):
-            results.median_interval(range(needed - 1), confidence)
+            intervals.median_interval(range(needed - 1), confidence)
 
 
 # Printing --------------------------------------------------------------------
@@ -298,7 +304,7 @@ def test_an_estimate_is_printed_with_its_interval():
 
 def test_table():
     rows = [("plain", 3, Estimate(0.51234, 0.5, 0.6)), ("decay", 12, "1.0 (none)")]
-    assert results.table(rows, ("cure", "runs", "rmse")).splitlines() == [
+    assert tables.table(rows, ("cure", "runs", "rmse")).splitlines() == [
         "cure   runs               rmse",
         "-----  ----  -----------------",
         "plain     3  0.5123 [0.5, 0.6]",
@@ -307,7 +313,7 @@ def test_table():
 
 
 def test_table_of_nothing():
-    assert results.table([], ("a", "b")) == "a  b\n-  -"
+    assert tables.table([], ("a", "b")) == "a  b\n-  -"
 
 
 def test_a_column_is_of_numbers_only_if_all_its_cells_are():
@@ -325,13 +331,13 @@ def test_what_was_recorded_cannot_be_changed():
 
 def test_table_of_what_does_not_fit():
     with pytest.raises(ValueError, match="one per header; got"):
-        results.table([("a",)], ("a", "b"))
+        tables.table([("a",)], ("a", "b"))
     with pytest.raises(ValueError, match="fit into 75 characters; got a table of 76"):
-        results.table([("x" * 76,)], ("a",))
-    assert results.table([("x" * 75,)], ("a",))
-    assert results.table([("x" * 76,)], ("a",), width=76)
+        tables.table([("x" * 76,)], ("a",))
+    assert tables.table([("x" * 75,)], ("a",))
+    assert tables.table([("x" * 76,)], ("a",), width=76)
     with pytest.raises(ValueError, match="fit into 9 characters; got a table of 10"):
-        results.table([("x" * 10,)], ("a",), width=9)
+        tables.table([("x" * 10,)], ("a",), width=9)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +352,7 @@ def test_table_of_what_does_not_fit():
     ],
 )
 def test_duration(seconds, text):
-    assert results.duration(seconds) == text
+    assert tables.duration(seconds) == text
 
 
 # Writing ---------------------------------------------------------------------
@@ -360,7 +366,7 @@ def test_plain_converts_arrays_and_rounds():
         "jax": jnp.ones((1, 2)),
         "long": np.longdouble(2.5),
     }
-    assert results.plain(mixed, "result") == {
+    assert files.plain(mixed, "result") == {
         "numpy": [0, 0.25, 0.5],
         "scalars": [0.3333333333, 2, True, None, "text"],
         "jax": [[1, 1]],
@@ -382,7 +388,7 @@ def test_plain_converts_arrays_and_rounds():
 )
 def test_plain_refuses_by_name(value, message):
     with pytest.raises(ValueError, match=message):
-        results.plain(value, "result")
+        files.plain(value, "result")
 
 
 numbers = st.floats(-1e308, 1e308)
@@ -398,16 +404,16 @@ nested = st.recursive(
 @given(st.dictionaries(st.text(), nested))
 def test_what_is_written_is_read(tmp_path_factory, document):
     path = tmp_path_factory.getbasetemp() / "any.json"
-    document = results.plain(document, "document")
-    results.write_json(path, document)
-    assert results.read_json(path) == document
-    assert results.plain(document, "document") == document  # rounding is final
+    document = files.plain(document, "document")
+    files.write_json(path, document)
+    assert files.read_json(path) == document
+    assert files.plain(document, "document") == document  # rounding is final
 
 
 @settings(deadline=None)
 @given(numbers)
 def test_plain_keeps_ten_digits(x):
-    assert results.plain(x, "x") == pytest.approx(x, rel=1e-9, abs=1e-320)
+    assert files.plain(x, "x") == pytest.approx(x, rel=1e-9, abs=1e-320)
 
 
 def test_a_run_a_line(write):
@@ -436,4 +442,4 @@ def test_nan_is_never_written(write):
     folder = write()
     with pytest.raises(ValueError, match="not JSON compliant"):
         write(duration_s=math.nan)
-    assert results.load("toy", folder).meta["duration_s"] == 200.4
+    assert records.load("toy", folder).meta["duration_s"] == 200.4

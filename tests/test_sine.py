@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from test_written_out import functions
 
-from helpers import bptt, sine
-from helpers.elman import Elman, hidden_states_numpy, readout
-from helpers.experiments import sine as experiments
-from helpers.gradients import numerical_gradient, relative_error
+from helpers.experiments import ch07_sine_runs as experiments
+from helpers.networks import bptt
+from helpers.networks.elman import Elman, hidden_states_numpy, readout
+from helpers.networks.gradients import numerical_gradient, relative_error
+from helpers.tasks import sine
 
 
 def test_a_window_is_a_column_of_neighbours_and_its_target_comes_next():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import sunspots
+from helpers.tasks import sunspots
 
 
 def test_the_series_is_the_published_one():

@@ -1,15 +1,15 @@
-"""helpers.suspects and the experiment that trains with them."""
+"""helpers.networks.suspects and the experiment that trains with them."""
 
 import inspect
 
 import numpy as np
 import pytest
 
-from helpers import bptt, elman, suspects
-from helpers.elman import Elman
-from helpers.experiments import suspects as experiment
-from helpers.gradients import relative_error
-from helpers.suspects import SUSPECTS
+from helpers.experiments import ch04_suspects_runs as experiment
+from helpers.networks import bptt, elman, suspects
+from helpers.networks.elman import Elman
+from helpers.networks.gradients import relative_error
+from helpers.networks.suspects import SUSPECTS
 
 SMALL = {"length": 6, "hidden": 4, "lr": 0.05, "test": 50, "diverged": 10.0}
 

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 from test_appendices import cells, page, sections, slug
 
-from helpers import notebooks
+from helpers.press import notebooks
 
 pytestmark = pytest.mark.documents
 

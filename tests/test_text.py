@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.tokenize.punkt import PunktTokenizer
 
-from helpers import corpus, text
-from helpers.text import END, START, UNKNOWN, Vocabulary
+from helpers.tasks import corpus, text
+from helpers.tasks.text import END, START, UNKNOWN, Vocabulary
 
 # every character that Python knows, halves of pairs among them
 ANYTHING = st.text(st.characters(codec=None))

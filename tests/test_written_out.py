@@ -9,9 +9,9 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from helpers import bptt, elman, engine, feedforward, gated, gradients, optimisers
+from helpers import ROOT, engine
 from helpers.lm import by_hand, model
-from helpers.notebooks import ROOT
+from helpers.networks import bptt, elman, feedforward, gated, gradients, optimisers
 
 
 def functions(notebook: str) -> dict:

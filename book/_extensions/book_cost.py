@@ -1,7 +1,7 @@
 """Say under each title what it takes to run the page.
 
 The numbers are those of data/results/run_times.json, which
-``python -m helpers.notebooks time`` measures. A notebook that is not in it is a
+``python -m helpers.press.notebooks time`` measures. A notebook that is not in it is a
 warning, and so an error of a strict build.
 """
 
@@ -69,7 +69,7 @@ def note(app: Sphinx, document: nodes.document) -> None:
         text = sentence("this page", record["cores"], [name])
     else:
         logger.warning(
-            "%s is not in %s: run python -m helpers.notebooks time",
+            "%s is not in %s: run python -m helpers.press.notebooks time",
             path.name,
             RUN_TIMES,
             location=env.docname,

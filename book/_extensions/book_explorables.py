@@ -26,7 +26,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 FOLDER = "book/_static/explorables"
-ON_REQUEST = {"reddit-on-tap": ("reddit-on-tap-model.js", "helpers.lm.in_page")}
+ON_REQUEST = {
+    "reddit-on-tap": ("reddit-on-tap-model.js", "helpers.press.model_in_page")
+}
 FIGURE = re.compile(r'<figure data-explorable="([\w-]+)"')
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
-from helpers.results import duration
+from helpers.results.tables import duration
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 

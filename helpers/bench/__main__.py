@@ -1,18 +1,28 @@
 """The command line: measure, write data/results/bench.json, and print a summary.
 
-python -m helpers.bench [--quick]
+    python -m helpers.bench [--quick]
+    python -m helpers.bench embedded-reber-cost --seeds 20
+
+The second is an experiment, with the options of `helpers.experiments`.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from helpers import results
-from helpers.bench.record import COMMAND, load, record
+from helpers.bench.ch06_embedded_reber_times import EXPERIMENTS
+from helpers.bench.recording import COMMAND, load, record
+from helpers.experiments import by_name
+from helpers.experiments.__main__ import main as run_experiments
+from helpers.results import tables
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    timed = by_name(EXPERIMENTS)
+    if timed.keys() & set(argv):
+        return run_experiments(argv, timed, COMMAND)
     parser = argparse.ArgumentParser(
         prog=COMMAND,
         description="Time the course's networks on every engine, in data/results/.",
@@ -37,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shown = [
             ["" if row.get(c) is None else row[c] for c in columns] for row in rows
         ]
-        print(results.table(shown, columns))
+        print(tables.table(shown, columns))
     print(f"\nwritten to {path}")
     return 0
 

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from helpers.bench.workloads import LR, Step, Workload
-from helpers.elman import Elman
+from helpers.networks.elman import Elman
 
 
 def make(workload: Workload) -> Step:

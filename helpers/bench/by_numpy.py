@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.special import expit
 
-from helpers import bptt
 from helpers.bench.workloads import LR, Step, Workload
-from helpers.elman import Elman, hidden_states_numpy, readout
 from helpers.lm import by_hand
+from helpers.networks import bptt
+from helpers.networks.elman import Elman, hidden_states_numpy, readout
 
 
 def loss_and_errors(o: np.ndarray, workload: Workload) -> tuple[float, np.ndarray]:

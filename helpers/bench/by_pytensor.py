@@ -10,9 +10,9 @@ import pytensor.tensor as pt
 from helpers import engine
 from helpers.bench.by_numpy import flat
 from helpers.bench.workloads import LR, Step, Workload
-from helpers.elman import Elman, readout, shared
 from helpers.lm import compiled, inplace, model
-from helpers.optimisers import sgd
+from helpers.networks.elman import Elman, readout, shared
+from helpers.networks.optimisers import sgd
 
 
 def select(name: str, dtype: str) -> None:

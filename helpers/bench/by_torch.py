@@ -3,7 +3,7 @@
 import numpy as np
 
 from helpers.bench.workloads import LR, Step, Workload
-from helpers.elman import Elman
+from helpers.networks.elman import Elman
 
 
 def written_out(workload: Workload) -> Step:

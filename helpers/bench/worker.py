@@ -15,13 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers.bench.timing import environment, peak_memory_MB, seconds_per_call
 from helpers.bench.ways import FLOORS, WAYS, prepare
 from helpers.bench.workloads import AXES, LR, WORKLOADS, Step, Workload
-from helpers.experiments.timing import (
-    environment,
-    peak_memory_MB,
-    seconds_per_call,
-)
 from helpers.lm.training import keep_memory
 
 

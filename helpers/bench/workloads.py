@@ -1,8 +1,8 @@
 """What is timed: four networks of the chapters, each with its examples and its loss.
 
-Every workload is the Elman network of `helpers.elman`, and what is timed is one step of
-SGD on the same examples again and again: forward, backward, update. Outputs are read
-at the last len(y) steps, and the loss is the weighted sum of their costs.
+Every workload is the Elman network of `helpers.networks.elman`, and what is timed is
+one step of SGD on the same examples again and again: forward, backward, update. Outputs
+are read at the last len(y) steps, and the loss is the weighted sum of their costs.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pytensor
 
-from helpers import initialisation
-from helpers.elman import Elman, initial_elman
 from helpers.lm import model
-from helpers.reber import REBER
+from helpers.networks import initialisation
+from helpers.networks.elman import Elman, initial_elman
+from helpers.tasks.reber import REBER
 
 LR = 1e-4  # so small that step after step finds almost the same network
 

@@ -1,36 +1,6 @@
-"""Checks of the exercises: a student's answer beside an independent computation.
+"""Checks of the exercises: a module for each chapter, on what is in `core`.
 
-An exercise's check calls the student's function, compares what comes back with a
-computation of its own, and prints one answer: "Right" and what that means, "Not
-yet" and what is wrong, or "Not started yet". It survives whatever the student's
-code returns or raises.
-
-The pieces, each usable alone:
-
-    call(name, function, *arguments)       the result, or the Verdict on its failure
-    unpack(name, result, parts)            several results as a dict, or a Verdict
-    run_updates(name, updates, params, n)  PyTensor updates run n times, or a Verdict
-    compare(name, got, expected, ...)      the Verdict on one value
-    compare_parts(got, expected, ...)      the Verdict on several values by name
-    conclude(verdicts, right)              the first that is not ok, or "Right"
-
-A function that cannot give its result gives the Verdict that says why, and all of
-them hand on a Verdict that they receive. So a check reads from top to bottom,
-without a branch for each failure. The exercises of a chapter are in a module of
-their own, such as `helpers.check.feedforward`.
+A check compares a student's answer with a computation of its own and says what is
+wrong. It may use what the chapters have explained, and nothing but its exercises and
+the tests use it.
 """
-
-from helpers.check.calls import call, unpack
-from helpers.check.diagnosis import compare, compare_parts
-from helpers.check.graphs import run_updates
-from helpers.check.verdicts import Verdict, conclude
-
-__all__ = [
-    "Verdict",
-    "call",
-    "compare",
-    "compare_parts",
-    "conclude",
-    "run_updates",
-    "unpack",
-]

@@ -1,18 +1,20 @@
 """The long runs behind the chapters' numbers, each recorded by one command.
 
 `python -m helpers.experiments --list` names them; README.md and the appendix on
-results say how to repeat them.
+results say how to repeat them. Here is what trains over many seeds, a module for
+each chapter and study, and `runner`, which runs and records any of them. What is
+timed is in `helpers.bench`.
 """
 
 from helpers.experiments import (
-    bptt,
-    embedded_reber,
-    feedforward,
-    lm_first_steps,
-    reber,
-    sine,
-    streams,
-    suspects,
+    ch01_feedforward_runs,
+    ch03_streams_runs,
+    ch04_bptt_runs,
+    ch04_suspects_runs,
+    ch05_reber_runs,
+    ch06_embedded_reber_runs,
+    ch07_sine_runs,
+    ch08_first_steps_runs,
 )
 from helpers.experiments.runner import Experiment
 
@@ -28,12 +30,12 @@ def by_name(*groups: tuple[Experiment, ...]) -> dict[str, Experiment]:
 
 
 REGISTRY = by_name(
-    feedforward.EXPERIMENTS,
-    streams.EXPERIMENTS,
-    bptt.EXPERIMENTS,
-    suspects.EXPERIMENTS,
-    reber.EXPERIMENTS,
-    embedded_reber.EXPERIMENTS,
-    sine.EXPERIMENTS,
-    lm_first_steps.EXPERIMENTS,
+    ch01_feedforward_runs.EXPERIMENTS,
+    ch03_streams_runs.EXPERIMENTS,
+    ch04_bptt_runs.EXPERIMENTS,
+    ch04_suspects_runs.EXPERIMENTS,
+    ch05_reber_runs.EXPERIMENTS,
+    ch06_embedded_reber_runs.EXPERIMENTS,
+    ch07_sine_runs.EXPERIMENTS,
+    ch08_first_steps_runs.EXPERIMENTS,
 )

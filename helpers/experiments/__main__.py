@@ -7,9 +7,9 @@ from pathlib import Path
 
 import joblib
 
-from helpers import results
 from helpers.experiments import REGISTRY
 from helpers.experiments.runner import Experiment, Workers, record, verify
+from helpers.results import records, tables
 
 DESCRIPTION = """\
 Run experiments over many seeds and record them in data/results/. A run that was
@@ -24,18 +24,20 @@ value to 1e-6), "inside" or "OUTSIDE". It changes no file.
 
 
 def main(
-    argv: Sequence[str] | None = None, registry: dict[str, Experiment] = REGISTRY
+    argv: Sequence[str] | None = None,
+    registry: dict[str, Experiment] = REGISTRY,
+    prog: str = "python -m helpers.experiments",
 ) -> int:
     """The command with these arguments; returns its exit code.
 
     0: all went well; 1: a seed failed, or a result did not verify; 2 (by SystemExit,
     from argparse): arguments that make no sense; 130: interrupted.
     """
-    parser = _parser()
+    parser = _parser(prog)
     options = parser.parse_args(argv)
     if options.list:
         print(
-            results.table(
+            tables.table(
                 [(e.name, e.summary) for e in registry.values()],
                 ("name", "what it measures"),
                 width=200,
@@ -65,7 +67,7 @@ def main(
                     registry[name], options.seeds or 20, workers, options.output
                 )
                 print(
-                    f"{results.describe(results.load(name, options.output))}\n"
+                    f"{records.describe(records.load(name, options.output))}\n"
                     f"  written to {path}"
                 )
         except ValueError as error:
@@ -80,10 +82,8 @@ def main(
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m helpers.experiments", description=DESCRIPTION, epilog=EPILOG
-    )
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION, epilog=EPILOG)
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="what to run (see --list)")
     add("--list", action="store_true", help="name the experiments and stop")
@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--output",
         type=Path,
-        default=results.FOLDER,
+        default=records.FOLDER,
         metavar="FOLDER",
         help="where results lie (default: data/results)",
     )

@@ -7,11 +7,9 @@ continues where it was: the same command runs only what is missing.
 
 import contextlib
 import hashlib
-import importlib.metadata
 import io
 import json
 import os
-import platform
 import re
 import shutil
 import sys
@@ -27,7 +25,8 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from helpers import engine, results
+from helpers import engine
+from helpers.results import files, intervals, provenance, records, tables
 
 TRACE_UPDATES = 200  # the length of a trace, which the tests compute again
 DASK_TIMEOUT_S = 10  # to wait for a scheduler's answer
@@ -51,6 +50,7 @@ class Experiment:
     run: Callable[[int, dict, int | None], dict]
     metrics: tuple[str, ...]  # dotted keys into "metrics" that --verify compares
     floatX: str = "float64"
+    command: str = "python -m helpers.experiments"  # which runs it by its name
 
     def __post_init__(self):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
@@ -61,7 +61,7 @@ class Experiment:
             raise ValueError(
                 f"metrics must be a tuple of one key or more; got {self.metrics!r}"
             )
-        results.plain(self.parameters, "parameters")
+        files.plain(self.parameters, "parameters")
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,14 @@ def run_seed(experiment: Experiment, seed: int, updates: int | None = None) -> d
     result = experiment.run(seed, experiment.parameters, updates)
     if not isinstance(result, dict):
         raise ValueError(f"result must be a dict; got {type(result).__name__}")
-    result = results.plain(result, "result")
+    result = files.plain(result, "result")
     if not isinstance(result.get("trace"), dict) or not result["trace"]:
         raise ValueError("result must have a trace: losses for each trained setting")
     if updates is not None:
         return {"trace": result["trace"]}
     if not isinstance(result.get("metrics"), dict):
         raise ValueError("result must have metrics, a dict of numbers")
-    metrics = results.flatten(result["metrics"])
+    metrics = records.flatten(result["metrics"])
     for key, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"result.metrics.{key} must be a number; got {value!r}")
@@ -120,26 +120,16 @@ def run_seed(experiment: Experiment, seed: int, updates: int | None = None) -> d
     return result
 
 
-def versions(also: Iterable[str] = ()) -> dict[str, str]:
-    """The versions of Python and of the packages that decide the numbers.
-
-    And those of the packages `also`, as far as they are installed.
-    """
-    found = {"python": platform.python_version()}
-    for package in ("pytensor", "jax", "numpy", "scipy", *also):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
-
-
 def _job(
     experiment: Experiment, seed: int, engine_name: str | None, expected: dict
 ) -> dict | Failure:
     """One seed in a worker. Errors are returned, so that the other seeds go on."""
     start = time.perf_counter()
     try:
-        if versions() != expected:
-            raise RuntimeError(f"the worker has {versions()}, not {expected}")
+        if provenance.versions() != expected:
+            raise RuntimeError(
+                f"the worker has {provenance.versions()}, not {expected}"
+            )
         with contextlib.redirect_stdout(io.StringIO()):
             engine.select(engine_name, floatX=experiment.floatX)
         result = run_seed(experiment, seed)
@@ -151,6 +141,11 @@ def _job(
         "duration_s": round(time.perf_counter() - start, 3),
         **result,
     }
+
+
+def traced(k: int) -> bool:
+    """Whether the loss at update k is recorded, for the tests to recompute."""
+    return 0 < k <= TRACE_UPDATES and k % 50 == 0
 
 
 # Many seeds ------------------------------------------------------------------
@@ -168,7 +163,7 @@ def compute(
     if not seeds:
         return
     jobs = (
-        joblib.delayed(_job)(experiment, seed, workers.engine, versions())
+        joblib.delayed(_job)(experiment, seed, workers.engine, provenance.versions())
         for seed in seeds
     )
     with _quiet_workers(), warnings.catch_warnings(), contextlib.ExitStack() as stack:
@@ -256,39 +251,11 @@ def _arrived(experiment: Experiment) -> bool:
 # Recording -------------------------------------------------------------------
 
 
-def write_measured(
-    name: str,
-    schema: str,
-    command: str,
-    contents: dict,
-    begun: float,
-    folder: Path | str = results.FOLDER,
-    packages: Iterable[str] = (),
-) -> Path:
-    """Write `folder`/NAME.json, measured by a command of its own; returns its path.
-
-    To the contents come the versions (of these packages, too), the date, and the
-    seconds since `begun`, a value of `time.perf_counter`.
-    `helpers.results.load_measured` reads it.
-    """
-    document = {
-        "schema": schema,
-        **contents,
-        "command": command,
-        "versions": versions(packages),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "duration_s": round(time.perf_counter() - begun, 1),
-    }
-    path = Path(folder) / f"{name}.json"
-    results.write_json(path, results.plain(document, name))
-    return path
-
-
 def record(
     experiment: Experiment,
     n_seeds: int,
     workers: Workers,
-    folder: Path | str = results.FOLDER,
+    folder: Path | str = records.FOLDER,
 ) -> Path:
     """Run seeds 0 to n_seeds - 1 and write `folder`/NAME.json; returns its path.
 
@@ -300,8 +267,8 @@ def record(
     folder, seeds, name = Path(folder), range(n_seeds), experiment.name
     chosen = _select_engine(experiment, workers)
     setting = {
-        "parameters": results.plain(experiment.parameters, "parameters"),
-        "versions": versions(),
+        "parameters": files.plain(experiment.parameters, "parameters"),
+        "versions": provenance.versions(),
         "engine": chosen.engine,
         "floatX": experiment.floatX,
     }
@@ -321,7 +288,7 @@ def record(
                 continue
             elapsed = round(time.perf_counter() - start, 3)
             entry = {"session": session, "elapsed_s": elapsed, "run": outcome}
-            results.write_json(_partial_file(partial, outcome["seed"]), entry)
+            files.write_json(_partial_file(partial, outcome["seed"]), entry)
             finished[outcome["seed"]] = entry
     except Incomplete as error:
         problems.append(error)
@@ -338,13 +305,13 @@ def record(
         sessions[entry["session"]] = elapsed
     local = workers.dask is None
     path = folder / f"{name}.json"
-    results.write_json(
+    files.write_json(
         path,
         {
-            "schema": results.SCHEMA,
+            "schema": records.SCHEMA,
             "experiment": name,
             "summary": experiment.summary,
-            "command": _command(name, n_seeds, workers),
+            "command": _command(experiment, n_seeds, workers),
             "seeds": list(seeds),
             **setting,
             "jobs": workers.jobs if local else None,
@@ -375,7 +342,7 @@ def _finished(folder: Path, seeds: Iterable[int]) -> dict[int, dict]:
     for seed in seeds:
         path = _partial_file(folder, seed)
         try:
-            entry = results.read_json(path)
+            entry = files.read_json(path)
             run = entry["run"]
             if run["seed"] != seed or not {"metrics", "trace"} <= run.keys():
                 raise ValueError(f"not a run of seed {seed}")
@@ -399,9 +366,9 @@ def _select_engine(experiment: Experiment, workers: Workers) -> Workers:
     return replace(workers, engine=chosen.name)
 
 
-def _command(name: str, n_seeds: int, workers: Workers) -> str:
+def _command(experiment: Experiment, n_seeds: int, workers: Workers) -> str:
     """The command that repeats the run; the number of jobs changes no number."""
-    command = f"python -m helpers.experiments {name} --seeds {n_seeds}"
+    command = f"{experiment.command} {experiment.name} --seeds {n_seeds}"
     chosen = workers.engine or os.environ.get("RNN_ENGINE")
     return f"{command} --engine {chosen}" if chosen else command
 
@@ -437,24 +404,24 @@ def verify(
     experiment: Experiment,
     n_seeds: int | None,
     workers: Workers,
-    folder: Path | str = results.FOLDER,
+    folder: Path | str = records.FOLDER,
 ) -> tuple[str, bool]:
     """Run recorded seeds again, the first n_seeds or all: (table, whether it holds).
 
     A long run cannot be repeated to the last digit on another machine, so we ask for
     less: the median of each metric must fall where the median of that many new runs
-    falls with 95% probability if nothing has changed (`results.median_of_new_runs`).
+    falls with 95% probability if nothing has changed (`intervals.median_of_new_runs`).
     Where each seed gives its recorded value to 1e-6, nothing has changed for sure.
     The recorded file is only read. Raises RuntimeError for a record made with other
     parameters or lacking a metric, and Incomplete for seeds that fail.
     """
-    recorded = results.load(experiment.name, folder)
+    recorded = records.load(experiment.name, folder)
     again = f"record it again: `{recorded.meta['command']}`"
-    if recorded.parameters != results.plain(experiment.parameters, "parameters"):
+    if recorded.parameters != files.plain(experiment.parameters, "parameters"):
         raise RuntimeError(
             f"{experiment.name} was recorded with other parameters; {again}"
         )
-    known = results.flatten(recorded.runs[0]["metrics"])
+    known = records.flatten(recorded.runs[0]["metrics"])
     for key in experiment.metrics:
         if key not in known:
             raise RuntimeError(
@@ -476,8 +443,8 @@ def verify(
     rows, holds = [], True
     for key in experiment.metrics:
         old = recorded.metric(key)
-        new = np.array([results.flatten(run["metrics"])[key] for run in runs])
-        median, low, high = results.median_of_new_runs(old, n_seeds)
+        new = np.array([records.flatten(run["metrics"])[key] for run in runs])
+        median, low, high = intervals.median_of_new_runs(old, n_seeds)
         slack = 1e-6 * max(abs(low), abs(high))  # all seeds alike: low is high
         if np.allclose(new, old[:n_seeds], rtol=1e-6, atol=1e-12):
             verdict = "same"
@@ -492,4 +459,4 @@ def verify(
         f"from, to: where the median of {n_seeds} new runs falls with 95% probability "
         "if nothing has changed\n(the recorded range where runs are too few for that)"
     )
-    return f"{results.table(rows, headers, width=200)}\n{note}", holds
+    return f"{tables.table(rows, headers, width=200)}\n{note}", holds

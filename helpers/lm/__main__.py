@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from helpers import engine
-from helpers.corpus import clean
-from helpers.lm import generation, model, record, scoring, training
+from helpers.lm import generation, model, recorded_runs, scoring, training
 from helpers.lm.model import LanguageModel
 from helpers.lm.training import Run, Settings, Stopped
-from helpers.text import sentences
+from helpers.tasks.corpus import clean
+from helpers.tasks.text import sentences
 
 HELP = {
     "corpus": "comments, goemotions, classic, or a file of your own",
@@ -103,10 +103,12 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("model", nargs="?", type=Path, help="folder of a run")
     score_it.add_argument("--model", type=Path, help="folder of a run")
 
-    record_it = command("record", record.record, "write data/results/lm-runs.json")
+    record_it = command(
+        "record", recorded_runs.record, "write data/results/lm-runs.json"
+    )
     record_it.add_argument("folders", nargs="+", type=Path, help="folders of runs")
     record_it.add_argument("--note", default="", help="what else one should know")
-    ship_it = command("ship", record.ship, "make a run's model that of the book")
+    ship_it = command("ship", recorded_runs.ship, "make a run's model that of the book")
     ship_it.add_argument("folder", type=Path, help="folder of the run")
     return parser
 

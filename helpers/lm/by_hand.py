@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from helpers.elman import Elman, readout
+from helpers.networks.elman import Elman, readout
 
 
 def forward(x: np.ndarray, params: Elman) -> tuple[np.ndarray, np.ndarray]:

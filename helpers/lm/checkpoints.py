@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.files import write_bytes
+from helpers.results.files import write_bytes
 
 
 def save(path: Path, arrays: dict[str, np.ndarray], progress: dict) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.elman import Elman
 from helpers.lm import inplace, model
 from helpers.lm.training import softmax_layer
+from helpers.networks.elman import Elman
 
 
 def sgd_step(params: Elman, T: int | None = None) -> Callable:

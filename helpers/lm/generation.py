@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import softmax
 
-from helpers import corpus, text
 from helpers.lm.model import LanguageModel, Params, advance, start
 from helpers.lm.wordfilter import unsuitable
-from helpers.text import Vocabulary
+from helpers.tasks import corpus, text
+from helpers.tasks.text import Vocabulary
 
 BATCH = 64  # sentences at once: more are no faster, and take more memory
 

@@ -5,8 +5,8 @@
 
 x_t is the index of a word. A one-hot row times W_ih is the row of that index, so the
 product is never made: the row is looked up. The parameters are those of
-`helpers.elman` and `helpers.gated` with n_in = n_out = V, the size of the vocabulary.
-(Mikolov et al. 2010, "Recurrent neural network based language model".)
+`helpers.networks.elman` and `helpers.networks.gated` with n_in = n_out = V, the size of
+the vocabulary. (Mikolov et al. 2010, "Recurrent neural network based language model".)
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ import pytensor.tensor as pt
 from pytensor.gradient import zero_grad
 from scipy.special import expit
 
-from helpers import trained
-from helpers.elman import Elman, initial_elman, readout
-from helpers.gated import (
+from helpers.networks import trained
+from helpers.networks.elman import Elman, initial_elman, readout
+from helpers.networks.gated import (
     GRU,
     LSTM,
     gru_from,
@@ -30,9 +30,9 @@ from helpers.gated import (
     initial_lstm,
     lstm_from,
 )
-from helpers.initialisation import uniform
-from helpers.results import read_json
-from helpers.text import Vocabulary
+from helpers.networks.initialisation import uniform
+from helpers.results.files import read_json
+from helpers.tasks.text import Vocabulary
 
 Params = Elman | LSTM | GRU
 CELLS = {"elman": Elman, "lstm": LSTM, "gru": GRU}
@@ -68,8 +68,9 @@ def cell_of(params: Params) -> str:
 
 # One step, from a_t -----------------------------------------------------------
 #
-# The steps of `helpers.elman` and `helpers.gated` begin with a product x_t W_ih. Here
-# its rows have been looked up for all times at once, and a_t has b_h in it already.
+# The steps of `helpers.networks.elman` and `helpers.networks.gated` begin with a
+# product x_t W_ih. Here its rows have been looked up for all times at once, and a_t has
+# b_h in it already.
 
 
 def _elman(a_t, h_tm1, W_hh, sigmoid=pt.sigmoid, tanh=pt.tanh):
@@ -108,7 +109,8 @@ def logits(x, params: Params, truncate: int | None = None):
 
     x is an integer variable; for gradients under JAX its shape must be static:
     `pt.imatrix("x", shape=(T, B))`. With `truncate=k` gradients are those of
-    `helpers.bptt.chunks`: the state crosses a cut every k steps, no gradient does.
+    `helpers.networks.bptt.chunks`: the state crosses a cut every k steps, no gradient
+    does.
     """
     return readout(states(params.W_ih[x], params, truncate), params)
 
@@ -172,7 +174,7 @@ class LanguageModel(NamedTuple):
         """The model that `save` wrote; without arguments the one that the book ships.
 
         Raises FileNotFoundError where a file is missing and ValueError for a damaged
-        one, as `helpers.trained.load` does.
+        one, as `helpers.networks.trained.load` does.
         """
         path = Path(folder) / f"{name}.json"
         try:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers.lm.model import LanguageModel, advance, start
-from helpers.results import Estimate, mean_interval, wilson
-from helpers.text import SPECIAL, Vocabulary
+from helpers.results.intervals import Estimate, mean_interval, wilson
+from helpers.tasks.text import SPECIAL, Vocabulary
 
 BATCH = 64  # sentences at once
 Scores = list[np.ndarray]
@@ -176,8 +176,8 @@ def nearest(word: str, model: LanguageModel, n: int = 5) -> list[tuple[str, floa
 
 # What sentences are like --------------------------------------------------------
 #
-# Each of these takes tokens as `helpers.text.sentences` makes them, which writes an
-# opening double quote as two backquotes and a closing one as two apostrophes.
+# Each of these takes tokens as `helpers.tasks.text.sentences` makes them, which writes
+# an opening double quote as two backquotes and a closing one as two apostrophes.
 
 PAIRS = {"(": ")", "[": "]", "{": "}", "``": "''", "“": "”"}
 AND_OR = ("and", "or")

@@ -12,7 +12,7 @@ little more than the three products with W_ho that no softmax can do without:
 - Memory is kept from update to update (`keep_memory`), and new values take the place of
   the old ones in it (`helpers.lm.inplace`).
 
-What each of these gains is measured by `helpers.experiments.lm_speed`.
+What each of these gains is measured by `helpers.bench.ch08_lm_times`.
 
 Everything random is drawn from generators that are seeded with the seed of the run and
 the number of the epoch or update. So a run can go on from a checkpoint as if it had
@@ -35,16 +35,16 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers import corpus, results
-from helpers.elman import readout
-from helpers.experiments.runner import versions
-from helpers.experiments.timing import machine
-from helpers.files import write_text
-from helpers.gated import shared
 from helpers.lm import batches, checkpoints, inplace, model
 from helpers.lm.model import LanguageModel, Params
-from helpers.optimisers import clip_by_norm
-from helpers.text import Vocabulary, sentences
+from helpers.networks.elman import readout
+from helpers.networks.gated import shared
+from helpers.networks.optimisers import clip_by_norm
+from helpers.results import tables
+from helpers.results.files import write_text
+from helpers.results.provenance import machine, versions
+from helpers.tasks import corpus
+from helpers.tasks.text import Vocabulary, sentences
 
 BUCKETS = 12
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -103,7 +103,7 @@ class Data(NamedTuple):
 def data(name: str, size: int, fetch: bool = False) -> Data:
     """The corpus `name` with the most common words of its training comments.
 
-    Arguments and errors as in `helpers.corpus.load` and `Vocabulary.of`.
+    Arguments and errors as in `helpers.tasks.corpus.load` and `Vocabulary.of`.
     """
     parts = _tokens(name, fetch)
     vocabulary = Vocabulary.of(parts.train, size)
@@ -318,7 +318,7 @@ class Run:
 
         A checkpoint is written every so many updates and after each epoch. Raises
         ValueError for a folder with a run of other settings, and what
-        `helpers.corpus.load` raises.
+        `helpers.tasks.corpus.load` raises.
         """
         self.settings, self.folder, self.every = settings, Path(folder), every
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -460,7 +460,7 @@ class Run:
             f"epoch {done['epoch'] + 1}/{epochs} "
             f"{done['position'] / batches_an_epoch:4.0%}, "
             f"perplexity {math.exp(done['cost'] / done['tokens']):.1f}, "
-            f"{rate:,.0f} tokens/s, {results.duration(left)} left"
+            f"{rate:,.0f} tokens/s, {tables.duration(left)} left"
         )
 
 

@@ -10,11 +10,12 @@ import codecs
 import re
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-PATH = Path(__file__).resolve().parents[2] / "data" / "unsuitable-words.txt"
+from helpers import ROOT
+
+PATH = ROOT / "data" / "unsuitable-words.txt"
 STARRED_OUT = re.compile(r"[a-z][*@#$%]+[a-z]")  # the way newspapers print them
 
 

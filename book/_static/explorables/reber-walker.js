@@ -1,5 +1,5 @@
 // The Reber walker of chapter 5: the automaton and the trained network read what is
-// pressed. The network is that of helpers/elman.py with sigmoid outputs.
+// pressed. The network is that of helpers/networks/elman.py with sigmoid outputs.
 "use strict";
 
 explorable.start("reber-walker", (figure, net) => {

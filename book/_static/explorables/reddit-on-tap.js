@@ -1,6 +1,6 @@
 // Reddit on tap of chapter 8: the language model of the book writes in the page, by the
 // rules of helpers/lm/generation.py. Its weights come as a script of their own, which
-// helpers/lm/in_page.py makes, and only when they are asked for.
+// helpers/press/model_in_page.py makes, and only when they are asked for.
 "use strict";
 
 const redditScript = document.currentScript.src;
@@ -71,7 +71,7 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
 
   // Words and text
 
-  // The tokens of a text, by the most common rules of helpers/text.py.
+  // The tokens of a text, by the most common rules of helpers/tasks/text.py.
   const tokens = (text) =>
     text
       .toLowerCase()

@@ -1,6 +1,6 @@
 // Two memories of chapter 6: two networks read an inner string after BT and after BP, and
-// say at each symbol how it would end. The networks are those of helpers/elman.py and
-// helpers/gated.py with sigmoid outputs.
+// say at each symbol how it would end. The networks are those of
+// helpers/networks/elman.py and helpers/networks/gated.py with sigmoid outputs.
 "use strict";
 
 explorable.start("two-memories", (figure, numbers) => {

@@ -1,0 +1,355 @@
+"""The checks of the exercises of chapter 2."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from helpers.check.core import Verdict, call, compare, conclude, unpack
+from helpers.check.core.values import to_array
+from helpers.check.core.verdicts import right, wrong
+from helpers.check.core.words import describe, number
+
+# The latch of exercise 2.5: inputs of at most NOISE, for HELD steps after each pulse.
+NOISE = 0.2
+HELD = 50
+
+
+def count_parameters(student: Callable) -> None:
+    """Judge `count_parameters(n_in, n_hid, n_out, learned_h0)` of an Elman network."""
+    meaning = (
+        "The length of the sequences plays no part, and W_hh grows with the square "
+        "of n_hid."
+    )
+    print(conclude(_count_parameters(student), meaning))
+
+
+def _count_parameters(student: Callable) -> Iterator[Verdict]:
+    # First without h0: only then is it clear what n_hid too few or too many means.
+    cases = ((2, 20, 3, False), (2, 20, 3, True), (7, 5, 4, False), (1, 100, 1, True))
+    for n_in, n_hid, n_out, learned_h0 in cases:
+        base = n_in * n_hid + n_hid**2 + n_hid + n_hid * n_out + n_out
+        count = base + n_hid * learned_h0
+        name = f"count_parameters({n_in}, {n_hid}, {n_out}, {learned_h0})"
+        yield compare(
+            name,
+            call(name, student, n_in, n_hid, n_out, learned_h0),
+            count,
+            mistakes={
+                "a learned h0 is missing": base,
+                "a learned h0 is one number for each hidden unit": base + 1,
+                "a learned h0 is one vector, expected no matrix": base + n_hid**2,
+                "h0 counts only if it is learned, and a hidden unit has one bias, not "
+                "one for each matrix": count + n_hid,
+                "each hidden unit has a bias, and hears itself as well": count - n_hid,
+                "W_hh is missing": count - n_hid**2,
+                "W_hh leads from each unit to each, not only to itself": (
+                    count - n_hid**2 + n_hid
+                ),
+                "W_ih is missing": count - n_in * n_hid,
+                "W_ho is missing": count - n_hid * n_out,
+                "b_o is missing": count - n_out,
+                "the biases are missing": count - n_hid - n_out,
+                "the inputs have no biases": count + n_in,
+            },
+        )
+
+
+def step_columns(student: Callable) -> None:
+    """Judge `step_columns(x, h, W_ih, W_hh, b_h)`: a step in column notation."""
+    meaning = "Every matrix is transposed, every product reversed: the same step."
+    print(conclude(_step_columns(student), meaning))
+
+
+def _step_columns(student: Callable) -> Iterator[Verdict]:
+    name = "step_columns(x, h, W_ih, W_hh, b_h)"
+    for n_in, n_hid in ((3, 4), (5, 2)):
+        rng = np.random.default_rng(n_in)
+        shapes = ((n_in, 1), (n_hid, 1), (n_in, n_hid), (n_hid, n_hid), (n_hid,))
+        arguments = [rng.normal(0, 0.6, shape) for shape in shapes]
+        x, h, W_ih, W_hh, b_h = arguments
+        yield compare(
+            name,
+            call(name, student, *(array.copy() for array in arguments)),
+            np.tanh(W_ih.T @ x + W_hh.T @ h + b_h[:, None]),
+            mistakes=_column_mistakes(W_ih.T @ x, W_hh.T @ h, b_h, W_hh @ h),
+        )
+
+
+def _column_mistakes(
+    from_x: np.ndarray, from_h: np.ndarray, b_h: np.ndarray, by_rows: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The step with one mistake each; `by_rows` is W_hh @ h without the transpose."""
+    b = b_h[:, None]
+    total = from_x + from_h + b
+    return {
+        "W_hh is not transposed; it is square, so no shape complains": (
+            np.tanh(from_x + by_rows + b)
+        ),
+        "b_h of shape (n_hid,) acts as a row, and column + row is a matrix: make it a "
+        "column": np.tanh(from_x + from_h + b_h),
+        "b_h acts as a row, expected a column, and W_hh is not transposed": (
+            np.tanh(from_x + by_rows + b_h)
+        ),
+        "the tanh is missing": total,
+        "b_h is missing": np.tanh(from_x + from_h),
+        "the last state is missing: W_hh does nothing": np.tanh(from_x + b),
+        "the input is missing: W_ih does nothing": np.tanh(from_h + b),
+        "this is the sigmoid, expected tanh": 1 / (1 + np.exp(-total)),
+    }
+
+
+def set_radius(student: Callable) -> None:
+    """Judge `set_radius(W, radius)`: a matrix scaled to a spectral radius."""
+    meaning = "The largest eigenvalue in absolute value is now the radius."
+    print(conclude(_set_radius(student), meaning))
+
+
+def _set_radius(student: Callable) -> Iterator[Verdict]:
+    cases = (
+        ([[3, -4, 0], [4, 3, 0], [6, 0, -4]], 0.9),  # eigenvalues 3 + 4i, 3 - 4i, -4
+        ([[1, 3], [0, -2]], 1.25),  # eigenvalues 1, -2
+    )
+    for rows, radius in cases:
+        W = np.array(rows, float)
+        given = W.copy()
+        name = f"set_radius({rows}, {radius})"
+        result = call(name, student, given, radius)
+        values = result if isinstance(result, Verdict) else to_array(name, result)
+        if isinstance(values, np.ndarray) and values.dtype.kind == "c":
+            yield wrong(
+                name,
+                "complex numbers: eigenvalues can be complex, first take their "
+                "absolute values, then the largest of them",
+            )
+        eigenvalues = np.linalg.eigvals(W)
+        largest = np.abs(eigenvalues).max()
+        yield compare(
+            name,
+            values,
+            W * radius / largest,
+            mistakes={
+                "scaled by the largest singular value, expected the largest "
+                "absolute eigenvalue": W * radius / np.linalg.norm(W, 2),
+                "scaled by the eigenvalue with the largest real part: first take the "
+                "absolute values, then the largest of them": (
+                    W * radius / eigenvalues.real.max()
+                ),
+                "scaled by the largest absolute real part: 3 + 4i lies 5 from 0": (
+                    W * radius / np.abs(eigenvalues.real).max()
+                ),
+                "eigvalsh is for symmetric matrices only": (
+                    W * radius / np.abs(np.linalg.eigvalsh(W)).max()
+                ),
+                "scaled by the square root of the sum of squares (np.linalg.norm "
+                "without a second argument)": W * radius / np.linalg.norm(W),
+                "scaled by the largest entry": W * radius / np.abs(W).max(),
+                "the radius is now 1: multiply by radius": W / largest,
+                "multiply by radius only after dividing by the radius of W": W * radius,
+                "multiplied by the radius of W, expected divided": W * radius * largest,
+                "W is divided by radius, expected multiplied": W / largest / radius,
+            },
+        )
+        if not np.array_equal(given, W):
+            yield wrong(name, "right, but W itself has changed: return a new array")
+
+
+def forward(student: Callable) -> None:
+    """Judge `forward(x, lengths, W_ih, W_hh, b_h, h0)`: a batch of unequal lengths."""
+    meaning = "Each example keeps its last state once its sequence has ended."
+    print(conclude(_forward(student), meaning))
+
+
+def _forward(student: Callable) -> Iterator[Verdict]:
+    name = "forward(x, lengths, W_ih, W_hh, b_h, h0)"
+    # With as many examples as units, a mask along the wrong axis raises no error.
+    for n_in, n_hid, lengths in ((3, 4, (7, 3, 5, 1)), (2, 3, (4, 0, 6, 6, 1))):
+        T, batch = max(lengths), len(lengths)
+        rng = np.random.default_rng(batch)
+        shapes = ((T, batch, n_in), (n_in, n_hid), (n_hid, n_hid), (n_hid,), (n_hid,))
+        x, *params = (rng.normal(0, 0.8, shape) for shape in shapes)
+        arguments = [x, np.array(lengths), *params]
+        yield compare(
+            name,
+            call(name, student, *(array.copy() for array in arguments)),
+            _held_states(x, _here(T, arguments[1]), *params),
+            mistakes=_forward_mistakes(*arguments),
+        )
+
+
+def _here(T: int, lengths: np.ndarray) -> np.ndarray:
+    """Which examples still run, from step 0 on: booleans of shape (T, batch, 1)."""
+    return np.arange(T)[:, None, None] < lengths[:, None]
+
+
+def _held_states(
+    x: np.ndarray,
+    here: np.ndarray,
+    W_ih: np.ndarray,
+    W_hh: np.ndarray,
+    b_h: np.ndarray,
+    h0: np.ndarray,
+    rest: Callable = np.positive,
+) -> np.ndarray:
+    """All states (T, batch, n_hid): a step where `here` holds, else rest(state)."""
+    h_t = np.tile(h0, (x.shape[1], 1))
+    h = []
+    for x_t, on in zip(x, here, strict=True):
+        h_t = np.where(on, np.tanh(x_t @ W_ih + h_t @ W_hh + b_h), rest(h_t))
+        h.append(h_t)
+    return np.stack(h)
+
+
+def _forward_mistakes(
+    x: np.ndarray,
+    lengths: np.ndarray,
+    W_ih: np.ndarray,
+    W_hh: np.ndarray,
+    b_h: np.ndarray,
+    h0: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """The states with one mistake each."""
+    T, batch = x.shape[:2]
+    params = (W_ih, W_hh, b_h, h0)
+    here = _here(T, lengths)
+    always = _here(T, np.full(batch, T))
+    h = _held_states(x, here, *params)
+    first = np.tile(h0, (1, batch, 1))
+    mistakes = {
+        "the states go on changing after an example has ended": (
+            _held_states(x, always, *params)
+        ),
+        "the states are 0 after an example has ended, expected held": h * here,
+        "the states go back to h0 after an example has ended, expected held": (
+            _held_states(x, here, *params, rest=lambda h_t: 0 * h_t + h0)
+        ),
+        "held one step late: an example of length n runs in the steps 0 to n - 1": (
+            _held_states(x, _here(T, lengths + 1), *params)
+        ),
+        "held one step early: an example of length n runs in the steps 0 to n - 1": (
+            _held_states(x, _here(T, lengths - 1), *params)
+        ),
+        "the input is silent after an example has ended, but the state still changes": (
+            _held_states(x * here, always, *params)
+        ),
+        "all examples end with the shortest": (
+            _held_states(x, _here(T, 0 * lengths + lengths.min()), *params)
+        ),
+        "time and batch are exchanged, expected shape (T, batch, n_hid)": (
+            h.swapaxes(0, 1)
+        ),
+        "h0 stands among the states, expected h_1 as the first": (
+            np.concatenate([first, h])
+        ),
+        "each state is that before the step, expected after it": (
+            np.concatenate([first, h[:-1]])
+        ),
+        "only the last states, expected those of all steps": h[-1],
+        "starts from zero, expected from h0": (
+            _held_states(x, here, W_ih, W_hh, b_h, 0 * h0)
+        ),
+        "W_hh is transposed": _held_states(x, here, W_ih, W_hh.T, b_h, h0),
+        "b_h is missing": _held_states(x, here, W_ih, W_hh, 0 * b_h, h0),
+    }
+    if batch == len(h0):
+        mistakes[
+            "the lengths act on the units, expected on the examples: each row of the "
+            "state is an example, so a mask of the examples must be a column"
+        ] = _held_states(x, here.swapaxes(1, 2), *params)
+    return mistakes
+
+
+def latch(student: Callable) -> None:
+    """Judge `latch()`: weights (w_ih, w_hh, b_h) of one unit that keeps a sign."""
+    meaning = (
+        "Noise cannot move the state from one side to the other, and every pulse can."
+    )
+    print(conclude(_latch(student), meaning))
+
+
+def _latch(student: Callable) -> Iterator[Verdict]:
+    names = ("w_ih", "w_hh", "b_h")
+    weights = _numbers("latch()", unpack("latch()", call("latch()", student), names))
+    if isinstance(weights, Verdict):
+        yield weights
+        return
+    fault = _latch_fault(**weights)
+    yield wrong("latch()", fault) if fault else right("latch()")
+
+
+def _numbers(
+    name: str, parts: Mapping[str, Any] | Verdict
+) -> dict[str, float] | Verdict:
+    """Each part as one number, or the Verdict on the first that is none."""
+    if isinstance(parts, Verdict):
+        return parts
+    numbers = {}
+    for part, value in parts.items():
+        array = to_array(part, value)
+        if isinstance(array, Verdict):
+            return array
+        if array.size != 1 or array.dtype.kind == "c" or not np.isfinite(array).all():
+            shown = describe(array) if array.size != 1 else str(array.item())
+            return wrong(name, f"{part} is {shown}, expected one number")
+        numbers[part] = float(array.item())
+    return numbers
+
+
+def _latch_fault(w_ih: float, w_hh: float, b_h: float) -> str:
+    """What keeps a unit with these weights from being a latch, or "".
+
+    The sign of h must be that of the last pulse, +1 or -1, for HELD steps of any noise
+    within +-NOISE, wherever the pulses before have left it. If w_ih and w_hh are
+    positive, more input never makes less h. So the noise that always pulls the
+    other way is the worst there is, and pulses of the other sign are the worst past.
+    """
+
+    def states(inputs: list[float]) -> np.ndarray:
+        h, path = 0.0, []
+        for x in inputs:
+            h = math.tanh(w_ih * x + w_hh * h + b_h)
+            path.append(h)
+        return np.array(path)
+
+    if w_ih == 0:
+        return "w_ih is 0: the unit does not hear its input"
+    if w_ih < 0:
+        return "w_ih is negative: a pulse of +1 pushes h down, expected up"
+    if w_hh < 0:
+        return "w_hh is negative: without input, h changes its sign at every step"
+    up, down = (states([pulse, *[0.0] * HELD])[-1] for pulse in (1.0, -1.0))
+    ends = (
+        f"after a pulse of +1 and {HELD} silent steps h is {number(up)}, "
+        f"after -1 it is {number(down)}"
+    )
+    if w_hh <= 1:
+        return f"it forgets: {ends}. Nothing holds the state while w_hh is at most 1"
+    if up < 0 or down > 0:
+        return f"stuck on one side: {ends}. b_h is too far from 0"
+    for pulse in (1.0, -1.0):
+        path = pulse * states([pulse, *[-pulse * NOISE] * HELD])
+        if path.min() <= 0:
+            return (
+                f"noise flips it: after a pulse of {pulse:+.0f}, inputs of "
+                f"{-pulse * NOISE:+} turn the sign of h at step "
+                f"{np.argmax(path <= 0)} after it. w_hh must hold the state more "
+                "strongly than w_ih times the noise pulls"
+            )
+    for pulse in (1.0, -1.0):
+        before = [-pulse] * HELD
+        path = pulse * states([*before, pulse, *[-pulse * NOISE] * HELD])[len(before) :]
+        if path[0] <= 0:
+            return (
+                f"stuck: a pulse of {pulse:+.0f} does not flip the state that earlier "
+                f"pulses have left, h stays at {number(pulse * path[0])}. w_ih must "
+                "outweigh w_hh"
+            )
+        if path.min() <= 0:
+            return (
+                f"a pulse of {pulse:+.0f} flips the state, but only to h = "
+                f"{number(pulse * path[0])}, and inputs of {-pulse * NOISE:+} turn it "
+                f"back at step {np.argmax(path <= 0)} after it. w_ih must outweigh "
+                "w_hh by more"
+            )
+    return ""

@@ -1,0 +1,318 @@
+"""The checks of the exercises of chapter 6."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytensor
+from scipy.special import expit
+
+from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core.values import to_array
+from helpers.check.core.verdicts import right, wrong
+from helpers.check.core.words import describe, number
+from helpers.tasks.reber import EMBEDDED, SYMBOLS
+
+T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
+
+# The memory of exercise 6.5: how far it must reach, and what is good enough.
+LEAST_INNER = 15
+STRINGS = 500
+GOOD = 0.99
+SAME = 1e-4  # what counts as unchanged: well above the rounding of float32
+
+
+def undecided_cost(student: Callable) -> None:
+    """Judge `undecided_cost(predictions, outputs)`: the mean loss of one lost bit."""
+    meaning = (
+        "At 11 predictions and 7 outputs it is 0.018, beside the 0.69 of an untrained "
+        "network."
+    )
+    print(conclude(_undecided_cost(student), meaning))
+
+
+def _undecided_cost(student: Callable) -> Iterator[Verdict]:
+    for predictions, outputs in ((11, 7), (29, 5)):
+        bit = np.log(2)
+        cost = 2 * bit / (outputs * predictions)
+        name = f"undecided_cost({predictions}, {outputs})"
+        yield compare(
+            name,
+            call(name, student, predictions, outputs),
+            cost,
+            mistakes={
+                "only one of the two undecided outputs is counted": cost / 2,
+                "the logarithm has base 2, expected nats": cost / bit,
+                "this is the cost at the one place: the mean is over the predictions "
+                "and the outputs": 2 * bit,
+                "the mean over the outputs is missing": 2 * bit / predictions,
+                "the mean over the predictions is missing": 2 * bit / outputs,
+                "it has the wrong sign: a loss is positive": -cost,
+                "a softmax would lose ln 2 here. Two sigmoids lose it each, and the "
+                "mean is over the outputs too": bit / predictions,
+            },
+        )
+
+
+def share_right(student: Callable) -> None:
+    """Judge `share_right(o, place, is_T)`: the share of strings answered right."""
+    meaning = (
+        "One place a string is looked at, and only which of two outputs is larger."
+    )
+    print(conclude(_share_right(student), meaning))
+
+
+def _share_right(student: Callable) -> Iterator[Verdict]:
+    name = "share_right(o, place, is_T)"
+    rng = np.random.default_rng(0)
+    for length, n in ((9, 401), (12, 307)):
+        o = rng.normal(0, 2, (length, n, 7))
+        place, some = rng.integers(4, length - 1, n), np.arange(n)
+        is_T = rng.random(n) < 0.7
+        # Right to another degree at each place, so that no two mistakes look alike.
+        for step, by in ((-1, -1.0), (0, 2.0), (1, 0.7)):
+            o[place + step, some, T] += by * np.where(is_T, 1, -1)
+        larger = o[:, :, T] > o[:, :, P]
+        at = larger[place, some]
+        yield compare(
+            name,
+            call(name, student, o.copy(), place.copy(), is_T.copy()),
+            np.mean(at == is_T),
+            mistakes={
+                "the share of wrong answers, expected that of right ones": np.mean(
+                    at != is_T
+                ),
+                "a number of strings, expected a share": np.sum(at == is_T),
+                "the share of T among the answers: they are not compared with is_T": (
+                    np.mean(at)
+                ),
+                "all places count, expected one place a string": np.mean(
+                    larger == is_T
+                ),
+                "the last step of all strings, expected the place of each": np.mean(
+                    larger[-1] == is_T
+                ),
+                "one step too late": np.mean(larger[place + 1, some] == is_T),
+                "one step too early": np.mean(larger[place - 1, some] == is_T),
+                "an output counts only if it is the largest of all seven: compare T "
+                "and P alone": np.mean(
+                    o[place, some].argmax(axis=1) == np.where(is_T, T, P)
+                ),
+                "the answer is T where its output is positive: compare it with that "
+                "of P": np.mean((o[place, some, T] > 0) == is_T),
+            },
+        )
+
+
+def carried(student: Callable) -> None:
+    """Judge `carried(f)`: how much of each cell's value is left at the last step."""
+    meaning = (
+        "A gate of 0.73, where a bias of 1 starts it, leaves 4% after ten steps; one "
+        "of 0.95, where a bias of 3 does, leaves 62%."
+    )
+    print(conclude(_carried(student), meaning))
+
+
+def _carried(student: Callable) -> Iterator[Verdict]:
+    name = "carried(f)"
+    for shape in ((6, 3), (4, 1)):
+        f = np.random.default_rng(shape[0]).uniform(0.3, 1, shape)
+        after = np.concatenate([f[1:], np.ones((1, shape[1]))])
+        share = np.cumprod(after[::-1], axis=0)[::-1]
+        yield compare(
+            name,
+            call(name, student, f.copy()),
+            share,
+            mistakes={
+                "the gate of step t itself is counted: it acts on the cell before it, "
+                "c_t comes after": np.cumprod(f[::-1], axis=0)[::-1],
+                "this is what is left of the first cell at each step, expected what is "
+                "left of each at the last": np.cumprod(f, axis=0),
+                "the last row is missing: all of c_T is in c_T": share[:-1],
+                "the rows are in reverse order": share[::-1],
+                "only the first row, expected one for each step": share[0],
+                "only one step: the gates of all later steps multiply": after,
+                "a sum, expected a product": np.cumsum(after[::-1], axis=0)[::-1],
+                "the mean over the cells, expected each for itself": share.mean(axis=1),
+                "the product runs over the cells too": np.cumprod(
+                    after.prod(axis=1)[::-1]
+                )[::-1],
+            },
+        )
+
+
+def coupled_step(student: Callable) -> None:
+    """Judge `coupled_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h)`: i = 1 - f."""
+    meaning = (
+        "It forgets as much as it takes in, with three blocks of weights for four, and "
+        "its cell never leaves the range from -1 to 1."
+    )
+    print(conclude(_coupled_step(student), meaning))
+
+
+def _coupled_step(student: Callable) -> Iterator[Verdict]:
+    name = "coupled_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h)"
+    for n_in, n_hid, batch in ((3, 3, ()), (2, 4, (5,))):
+        rng = np.random.default_rng(n_hid)
+        shapes = (
+            (*batch, n_in),
+            (*batch, n_hid),
+            (*batch, n_hid),
+            (n_in, 3 * n_hid),
+            (n_hid, 3 * n_hid),
+            (3 * n_hid,),
+        )
+        arrays = [
+            rng.normal(0, 0.8, shape).astype(pytensor.config.floatX) for shape in shapes
+        ]
+        mistakes = _coupled_mistakes(*arrays) if n_in == n_hid else {}
+        result = call(name, student, *map(pytensor.shared, arrays))
+        h, c = _coupled(*arrays)
+        yield compare_parts(
+            unpack(name, result, ("h_t", "c_t")),
+            {"h_t": h, "c_t": c},
+            mistakes=mistakes,
+            order=("c_t", "h_t"),
+            label=f"{{}} of {name}",
+        )
+
+
+def _coupled(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h, order=(0, 1, 2)):
+    """The right step, in NumPy; `order` says which block is f, which o and which g."""
+    f, o, g = _blocks(x_t, h_tm1, W_ih, W_hh, b_h, order)
+    c_t = f * c_tm1 + (1 - f) * g
+    return o * np.tanh(c_t), c_t
+
+
+def _blocks(x_t, h_tm1, W_ih, W_hh, b_h, order=(0, 1, 2)):
+    a = np.split(x_t @ W_ih + h_tm1 @ W_hh + b_h, 3, axis=-1)
+    return expit(a[order[0]]), expit(a[order[1]]), np.tanh(a[order[2]])
+
+
+def _coupled_mistakes(x_t, h_tm1, c_tm1, *weights) -> dict[str, dict[str, np.ndarray]]:
+    """The step with one mistake each; there must be as many inputs as units."""
+    f, o, g = _blocks(x_t, h_tm1, *weights)
+    h_t, c_t = _coupled(x_t, h_tm1, c_tm1, *weights)
+
+    def of_cell(c):
+        return {"c_t": c, "h_t": o * np.tanh(c)}
+
+    def pair(h, c):
+        return {"h_t": h, "c_t": c}
+
+    W_ih, W_hh, b_h = weights
+    return {
+        "f and 1 - f are exchanged: f is the share that is kept": of_cell(
+            (1 - f) * c_tm1 + f * g
+        ),
+        "all of the candidate comes in, expected the share 1 - f": of_cell(
+            f * c_tm1 + g
+        ),
+        "the output gate lets the candidate in, expected 1 - f": of_cell(
+            f * c_tm1 + o * g
+        ),
+        "nothing is forgotten: the factor f of the last cell is missing": of_cell(
+            c_tm1 + (1 - f) * g
+        ),
+        "the last cell is missing": of_cell((1 - f) * g),
+        "the last state stands in the place of the last cell": of_cell(
+            f * h_tm1 + (1 - f) * g
+        ),
+        "the last cell and the last state are exchanged": pair(
+            *_coupled(x_t, c_tm1, h_tm1, *weights)
+        ),
+        "the arguments come in another order: x_t first, then h_tm1": pair(
+            *_coupled(h_tm1, x_t, c_tm1, *weights)
+        ),
+        "the blocks are in another order: f, o, g": pair(
+            *_coupled(x_t, h_tm1, c_tm1, *weights, order=(1, 0, 2))
+        ),
+        "the blocks are taken in the order g, f, o, expected f, o, g": pair(
+            *_coupled(x_t, h_tm1, c_tm1, *weights, order=(1, 2, 0))
+        ),
+        "b_h is missing": pair(*_coupled(x_t, h_tm1, c_tm1, W_ih, W_hh, 0 * b_h)),
+        "the tanh of the cell is missing": {"h_t": o * c_t},
+        "the output gate is missing": {"h_t": np.tanh(c_t)},
+        "the tanh stands around the gate too": {"h_t": np.tanh(o * c_t)},
+        "the two results are exchanged: h_t first, then c_t": pair(c_t, h_t),
+    }
+
+
+def memory(student: Callable) -> None:
+    """Judge `memory(prefixes)`: the probability of T after each of these prefixes."""
+    meaning = (
+        f"The symbol has come through inner strings of {LEAST_INNER} symbols and more."
+    )
+    print(conclude(_memory(student), meaning))
+
+
+def _memory(student: Callable) -> Iterator[Verdict]:
+    rng = np.random.default_rng(6)
+    strings = [EMBEDDED.sample(rng, min_inner=LEAST_INNER) for _ in range(STRINGS)]
+    prefixes = [string[:-2] for string in strings]
+    is_T = np.array([string[1] == "T" for string in strings])
+    name = f"memory(prefixes) for {STRINGS} prefixes"
+    p = _probabilities(name, call(name, student, list(prefixes)), STRINGS)
+    if isinstance(p, Verdict):
+        yield p
+        return
+    few = "memory(prefixes[:3])"
+    p_few = _probabilities(few, call(few, student, prefixes[:3]), 3)
+    if isinstance(p_few, Verdict):
+        yield p_few
+        return
+    if np.abs(p_few - p[:3]).max() > SAME:
+        yield wrong(
+            few,
+            "a probability depends on the other prefixes, expected each for itself: "
+            "does the padding reach the state that is read?",
+        )
+        return
+    yield _judge(name, p, is_T)
+
+
+def _probabilities(name: str, result: Any, n: int) -> np.ndarray | Verdict:
+    """The answers as n probabilities, or the Verdict on why they are none."""
+    p = result if isinstance(result, Verdict) else to_array(name, result)
+    if isinstance(p, Verdict):
+        return p
+    if p.dtype.kind == "c":
+        return wrong(name, f"the dtype is {p.dtype}, expected real numbers")
+    if p.shape != (n,):
+        hint = ""
+        if p.shape == (n, 7):
+            hint = ": only that of T is asked for"
+        elif p.ndim == 2 and n in p.shape:
+            hint = ": one number a prefix"
+        return wrong(name, f"{describe(p)}, expected shape ({n},){hint}")
+    p = p.astype(float)
+    if not np.isfinite(p).all():
+        return wrong(name, "some answers are nan or infinite")
+    if p.min() < 0 or p.max() > 1:
+        return wrong(
+            name,
+            f"{number(p.min())} to {number(p.max())} are no probabilities: is the "
+            "sigmoid missing?",
+        )
+    return p
+
+
+def _judge(name: str, p: np.ndarray, is_T: np.ndarray) -> Verdict:
+    """Whether the answers are right, and if not, what they are."""
+    if np.isin(p, (0, 1)).all() and np.array_equal(p == 1, is_T):
+        return wrong(
+            name,
+            "each answer is exactly 0 or 1. That is the rule itself, and no trained "
+            "network is so sure: let a network find it",
+        )
+    share = np.mean((p > 0.5) == is_T)
+    if share >= GOOD:
+        return right(name)
+    said = f"{100 * share:.0f}% are right, expected at least {100 * GOOD:.0f}%"
+    if share <= 1 - GOOD:
+        return wrong(name, f"{said}: it says P for T and T for P")
+    if np.ptp(p) < SAME:
+        return wrong(name, f"{said}: the answer is always {number(p[0])}")
+    if share <= 0.55:
+        return wrong(name, f"{said}: it is at chance, and nothing came through")
+    return wrong(name, f"{said}: it is on the way, but needs more training")

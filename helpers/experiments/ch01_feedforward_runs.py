@@ -1,0 +1,380 @@
+"""The recorded experiments of chapter 1."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from helpers.experiments.runner import Experiment, traced
+from helpers.networks.feedforward import (
+    initial_values,
+    mean_squared_error,
+    minibatches,
+    network,
+)
+from helpers.networks.optimisers import sgd
+from helpers.tasks import sunspots
+
+
+def rmse(o: np.ndarray, target: np.ndarray) -> float:
+    """Root of the mean squared difference of two arrays of one shape."""
+    return float(np.sqrt(np.mean((o - target) ** 2)))
+
+
+class Compiled(NamedTuple):
+    """A network of given layer sizes and batch size, compiled once a process.
+
+    `step(x, y, lr, decay)` makes one SGD update on the mean squared error plus decay
+    times the sum of the squared weights, and returns that loss before the update;
+    `predict(x)` returns the outputs for any number of examples.
+    """
+
+    sizes: tuple[int, ...]
+    batch: int
+    params: list
+    step: pytensor.compile.Function
+    predict: pytensor.compile.Function
+
+
+@cache
+def compiled(sizes: tuple[int, ...], batch: int) -> Compiled:
+    """Build and compile; the values of the parameters are set by `train`."""
+    start = initial_values(sizes, np.random.default_rng(0))
+    params = [pytensor.shared(value) for value in start]
+    x = pt.matrix("x", shape=(batch, sizes[0]))
+    y = pt.matrix("y", shape=(batch, sizes[-1]))
+    lr, decay = pt.scalars("lr", "decay")
+    penalty = sum((W**2).sum() for W in params[::2])
+    loss = mean_squared_error(network(x, params), y) + decay * penalty
+    step = pytensor.function([x, y, lr, decay], loss, updates=sgd(loss, params, lr))
+    any_x = pt.matrix("any_x")
+    predict = pytensor.function([any_x], network(any_x, params))
+    return Compiled(sizes, batch, params, step, predict)
+
+
+def train(
+    net: Compiled,
+    X: np.ndarray,
+    y: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    lr: float,
+    updates: int,
+    decay: float = 0.0,
+    noise: float = 0.0,
+) -> Iterator[tuple[int, float | None]]:
+    """Start `net` afresh and train it; yields (k, loss) after update k = 0, 1, ...
+
+    k = 0 is the untrained network, without a loss. `noise` is the standard deviation
+    of the white noise added to the inputs, drawn anew for each batch.
+    """
+    for p, value in zip(net.params, initial_values(net.sizes, rng), strict=True):
+        p.set_value(value)
+    yield 0, None
+    k = 0
+    while True:
+        for i in minibatches(len(X), net.batch, rng):
+            x = X[i] + noise * rng.standard_normal(X[i].shape) if noise else X[i]
+            loss = float(net.step(x, y[i], lr, decay))
+            k += 1
+            yield k, loss
+            if k == updates:
+                return
+
+
+# Universal approximation: held-out error against the width of the hidden layer.
+
+APPROXIMATION = {
+    "function": "sin(2 pi x) on [-1, 1]",
+    "widths": [1, 2, 4, 8, 16, 32, 64],
+    "examples": 200,
+    "batch": 20,
+    "updates": 20_000,
+    # By width: the two widest take smaller steps.
+    "lr": {"1": 0.1, "2": 0.1, "4": 0.1, "8": 0.1, "16": 0.1, "32": 0.05, "64": 0.05},
+}
+
+
+def exact_readout(params, X, y, X_test) -> np.ndarray:
+    """Predictions at X_test with W_ho and b_o solved by least squares on (X, y)."""
+    W_ih, b_h = (p.get_value() for p in params[:2])
+
+    def features(x):
+        return np.column_stack([np.tanh(x @ W_ih + b_h), np.ones(len(x))])
+
+    readout, *_ = np.linalg.lstsq(features(X), y, rcond=None)
+    return features(X_test) @ readout
+
+
+def approximation(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: test RMSE of networks of each width.
+
+    "trained" by SGD; "exact readout": the same hidden layer with the readout solved
+    exactly; "random hidden": that on the hidden layer before training.
+    """
+    metrics: dict = {"trained": {}, "exact readout": {}, "random hidden": {}}
+    traces: dict = {}
+    X_test = np.linspace(-1, 1, 401)[:, None]
+    y_test = np.sin(2 * np.pi * X_test)
+    for width in parameters["widths"]:
+        key = str(width)
+        rng = np.random.default_rng([seed, width])
+        X = rng.uniform(-1, 1, (parameters["examples"], 1))
+        y = np.sin(2 * np.pi * X)
+        net = compiled((1, width, 1), parameters["batch"])
+        traces[key] = []
+        for k, loss in train(
+            net,
+            X,
+            y,
+            rng,
+            lr=parameters["lr"][key],
+            updates=updates or parameters["updates"],
+        ):
+            if k == 0:
+                at_start = exact_readout(net.params, X, y, X_test)
+            if traced(k):
+                traces[key].append(loss)
+        at_end = exact_readout(net.params, X, y, X_test)
+        metrics["trained"][key] = rmse(np.asarray(net.predict(X_test)), y_test)
+        metrics["exact readout"][key] = rmse(at_end, y_test)
+        metrics["random hidden"][key] = rmse(at_start, y_test)
+    return {"trace": traces} if updates else {"trace": traces, "metrics": metrics}
+
+
+# Overfitting, and cures for it.
+
+OVERFITTING = {
+    "function": "sin(pi x0) + x1 x2 on [-1, 1]^5",
+    "inputs": 5,
+    "hidden": 30,
+    "training": 40,
+    "validation": 40,
+    "test": 1000,
+    "target_noise": 0.3,
+    "lr": 0.1,
+    "batch": 10,
+    "updates": 20_000,
+    "input_noise": [0.1, 0.2, 0.3, 0.5],
+    "decay": [0.001, 0.003, 0.01, 0.03],
+    "marks": [0, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000],
+}
+
+
+def overfitting(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: errors along plain training, and along each strength of each cure.
+
+    Training and validation targets carry noise; test errors are against the
+    noiseless function. The strength of a cure, and the mark at which early stopping
+    stops, are those with the smallest validation error.
+    """
+    sizes = (parameters["inputs"], parameters["hidden"], 1)
+    rng = np.random.default_rng(seed)
+
+    def draw(n, target_noise):
+        X = rng.uniform(-1, 1, (n, sizes[0]))
+        y = np.sin(np.pi * X[:, :1]) + X[:, 1:2] * X[:, 2:3]
+        return X, y + target_noise * rng.standard_normal(y.shape)
+
+    sets = {
+        "training": draw(parameters["training"], parameters["target_noise"]),
+        "validation": draw(parameters["validation"], parameters["target_noise"]),
+        "test": draw(parameters["test"], 0.0),
+    }
+    settings = {"plain": {}}
+    settings |= {f"noise {s:g}": {"noise": s} for s in parameters["input_noise"]}
+    settings |= {f"decay {s:g}": {"decay": s} for s in parameters["decay"]}
+    net = compiled(sizes, parameters["batch"])
+    traces: dict = {key: [] for key in settings}
+    curves: dict = {key: {name: [] for name in sets} for key in settings}
+    for key, cure in settings.items():
+        for k, loss in train(
+            net,
+            *sets["training"],
+            np.random.default_rng([seed, 1]),  # the same start for all
+            lr=parameters["lr"],
+            updates=updates or parameters["updates"],
+            **cure,
+        ):
+            if traced(k):
+                traces[key].append(loss)
+            if k in parameters["marks"]:
+                for name, (X, y) in sets.items():
+                    curves[key][name].append(rmse(np.asarray(net.predict(X)), y))
+    if updates:
+        return {"trace": traces}
+
+    def chosen(cure):
+        candidates = [key for key in settings if key.startswith(cure)]
+        return min(candidates, key=lambda key: curves[key]["validation"][-1])
+
+    stop = int(np.argmin(curves["plain"]["validation"]))
+    noise, decay = chosen("noise"), chosen("decay")
+    y_train, y_test = sets["training"][1], sets["test"][1]
+    return {
+        "trace": traces,
+        "metrics": {
+            "constant": rmse(np.full_like(y_test, y_train.mean()), y_test),
+            "plain": curves["plain"]["test"][-1],
+            "early stopping": curves["plain"]["test"][stop],
+            "noise": curves[noise]["test"][-1],
+            "decay": curves[decay]["test"][-1],
+        },
+        "chosen": {
+            "early stopping": parameters["marks"][stop],
+            "noise": noise,
+            "decay": decay,
+        },
+        "curves": curves,
+    }
+
+
+# The sunspots, from a window of years.
+
+SUNSPOTS = {
+    "window": 9,
+    "hidden": 8,
+    "lr": 0.05,
+    "batch": 20,
+    "updates": 20_000,
+    "check_every": 50,
+    "train_to": sunspots.TRAIN_END,
+    "validate_to": sunspots.VALIDATION_END,
+}
+
+
+def sunspot_window(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: test RMSE of a window network, stopped early and not, in sunspots.
+
+    "forecast" holds the early-stopped network's forecasts of the test years.
+    """
+    sets = sunspots.split_windows(parameters["window"])
+    mean, sd = sets[0].y.mean(), sets[0].y.std()
+    scaled = [((X - mean) / sd, (y - mean) / sd) for X, y in sets]
+    net = compiled((parameters["window"], parameters["hidden"], 1), parameters["batch"])
+    trace: list = []
+    errors: list = []  # rows of (training, validation, test) RMSE
+    best = np.inf
+    for k, loss in train(
+        net,
+        *scaled[0],
+        np.random.default_rng(seed),
+        lr=parameters["lr"],
+        updates=updates or parameters["updates"],
+    ):
+        if traced(k):
+            trace.append(loss)
+        if k % parameters["check_every"] == 0:
+            forecasts = [mean + sd * np.asarray(net.predict(X)) for X, _ in scaled]
+            errors.append(
+                [rmse(f, y) for f, (_, y) in zip(forecasts, sets, strict=True)]
+            )
+            if errors[-1][1] < best:
+                best, stopped_at, forecast = errors[-1][1], k, forecasts[2].ravel()
+    if updates:
+        return {"trace": {"window": trace}}
+    training, validation, test = np.transpose(errors)
+    return {
+        "trace": {"window": trace},
+        "metrics": {
+            "early stopping": rmse(forecast, sets[2].y.ravel()),
+            "to the end": test[-1],
+            "training at the end": training[-1],
+        },
+        "stopped_at": stopped_at,
+        "forecast": np.round(forecast, 2),
+        "curves": {
+            "training": np.round(training[::10], 3),
+            "validation": np.round(validation[::10], 3),
+            "test": np.round(test[::10], 3),
+        },
+    }
+
+
+# A delay longer than the window.
+
+DELAY = {
+    "windows": [4, 8, 12],
+    "delays": list(range(16)),
+    "hidden": 16,
+    "training": 2000,
+    "test": 2000,
+    "lr": 0.1,
+    "batch": 20,
+    "updates": 4000,
+}
+
+
+def delay(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: R^2 on fresh noise of recalling x[t - lag] from a window.
+
+    The window holds x[t - k + 1], ..., x[t]; x is uniform in [-1, 1]. R^2 = 0 is
+    what the best constant, the mean, reaches.
+    """
+    longest = max(parameters["delays"]) + max(parameters["windows"])
+    metrics: dict = {}
+    traces: dict = {}
+    for window in parameters["windows"]:
+        net = compiled((window, parameters["hidden"], 1), parameters["batch"])
+        for lag in parameters["delays"]:
+            key = f"window {window} delay {lag}"
+            rng = np.random.default_rng([seed, window, lag])
+            t = np.arange(longest, longest + parameters["training"])
+            x = rng.uniform(-1, 1, longest + parameters["training"])
+            in_window = np.arange(1 - window, 1)
+            traces[key] = [
+                loss
+                for k, loss in train(
+                    net,
+                    x[t[:, None] + in_window],
+                    x[t - lag, None],
+                    rng,
+                    lr=parameters["lr"],
+                    updates=updates or parameters["updates"],
+                )
+                if traced(k)
+            ]
+            t = np.arange(longest, longest + parameters["test"])
+            x = rng.uniform(-1, 1, longest + parameters["test"])
+            o, y = np.asarray(net.predict(x[t[:, None] + in_window])), x[t - lag, None]
+            metrics[key] = 1 - np.mean((o - y) ** 2) / y.var()
+    return {"trace": traces} if updates else {"trace": traces, "metrics": metrics}
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="feedforward-approximation",
+        summary="Held-out error of a two-layer network against its width.",
+        parameters=APPROXIMATION,
+        run=approximation,
+        metrics=tuple(
+            f"{kind}.{width}"
+            for kind in ("trained", "exact readout")
+            for width in (1, 2, 4, 8)
+        ),
+    ),
+    Experiment(
+        name="feedforward-overfitting",
+        summary="Test error of a network that overfits, and with each of three cures.",
+        parameters=OVERFITTING,
+        run=overfitting,
+        metrics=("constant", "plain", "early stopping", "noise", "decay"),
+    ),
+    Experiment(
+        name="feedforward-sunspots",
+        summary="Forecasts of the yearly sunspot number from a window of nine years.",
+        parameters=SUNSPOTS,
+        run=sunspot_window,
+        metrics=("early stopping", "to the end"),
+    ),
+    Experiment(
+        name="feedforward-delay",
+        summary="Recalling an input of some steps ago from a window.",
+        parameters=DELAY,
+        run=delay,
+        metrics=("window 8 delay 7", "window 8 delay 8"),
+    ),
+)

@@ -1,0 +1,662 @@
+"""The recorded experiments of chapter 6: the symbol that an Elman network misses.
+
+A string of the embedded grammar ends as it began: its last symbol but one is its second
+one, T or P. Between them lies an inner string, and the **lag**, from reading the symbol
+to using it, is the length of that string. At all other places what comes next can be
+told from the last few symbols. So we ask one thing of a network: whether it finds that
+symbol the likelier one of T and P, at the one place where only one of them is legal.
+
+    solved    right for at least 99% of fresh strings, at the end of training
+    chance    right for at most 55% of them
+
+The settings of a cell are trained side by side in one compiled function: the same
+network and the same optimisers, with one more axis in front of every parameter. All of
+them see the same strings in the same order, one string an update, so that nothing is
+padded to fit another. They differ in their first weights, their rates and their loss.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.link.jax.linker import JAXLinker
+
+from helpers.experiments.runner import Experiment, traced
+from helpers.networks import initialisation, trained
+from helpers.networks.elman import (
+    Elman,
+    hidden_states,
+    hidden_states_numpy,
+    initial_elman,
+    readout,
+)
+from helpers.networks.gated import (
+    GRU,
+    LSTM,
+    gru_states,
+    gru_states_numpy,
+    initial_gru,
+    initial_lstm,
+    lstm_states,
+    lstm_states_numpy,
+    shared,
+)
+from helpers.networks.optimisers import adam
+from helpers.results.provenance import versions
+from helpers.tasks.reber import EMBEDDED, SYMBOLS, Examples
+
+T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
+SOLVED, CHANCE = 0.99, 0.55
+
+# JAX compiles anew for each length: strings are padded to one of these numbers of
+# predictions. A longer one is drawn again: 1 in 3,000 with inner strings of at least
+# 20 symbols, and 3 in a million of all.
+LENGTHS = (16, 24, 32, 48)
+
+INITIAL: dict[str, Callable] = {
+    "elman": initial_elman,
+    "lstm": initial_lstm,
+    "gru": initial_gru,
+}
+
+
+# Strings ----------------------------------------------------------------------
+
+
+def strings(n: int, min_inner: int, rng: np.random.Generator) -> list[str]:
+    """n random strings with inner strings of at least `min_inner` symbols."""
+    drawn: list[str] = []
+    while len(drawn) < n:
+        string = EMBEDDED.sample(rng, min_inner=min_inner)
+        if len(string) - 1 <= LENGTHS[-1]:
+            drawn.append(string)
+    return drawn
+
+
+def strings_of_length(n: int, inner: int, rng: np.random.Generator) -> list[str]:
+    """n random strings whose inner strings have exactly `inner` symbols."""
+    drawn: list[str] = []
+    while len(drawn) < n:
+        string = EMBEDDED.sample(rng, min_inner=inner)
+        if len(string) == inner + 4:
+            drawn.append(string)
+    return drawn
+
+
+class Questions(NamedTuple):
+    """Strings as a padded batch, and where in each of them the question is asked."""
+
+    examples: Examples
+    place: np.ndarray  # (n,), the prediction of the last symbol but one
+    is_T: np.ndarray  # (n,), whether that symbol is T
+
+
+def questions(some: list[str]) -> Questions:
+    """The question that each of these strings of the embedded grammar asks."""
+    place = np.array([len(string) - 3 for string in some])
+    return Questions(
+        EMBEDDED.batch(some), place, np.array([string[-2] == "T" for string in some])
+    )
+
+
+# Networks ---------------------------------------------------------------------
+
+
+def relu(a: np.ndarray) -> np.ndarray:
+    """The positive part, the activation that Le et al. (2015) start at the identity."""
+    return np.maximum(a, 0)
+
+
+def first_values(
+    cell: str,
+    units: int,
+    rng: np.random.Generator,
+    init: str,
+    forget_bias: float | None = None,
+):
+    """A network's first values.
+
+    `init` names a function of helpers.networks.initialisation.
+    "identity" is that of Le, Jaitly and Hinton (2015) for an Elman network: W_hh the
+    identity, W_ih and W_ho normal with standard deviation 0.001.
+    """
+    if init == "identity":
+        values = INITIAL[cell](7, units, 7, rng, init=_tiny)
+        return values._replace(W_hh=np.eye(units, dtype=values.W_hh.dtype))
+    options = {} if forget_bias is None else {"forget_bias": forget_bias}
+    return INITIAL[cell](
+        7, units, 7, rng, init=getattr(initialisation, init), **options
+    )
+
+
+def _tiny(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
+    return initialisation.normal(n_in, n_out, rng, sd=0.001)
+
+
+def states(x, params, g: Callable = pt.tanh):
+    """The states h of any of the three cells, symbolic; g is for Elman networks."""
+    if isinstance(params, LSTM):
+        return lstm_states(x, params)[0]
+    if isinstance(params, GRU):
+        return gru_states(x, params)
+    return hidden_states(x, params, g)
+
+
+def states_numpy(x: np.ndarray, params, g: Callable = np.tanh) -> np.ndarray:
+    """The states h of any of the three cells, in NumPy."""
+    if isinstance(params, LSTM):
+        return lstm_states_numpy(x, params)[0]
+    if isinstance(params, GRU):
+        return gru_states_numpy(x, params)
+    return hidden_states_numpy(x, params, g)
+
+
+def cross_entropy(o, y):
+    """-y log s(o) - (1 - y) log(1 - s(o)) from the logits o, s being the sigmoid."""
+    return pt.softplus(o) - y * o
+
+
+def outputs(x: np.ndarray, params, setting: dict) -> np.ndarray:
+    """The logits of one network, (T, n, 7) for x (T, n, 7)."""
+    g = relu if setting.get("relu") else np.tanh
+    return readout(states_numpy(x, params, g), params)
+
+
+def share_right(asked: Questions, params, setting: dict) -> float:
+    """For which share of the strings the right one of T and P has the larger output."""
+    o = outputs(asked.examples.x, params, setting)
+    o = o[asked.place, np.arange(len(asked.place))]
+    return float(np.mean((o[:, T] > o[:, P]) == asked.is_T))
+
+
+def loss_by_position(some: Examples, params, setting: dict) -> np.ndarray:
+    """The mean loss at each prediction of strings of one length: (T,), in nats.
+
+    Summed over the seven outputs.
+    """
+    o = outputs(some.x, params, setting)
+    loss = np.logaddexp(0, o) - some.y * o
+    return loss.sum(axis=2).mean(axis=1)
+
+
+def mean_loss(some: Examples, params, setting: dict) -> float:
+    """The mean over strings of the loss that training sees, a mean over a string."""
+    o = outputs(some.x, params, setting)
+    loss = (np.logaddexp(0, o) - some.y * o).mean(axis=2) * some.mask
+    return float((loss.sum(axis=0) / some.mask.sum(axis=0)).mean())
+
+
+# Networks side by side ----------------------------------------------------------
+
+
+class Stack(NamedTuple):
+    """Networks of one cell and one size, trained side by side.
+
+    Each parameter has the networks as its first axis; vectors have a second one of
+    length 1, where a batch of one string goes. `rates` are the settings' numbers, each
+    of shape (networks, 1, 1). `step(string)` makes one update of all networks on one
+    string, given as the Examples of `EMBEDDED.batch`; it returns their losses before.
+    """
+
+    params: NamedTuple
+    memory: list  # Adam's own shared variables
+    rates: dict[str, pytensor.compile.SharedVariable]
+    step: Callable[[Examples], np.ndarray]
+
+
+# What a setting may hold beside its first weights, and what it is otherwise.
+RATES = {"sgd": 0.0, "adam": 0.0, "clip": np.inf, "scale": 1.0}
+
+
+def stacked(values: list):
+    """Parameters of single networks as those of a stack, NumPy arrays."""
+    return type(values[0])(
+        *(
+            np.stack([v if v.ndim == 2 else v[None] for v in field])
+            for field in zip(*values, strict=True)
+        )
+    )
+
+
+def unstacked(params) -> list:
+    """The networks of a stack, each with parameters of its own, as NumPy arrays."""
+    arrays = [np.asarray(p.get_value()) for p in params]
+    vectors = [p.name[0] != "W" for p in params]
+    return [
+        type(params)(
+            *(a[i, 0] if v else a[i] for a, v in zip(arrays, vectors, strict=True))
+        )
+        for i in range(len(arrays[0]))
+    ]
+
+
+@cache
+def compiled(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
+    """Build and compile; `train` sets the values of parameters and rates.
+
+    `relus` says for each network whether its activation is ReLU in the place of tanh.
+
+    A network's update is that of SGD at its rate plus that of Adam at its rate, one of
+    which is zero, on its own gradient: `scale` times that of the mean loss, and cut to
+    the norm `clip`.
+    """
+    rng, networks = np.random.default_rng(0), len(relus)
+    params = shared(stacked([INITIAL[cell](7, units, 7, rng)] * networks))
+    one_each = (networks, 1, 1)
+    rates = {
+        name: pytensor.shared(np.zeros(one_each), name=name, shape=one_each)
+        for name in RATES
+    }
+    x = pt.tensor3("x", shape=(None, 1, 7))
+    y = pt.tensor3("y", shape=(None, 1, 7))
+    mask = pt.matrix("mask", shape=(None, 1))
+
+    def g(a):
+        if not any(relus):
+            return pt.tanh(a)
+        return pt.switch(np.array(relus)[:, None, None], pt.maximum(a, 0), pt.tanh(a))
+
+    o = readout(states(x, params, g), params)  # (T, networks, 1, 7)
+    per_step = cross_entropy(o, y[:, None]).mean(axis=(2, 3))
+    losses = (per_step * mask).sum(axis=0) / mask.sum()
+
+    # No network acts on the loss of another: the gradient of the sum has that of each.
+    gradients = pt.grad(losses.sum(), list(params))
+    gradients = [rates["scale"] * d for d in gradients]
+    elements = pt.concatenate([d.reshape((networks, -1)) for d in gradients], axis=1)
+    norm = pt.sqrt((elements**2).sum(axis=1))[:, None, None]
+    gradients = [d / pt.maximum(norm / rates["clip"], 1) for d in gradients]
+    by_adam = dict(adam(gradients, params, rates["adam"]))
+    updates = by_adam | {
+        p: by_adam[p] - rates["sgd"] * d for p, d in zip(params, gradients, strict=True)
+    }
+    memory = [p for p in by_adam if p not in params]
+
+    @cache
+    def of_length(length: int | None):
+        """The update for strings of this number of predictions, None for any."""
+        fixed = [
+            v.type.clone(shape=(length, *v.type.shape[1:]))() for v in (x, y, mask)
+        ]
+        givens = dict(zip((x, y, mask), fixed, strict=True))
+        return pytensor.function(fixed, losses, updates=updates, givens=givens)
+
+    jax = isinstance(pytensor.config.mode.linker, JAXLinker)
+
+    def step(string: Examples) -> np.ndarray:
+        update = of_length(len(string.x) if jax else None)
+        return np.asarray(update(*string))
+
+    return Stack(params, memory, rates, step)
+
+
+def one_string(string: str, lengths: tuple[int, ...]) -> Examples:
+    """A string as a batch of one, padded to the next of these lengths."""
+    length = min(n for n in lengths if n >= len(string) - 1)
+    return EMBEDDED.batch([string], length)
+
+
+def train(
+    net: Stack,
+    start: list,
+    settings: list[dict],
+    training: list[str],
+    rng: np.random.Generator,
+    updates: int,
+    lengths: tuple[int, ...] = LENGTHS,
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Train a stack from `start`; yields (k, losses) after update k = 0, 1, ...
+
+    k = 0 is the untrained stack, without losses. Each update draws one of the training
+    strings, with replacement.
+    """
+    for p, value in zip(net.params, stacked(start), strict=True):
+        p.set_value(value)
+    for p in net.memory:
+        p.set_value(np.zeros_like(p.get_value()))
+    for name, usual in RATES.items():
+        values = [float(setting.get(name, usual)) for setting in settings]
+        net.rates[name].set_value(np.array(values)[:, None, None])
+    prepared = [one_string(string, lengths) for string in training]
+    yield 0, None
+    for k in range(1, updates + 1):
+        yield k, net.step(prepared[rng.integers(len(prepared))])
+
+
+# What reaches the second symbol ---------------------------------------------------
+
+
+@cache
+def _reach(kind: type, relu: bool):
+    """Compiled: the gradient at the inputs, from an error of 1/2 at given places.
+
+    On PyTensor's own engine, which needs no compiling; it is called a few times only.
+    """
+
+    def g(a):
+        return pt.maximum(a, 0) if relu else pt.tanh(a)
+
+    params = kind(
+        *(pt.matrix(n) if n[0] == "W" else pt.vector(n) for n in kind._fields)
+    )
+    x, where = pt.tensor3("x"), pt.matrix("where")
+    o = readout(states(x, params, g), params)
+    undecided = (where * (o[:, :, T] - o[:, :, P])).sum() / 2
+    return pytensor.function(
+        [x, where, *params], pt.grad(undecided, x), mode="FAST_COMPILE"
+    )
+
+
+def reach(asked: Questions, params, setting: dict) -> np.ndarray:
+    """The norm of the gradient that arrives at the second symbol: (n,).
+
+    Each network is given the error of one that is undecided, +1/2 on one of T and P
+    and -1/2 on the other, at the place of the question. So networks differ in the way
+    back alone, not in what they already know.
+    """
+    x, _, mask = asked.examples
+    where = np.zeros_like(mask)
+    where[asked.place, np.arange(len(asked.place))] = 1
+    compiled_reach = _reach(type(params), setting.get("relu", False))
+    gradient = np.asarray(compiled_reach(x, where, *params))
+    return np.linalg.norm(gradient[1], axis=1)
+
+
+# The experiments ------------------------------------------------------------------
+
+
+def sweep(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: all settings of a cell at each least inner length.
+
+    metrics, each by least inner length and setting: "right", the share of right
+    answers after `budget` updates; "longer", that after all updates where there are
+    more; "ever", 1 if some look at 200 strings and then 1,000 others both found at
+    least 99% right, else 0; "loss", the mean loss on the strings of the last test.
+    curves: "by length", the share right at the budget for strings of each exact inner
+    length. For the settings that are `watched`: "looks", the share right at the
+    `moments`; "reach", the gradient that arrives at the second symbol, by inner length,
+    and "singular", the largest and the median singular value of W_hh, both at the
+    `marks`. For those that are `mapped`: "positions", the loss at each position of
+    strings of one length, at the `moments`.
+    """
+    settings = parameters["settings"]
+    names, chosen = list(settings), list(settings.values())
+    relus = tuple(setting.get("relu", False) for setting in chosen)
+    net = compiled(parameters["cell"], parameters["units"], relus)
+    start = [_start(seed, parameters, setting) for setting in chosen]
+    traces: dict = {}
+    metrics: dict = {key: {} for key in ("right", "longer", "ever", "loss")}
+    curves: dict = {}
+    for least, total in parameters["updates"].items():
+        rng = np.random.default_rng([seed, 1, int(least)])
+        training = strings(parameters["strings"], int(least), rng)
+        look = None if updates else Looks(seed, parameters, int(least), names)
+        # A short run is not worth compiling for more than one length.
+        lengths = LENGTHS[-1:] if updates else LENGTHS
+        losses = []
+        for k, loss in train(
+            net, start, chosen, training, rng, updates or total, lengths
+        ):
+            if traced(k):
+                losses.append(loss)
+            if look and k % parameters["every"] == 0:
+                look.at(k, unstacked(net.params), last=k == total)
+        for name, trace in zip(names, np.transpose(losses), strict=True):
+            traces[f"{least} {name}"] = trace
+        if look:
+            for key in metrics:
+                if found := getattr(look, key):
+                    metrics[key][least] = found
+            curves[least] = look.curves
+    if updates:
+        return {"trace": traces}
+    return {"trace": traces, "metrics": metrics, "curves": curves}
+
+
+def _start(seed: int, parameters: dict, setting: dict):
+    """First values: those of one seed and one initialisation are the same."""
+    return first_values(
+        parameters["cell"],
+        parameters["units"],
+        np.random.default_rng([seed, 0]),
+        setting["init"],
+        setting.get("forget_bias"),
+    )
+
+
+class Looks:
+    """What is measured while a stack is trained, by the names of its settings."""
+
+    def __init__(self, seed: int, parameters: dict, least: int, names: list[str]):
+        rng = np.random.default_rng([seed, 2, least])
+        self.parameters, self.names = parameters, names
+        self.watch = questions(strings(parameters["watch"], least, rng))
+        self.test = questions(strings(parameters["test"], least, rng))
+        self.by_length = [
+            questions(strings_of_length(parameters["watch"], inner, rng))
+            for inner in parameters["lengths"]
+        ]
+        self.probes = [
+            questions(strings_of_length(parameters["probes"], inner, rng))
+            for inner in parameters["lengths"]
+        ]
+        inner = parameters["positions"].get(str(least))
+        self.one_length = inner and EMBEDDED.batch(
+            strings_of_length(parameters["watch"], inner, rng)
+        )
+        self.right: dict[str, float] = {}
+        self.longer: dict[str, float] = {}
+        self.loss: dict[str, float] = {}
+        self.ever = dict.fromkeys(names, 0)
+        self.curves: dict = {
+            key: {} for key in ("looks", "by length", "reach", "singular", "positions")
+        }
+
+    def at(self, k: int, networks: list, last: bool) -> None:
+        """Measure after update k."""
+        parameters, curves = self.parameters, self.curves
+        for name, params in zip(self.names, networks, strict=True):
+            setting = parameters["settings"][name]
+            share = share_right(self.watch, params, setting)
+            if k in parameters["moments"]:
+                if name in parameters["watched"]:
+                    curves["looks"].setdefault(name, []).append(share)
+                if self.one_length and name in parameters["mapped"]:
+                    loss = loss_by_position(self.one_length, params, setting)
+                    curves["positions"].setdefault(name, []).append(loss.round(3))
+            if share >= SOLVED and not self.ever[name]:
+                confirmed = share_right(self.test, params, setting) >= SOLVED
+                self.ever[name] = int(confirmed)
+            if k in parameters["marks"] and name in parameters["watched"]:
+                reached = [
+                    np.median(reach(asked, params, setting)) for asked in self.probes
+                ]
+                reached = [float(f"{value:.3g}") for value in reached]
+                curves["reach"].setdefault(name, []).append(reached)
+                if isinstance(params, Elman):
+                    values = np.linalg.svd(params.W_hh, compute_uv=False)
+                    pair = np.round([values[0], np.median(values)], 4)
+                    curves["singular"].setdefault(name, []).append(pair)
+            if k == parameters["budget"]:
+                self.right[name] = share_right(self.test, params, setting)
+                loss = mean_loss(self.test.examples, params, setting)
+                self.loss[name] = round(loss, 5)
+                curves["by length"][name] = [
+                    share_right(asked, params, setting) for asked in self.by_length
+                ]
+            elif last:
+                self.longer[name] = share_right(self.test, params, setting)
+
+
+COMMON = {
+    "strings": 1000,  # to train on, drawn with replacement as in the source
+    "budget": 50_000,
+    "every": 1000,  # updates from look to look
+    "watch": 200,  # strings of a look
+    "test": 1000,  # strings of the last test
+    "lengths": [5, 7, 10, 12, 15, 20, 25],  # of inner strings
+    "probes": 20,  # strings for each of them that the gradient is sent back through
+    "marks": [0, 1000, 10_000, 50_000],
+    "moments": [
+        *(0, 1000, 2000, 3000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 40_000),
+        50_000,
+    ],
+    # The least inner length, and the inner length at which positions are compared.
+    "positions": {"5": 8, "10": 12},
+    # By least inner length; 5 is the shortest that there is.
+    "updates": {"5": 50_000, "10": 50_000, "20": 50_000},
+}
+
+UNIT, IDENTITY = {"init": "unit_singular_value"}, {"init": "identity"}
+ORTHOGONAL, UNIFORM = {"init": "orthogonal"}, {"init": "uniform"}
+
+ELMAN = COMMON | {
+    "cell": "elman",
+    "units": 10,
+    "updates": {"5": 50_000, "10": 100_000, "20": 50_000},
+    "settings": {
+        "SGD": UNIT | {"sgd": 0.2},
+        "SGD, sum": UNIT | {"sgd": 0.2, "scale": 7},
+        "SGD, clipped": UNIT | {"sgd": 0.2, "clip": 0.1},
+        "SGD, orthogonal": ORTHOGONAL | {"sgd": 0.2},
+        "SGD, identity": IDENTITY | {"sgd": 0.2},
+        "Adam": UNIT | {"adam": 0.003},
+        "Adam, slower": UNIT | {"adam": 0.001},
+        "Adam, clipped": UNIT | {"adam": 0.003, "clip": 0.1},
+        "Adam, orthogonal": ORTHOGONAL | {"adam": 0.003},
+        "Adam, identity": IDENTITY | {"adam": 0.003},
+        "ReLU, SGD": IDENTITY | {"relu": True, "sgd": 0.2, "clip": 1},
+        "ReLU, Adam": IDENTITY | {"relu": True, "adam": 0.003, "clip": 1},
+        "ReLU, Adam, slower": IDENTITY | {"relu": True, "adam": 0.001, "clip": 1},
+    },
+    "watched": ["SGD", "SGD, orthogonal", "Adam", "ReLU, Adam"],
+    "mapped": ["SGD"],
+}
+
+LARGER = COMMON | {
+    "cell": "elman",
+    "units": 25,
+    "updates": {"10": 100_000},
+    "settings": {
+        "SGD": UNIT | {"sgd": 0.2},
+        "Adam": UNIT | {"adam": 0.003},
+        "Adam, slower": UNIT | {"adam": 0.001},
+        "Adam, orthogonal": ORTHOGONAL | {"adam": 0.001},
+    },
+    "watched": [],
+    "mapped": [],
+}
+
+LSTM_15 = COMMON | {
+    "cell": "lstm",
+    "units": 15,
+    "settings": {
+        "Adam": UNIFORM | {"adam": 0.005},
+        "Adam, bias 3": UNIFORM | {"adam": 0.01, "forget_bias": 3.0},
+        "SGD": UNIFORM | {"sgd": 0.2},
+        "SGD, sum": UNIFORM | {"sgd": 0.2, "scale": 7},
+    },
+    "watched": ["Adam"],
+    "mapped": ["Adam"],
+}
+
+GRU_15 = COMMON | {
+    "cell": "gru",
+    "units": 15,
+    "settings": {
+        "Adam": UNIFORM | {"adam": 0.005},
+        "Adam, faster": UNIFORM | {"adam": 0.01},
+        "SGD, sum": UNIFORM | {"sgd": 0.2, "scale": 7},
+    },
+    "watched": ["Adam"],
+    "mapped": [],
+}
+
+
+def _shares(parameters: dict) -> tuple[str, ...]:
+    """The metrics that --verify compares: the share of right answers, each setting."""
+    return tuple(
+        f"right.{least}.{name}"
+        for least in parameters["updates"]
+        for name in parameters["settings"]
+    )
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="embedded-reber-elman",
+        summary="The embedded Reber grammar and an Elman network of 10 units, by lag.",
+        parameters=ELMAN,
+        run=sweep,
+        metrics=_shares(ELMAN),
+    ),
+    Experiment(
+        name="embedded-reber-larger",
+        summary="The same with 25 units and up to 100,000 updates.",
+        parameters=LARGER,
+        run=sweep,
+        metrics=_shares(LARGER),
+    ),
+    Experiment(
+        name="embedded-reber-lstm",
+        summary="The same with an LSTM of 15 units.",
+        parameters=LSTM_15,
+        run=sweep,
+        metrics=_shares(LSTM_15),
+    ),
+    Experiment(
+        name="embedded-reber-gru",
+        summary="The same with a GRU of 15 units.",
+        parameters=GRU_15,
+        run=sweep,
+        metrics=_shares(GRU_15),
+    ),
+)
+
+
+# Trained networks to look into ----------------------------------------------------
+
+# By the name of the file: trained as in the sweep, seed 0, on strings with inner
+# strings of at least 10 symbols.
+SHIPPED = {
+    "embedded-reber-elman": (ELMAN, "SGD"),
+    "embedded-reber-relu": (ELMAN, "ReLU, Adam"),
+    "embedded-reber-lstm": (LSTM_15, "Adam"),
+    "embedded-reber-gru": (GRU_15, "Adam"),
+}
+SHIPPED_LEAST = 10
+
+
+def shipped(parameters: dict, name: str, updates: int) -> tuple:
+    """One setting, trained alone: its parameters, and how they were made."""
+    seed, setting = 0, parameters["settings"][name]
+    start = _start(seed, parameters, setting)
+    rng = np.random.default_rng([seed, 1, SHIPPED_LEAST])
+    training = strings(parameters["strings"], SHIPPED_LEAST, rng)
+    relus = (setting.get("relu", False),)
+    net = compiled(parameters["cell"], parameters["units"], relus)
+    for _ in train(net, [start], [setting], training, rng, updates):
+        pass
+    (params,) = unstacked(net.params)
+    asked = questions(strings(1000, SHIPPED_LEAST, np.random.default_rng([seed, 4])))
+    return params, {
+        "command": "python -m helpers.experiments.ship embedded-reber",
+        "versions": versions(),
+        "cell": parameters["cell"],
+        "units": parameters["units"],
+        "setting": setting,
+        "seed": seed,
+        "least_inner_length": SHIPPED_LEAST,
+        "strings": parameters["strings"],
+        "updates": updates,
+        "right_of_1000_fresh_strings": share_right(asked, params, setting),
+    }
+
+
+def ship() -> None:
+    """Train the networks that the chapter loads, and write them to data/."""
+    for name, (parameters, setting) in SHIPPED.items():
+        trained.save(name, *shipped(parameters, setting, parameters["budget"]))

@@ -1,0 +1,5 @@
+"""How the figures of the chapters look: one style for all plots, and the diagrams.
+
+What a chapter draws only once stands in its own cells. The pictures of the web pages
+are made in `helpers.press`.
+"""

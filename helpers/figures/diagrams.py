@@ -1,0 +1,213 @@
+"""Diagrams of networks, drawn by matplotlib and shown as SVG."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import SVG
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.path import Path
+
+from helpers.figures import plots
+
+
+def layers(
+    sizes: Sequence[int],
+    units: Sequence[str],
+    weights: Sequence[str],
+    roles: Sequence[str],
+) -> SVG:
+    """A feedforward network: a column of units for each layer, all connected.
+
+    `sizes` are the layer sizes from input to output, `units` the labels over the
+    layers, `weights` the labels under the connections (one fewer), `roles` the keys
+    of `plots.COLOURS` that colour the layers.
+    """
+    if not len(sizes) == len(units) == len(roles) == len(weights) + 1:
+        raise ValueError(
+            "units and roles must have one entry a layer, weights one fewer; got "
+            f"{len(sizes)} sizes, {len(units)} units, {len(roles)} roles and "
+            f"{len(weights)} weights"
+        )
+    fig, ax = plt.subplots(figsize=(6.4, 3.0))
+    columns = [
+        [(2.2 * i, y) for y in np.arange(size) - (size - 1) / 2]
+        for i, size in enumerate(sizes)
+    ]
+    for left, right in pairwise(columns):
+        for a in left:
+            for b in right:
+                ax.plot(*zip(a, b, strict=True), color="#BBBBBB", lw=0.9, zorder=1)
+    bottom = -max(sizes) / 2 - 0.25
+    for column, unit, role in zip(columns, units, roles, strict=True):
+        x, y = zip(*column, strict=True)
+        ax.scatter(x, y, s=330, color=plots.colour(role), zorder=2)
+        plots.label(ax, x[0], -bottom, unit, role, ha="center", fontsize=11)
+    for i, weight in enumerate(weights):
+        ax.text(2.2 * i + 1.1, bottom, weight, ha="center", va="center", fontsize=10)
+    ax.set_xlim(-0.7, 2.2 * (len(sizes) - 1) + 0.7)
+    ax.set_ylim(bottom - 0.4, 0.4 - bottom)
+    ax.axis("off")
+    return plots.svg(fig)
+
+
+def unrolled(steps: int = 4) -> SVG:
+    """The Elman network folded, with its loop, and beside it unrolled over `steps`.
+
+    Each arrow carries the name of its weights: the same names at each step.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be a positive integer; got {steps}")
+    fig, ax = plt.subplots(figsize=(6.4, 3.2))
+
+    def column(x, suffix):
+        _node(ax, x, 0, f"x{suffix}", "input")
+        _node(ax, x, 1.5, f"h{suffix}", "hidden")
+        _node(ax, x, 3, f"o{suffix}", "output")
+        _arrow(ax, (x, 0), (x, 1.5), "W_ih", "input", (0.42, 0))
+        _arrow(ax, (x, 1.5), (x, 3), "W_ho", "output", (0.44, 0))
+
+    column(0, "")
+    curve = Path(
+        [(-0.24, 1.68), (-1.15, 2.5), (-1.15, 0.5), (-0.24, 1.32)],
+        [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
+    )
+    color = plots.colour("hidden")
+    ax.add_patch(
+        FancyArrowPatch(
+            path=curve, arrowstyle="-|>", mutation_scale=10, lw=1.5, color=color
+        )
+    )
+    plots.label(ax, -1.3, 1.5, "W_hh", "hidden", ha="center", fontsize=8.5)
+    ax.annotate(
+        "",
+        (2.1, 1.5),
+        (1.0, 1.5),
+        arrowprops={"arrowstyle": "->", "color": "#777777", "lw": 1.2},
+    )
+    ax.text(1.55, 1.72, "unroll", ha="center", color="#555555", fontsize=9)
+    first = 2.8
+    _node(ax, first, 1.5, "h₀", "hidden")
+    for t in range(1, steps + 1):
+        x = first + 1.5 * t
+        column(x, str(t).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")))
+        _arrow(ax, (x - 1.5, 1.5), (x, 1.5), "W_hh", "hidden", (0, 0.27))
+    ax.set_xlim(-1.7, first + 1.5 * steps + 0.9)
+    ax.set_ylim(-0.5, 3.5)
+    ax.axis("off")
+    return plots.svg(fig)
+
+
+def gradient_flow() -> SVG:
+    """Two neighbouring steps of the unrolled network, and the errors on their way back.
+
+    Grey arrows are the forward pass. Coloured ones carry errors backwards, each named
+    by the matrix that it is multiplied with.
+    """
+    fig, ax = plt.subplots(figsize=(6.4, 3.4))
+    for x, t in ((0.0, "ₜ₋₁"), (2.6, "ₜ")):
+        _node(ax, x, 0, f"x{t}", "input")
+        _node(ax, x, 1.5, f"h{t}", "hidden")
+        _node(ax, x, 3, f"o{t}", "output")
+        for start, end in (((x, 0), (x, 1.5)), ((x, 1.5), (x, 3))):
+            _arrow(ax, start, end, "", None)
+        _arrow(ax, (x, 3), (x, 1.5), "", "gradient", bend=0.35)
+        name = f"δo{t} W_hoᵀ"
+        plots.label(ax, x - 0.4, 2.25, name, "gradient", ha="right", fontsize=9)
+    for start, end in ((-2.0, 0.0), (0.0, 2.6), (2.6, 4.6)):
+        _arrow(ax, (start, 1.5), (end, 1.5), "", None)
+    for start, end, t, x in ((4.6, 2.6, "ₜ₊₁", 3.75), (2.6, 0.0, "ₜ", 1.3)):
+        _arrow(ax, (start, 1.5), (end, 1.5), "", "gradient", bend=-0.3)
+        name = f"δa{t} W_hhᵀ"
+        plots.label(ax, x, 0.86, name, "gradient", ha="center", fontsize=9)
+    _arrow(ax, (0.0, 1.5), (-2.0, 1.5), "", "gradient", bend=-0.3)
+    ax.set_xlim(-2.2, 4.9)
+    ax.set_ylim(-0.4, 3.4)
+    ax.axis("off")
+    return plots.svg(fig)
+
+
+def automaton(
+    transitions: Sequence[dict[str, int]],
+    places: Sequence[tuple[float, float]],
+    names: Sequence[str] | None = None,
+    wrong: Sequence[tuple[int, str]] = (),
+) -> SVG:
+    """States as circles at their places, the last with a ring; symbols on the arrows.
+
+    `transitions` are those of a `helpers.tasks.reber.Grammar`. States are named by
+    their numbers if no names are given; `wrong` transitions, pairs (state, symbol), are
+    drawn broken and in another colour. Raises ValueError where `places` or `names` do
+    not have one entry a state.
+    """
+    names = names or [str(state) for state in range(len(transitions))]
+    if not len(transitions) == len(places) == len(names):
+        raise ValueError(
+            f"places and names must have one entry for each of {len(transitions)} "
+            f"states; got {len(places)} and {len(names)}"
+        )
+    fig, ax = plt.subplots(figsize=(6.4, 3.0))
+    arrows: dict = {}  # (from, to, whether wrong): symbols
+    for here, moves in enumerate(transitions):
+        for symbol, after in moves.items():
+            arrows.setdefault((here, after, (here, symbol) in wrong), []).append(symbol)
+    ends = {(here, after) for here, after, _ in arrows}
+    for (here, after, is_wrong), symbols in arrows.items():
+        role, line = ("gradient", "--") if is_wrong else ("input", "-")
+        start, end = np.array(places[here]), np.array(places[after])
+        if here == after:
+            up = np.array([1, 1 if start[1] >= 0 else -1])
+            loop = Path(start + up * _LOOP, [Path.MOVETO, *[Path.CURVE4] * 3])
+            shape, place = {"path": loop}, start + up * (0, 0.88)
+        else:
+            along = (end - start) / np.linalg.norm(end - start)
+            left = np.array([-along[1], along[0]])
+            # Arrows there and back pass each other on their right sides, and a wrong
+            # arrow passes the right one between the same states.
+            beside = (after, here) in ends or (
+                is_wrong and (here, after, False) in arrows
+            )
+            bend = 0.18 if beside else 0.0
+            into = 17 if after == len(transitions) - 1 else 14  # outside its ring
+            shape = {"posA": start, "posB": end, "shrinkA": 14, "shrinkB": into}
+            shape["connectionstyle"] = f"arc3,rad={bend}"
+            bulge = 0.5 * bend * np.linalg.norm(end - start)
+            reach = -0.17 - bulge if bend else 0.17
+            place = (start + end) / 2 + reach * left
+        color = plots.colour(role)
+        style = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.5, "zorder": 1}
+        ax.add_patch(FancyArrowPatch(**shape, **style, color=color, linestyle=line))
+        plots.label(ax, *place, ", ".join(symbols), role, ha="center", fontsize=10)
+    for name, place in zip(names, places, strict=True):
+        _node(ax, *place, name, "hidden")
+    ax.scatter(*places[-1], s=900, facecolors="none", edgecolors=plots.colour("hidden"))
+    x, y = np.transpose(places)
+    ax.set_xlim(x.min() - 0.4, x.max() + 0.4)
+    ax.set_ylim(y.min() - 1.05, y.max() + 1.05)  # room for the loops
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return plots.svg(fig)
+
+
+# From a state and back to it, around its upper side.
+_LOOP = np.array([(-0.13, 0.2), (-0.5, 0.9), (0.5, 0.9), (0.13, 0.2)])
+
+
+def _node(ax, x: float, y: float, text: str, role: str) -> None:
+    ax.scatter(x, y, s=620, color=plots.colour(role), zorder=2)
+    ax.text(x, y, text, color="white", ha="center", va="center", fontsize=10)
+
+
+def _arrow(
+    ax, start, end, text: str, role: str | None, offset=(0, 0), bend: float = 0
+) -> None:
+    """An arrow between two nodes with its text beside the middle; grey without role."""
+    color = plots.colour(role) if role else "#BBBBBB"
+    style = {"arrowstyle": "-|>", "shrinkA": 14, "shrinkB": 14, "lw": 1.5}
+    style |= {"color": color, "connectionstyle": f"arc3,rad={bend}"}
+    ax.annotate("", end, start, arrowprops=style, zorder=1)
+    if text:
+        x = (start[0] + end[0]) / 2 + offset[0]
+        y = (start[1] + end[1]) / 2 + offset[1]
+        plots.label(ax, x, y, text, role, ha="center", fontsize=8.5)

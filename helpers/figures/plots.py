@@ -1,0 +1,112 @@
+"""The one look of all figures: colours with fixed meanings, direct labels, bands.
+
+A colour means the same thing in every chapter (`COLOURS`). The palette starts from
+Okabe and Ito's colour-blind-safe one and is darkened where its text would be hard to
+read on white: each colour has a contrast of at least 4.5 to 1.
+"""
+
+import io
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import SVG
+
+from helpers.results.intervals import median_interval
+
+COLOURS = {
+    "input": "#0072B2",
+    "hidden": "#00785A",
+    "output": "#BF4B00",
+    "gradient": "#A3427A",
+    "target": "#1A1A1A",
+    "baseline": "#6A6A6A",
+}
+
+STYLE = {
+    "figure.figsize": (6.4, 3.4),
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 160,
+    "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.labelsize": 10,
+    "axes.labelcolor": "#333333",
+    "axes.edgecolor": "#888888",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": mpl.cycler(color=list(COLOURS.values())),
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+    "grid.color": "#E4E4E4",
+    # SVG: real text, and the same bytes from run to run.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rnns-unrolled",
+}
+
+
+def use() -> None:
+    """Switch matplotlib, and the notebook's inline figures, to the course's style."""
+    mpl.rcParams.update(STYLE)
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("png", bbox_inches=None, dpi=160)
+    except (ImportError, AttributeError):  # not in a notebook: rcParams suffice
+        pass
+
+
+def colour(role: str) -> str:
+    """The hex colour of a role; ValueError for a role that does not exist."""
+    if role not in COLOURS:
+        raise ValueError(f"role must be one of {', '.join(COLOURS)}; got {role!r}")
+    return COLOURS[role]
+
+
+def label(ax, x, y, text: str, role: str, **kwargs) -> None:
+    """Write `text` beside a curve, in the curve's colour, instead of a legend."""
+    options = {"va": "center", "fontsize": 9, "fontweight": "bold"} | kwargs
+    ax.text(x, y, text, color=colour(role), **options)
+
+
+def band(ax, x, samples, role: str, **kwargs):
+    """Draw the median over seeds with its 95% interval.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x : (n,) positions
+    samples : (seeds, n) one curve a seed
+    role : a key of `COLOURS`
+
+    Returns the median, shape (n,). The interval is that of
+    `helpers.results.intervals.median_interval`, taken at each position alone.
+    """
+    samples = np.asarray(samples, dtype=float)
+    if samples.ndim != 2 or samples.shape[1] != len(x):
+        raise ValueError(
+            f"samples must have shape (seeds, {len(x)}); got {samples.shape}"
+        )
+    median, low, high = median_interval(samples)
+    ax.plot(x, median, color=colour(role), **kwargs)
+    ax.fill_between(x, low, high, color=colour(role), alpha=0.18, linewidth=0)
+    return median
+
+
+def svg(fig) -> SVG:
+    """The figure as SVG text (for diagrams), closed so that it is not shown twice."""
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(fig)
+    return SVG(buffer.getvalue())

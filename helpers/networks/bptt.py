@@ -1,0 +1,171 @@
+"""Backpropagation through time, written out in NumPy (chapter 4).
+
+The network is that of `helpers.networks.elman`,
+
+    a_t = x_t W_ih + h_{t-1} W_hh + b_h,    h_t = g(a_t),    o_t = h_t W_ho + b_o,
+
+and L a loss of its outputs. From the errors d_o[t] = dL/do_t the functions below make
+the gradient of L with respect to each parameter. They agree on one way back:
+
+    dL/da_t = (d_o[t] W_ho^T + dL/da_{t+1} W_hh^T) * g'(a_t)
+
+and differ in how far an error may travel along it. x has shape (T, n_in), h (T, n_hid),
+d_o (T, n_out); or all three a batch axis in second place, over which gradients are
+summed. h is what `helpers.networks.elman.hidden_states_numpy` returns. Where the loss
+does not look at an output, d_o is zero.
+
+Sources: Werbos 1990, Proceedings of the IEEE 78; for the truncated ways Williams and
+Peng 1990, Neural Computation 2. `slope` gives g'(a) from h = g(a).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from helpers.networks.elman import Elman
+
+
+def tanh_slope(h: np.ndarray) -> np.ndarray:
+    """The slope of tanh where its value is h."""
+    return 1 - h**2
+
+
+def sigmoid_slope(h: np.ndarray) -> np.ndarray:
+    """The slope of the sigmoid where its value is h."""
+    return h * (1 - h)
+
+
+def state_errors(
+    h: np.ndarray, d_o: np.ndarray, params: Elman, slope: Callable = tanh_slope
+) -> np.ndarray:
+    """dL/dh_t for all steps, shaped as h: what reaches each state from all later ones.
+
+    Raises ValueError for shapes that do not fit.
+    """
+    _check(h, d_o, params)
+    d_h = np.empty_like(h)
+    from_later = np.zeros_like(h[0])
+    for t in reversed(range(len(h))):
+        d_h[t] = d_o[t] @ params.W_ho.T + from_later
+        from_later = (d_h[t] * slope(h[t])) @ params.W_hh.T
+    return d_h
+
+
+def bptt(
+    x: np.ndarray,
+    h: np.ndarray,
+    d_o: np.ndarray,
+    params: Elman,
+    slope: Callable = tanh_slope,
+) -> Elman:
+    """The gradient, whole: every error travels back to the first step.
+
+    Raises ValueError for shapes that do not fit.
+    """
+    return last_steps(x, h, d_o, params, max(1, len(h)), slope)
+
+
+def windows(
+    x: np.ndarray,
+    h: np.ndarray,
+    d_o: np.ndarray,
+    params: Elman,
+    k: int,
+    slope: Callable = tanh_slope,
+) -> Elman:
+    """Truncated: each error travels back through k steps, its own step included.
+
+    The state before these steps counts as a constant. Costs k passes over the
+    sequence. Raises ValueError for k < 1 and for shapes that do not fit.
+    """
+    _check(h, d_o, params, x, k)
+    arriving = (d_o @ params.W_ho.T) * slope(h)  # at t: from the output at t
+    d_a = arriving.copy()
+    for _ in range(1, min(k, len(h))):
+        # at t: from the output one step further ahead than the pass before
+        arriving = (arriving[1:] @ params.W_hh.T) * slope(h[: len(arriving) - 1])
+        d_a[: len(arriving)] += arriving
+    return _gradients(x, h, d_o, d_a, params)
+
+
+def chunks(
+    x: np.ndarray,
+    h: np.ndarray,
+    d_o: np.ndarray,
+    params: Elman,
+    k: int,
+    slope: Callable = tanh_slope,
+) -> Elman:
+    """Truncated: the sequence is cut every k steps, and no error crosses a cut.
+
+    The state does cross, as a constant. An error travels back 1 to k steps, by where
+    in its chunk it arises. The gradients of the chunks are summed. Raises ValueError
+    for k < 1 and for shapes that do not fit.
+    """
+    _check(h, d_o, params, x, k)
+    parts = []
+    for start in range(0, len(h), k):
+        chunk = slice(start, start + k)
+        before = params if start == 0 else params._replace(h0=h[start - 1])
+        part = bptt(x[chunk], h[chunk], d_o[chunk], before, slope)
+        parts.append(part if start == 0 else part._replace(h0=0 * params.h0))
+    return Elman(*(sum(gradients) for gradients in zip(*parts, strict=True)))
+
+
+def last_steps(
+    x: np.ndarray,
+    h: np.ndarray,
+    d_o: np.ndarray,
+    params: Elman,
+    k: int,
+    slope: Callable = tanh_slope,
+) -> Elman:
+    """Truncated: only the last k steps of the sequence are gone back through.
+
+    Errors of earlier outputs reach W_ho and b_o and nothing else, and none reaches h0
+    if k < T. This is what the argument `truncate_gradient=k` of scan computes. Raises
+    ValueError for k < 1 and for shapes that do not fit.
+    """
+    _check(h, d_o, params, x, k)
+    d_a = np.zeros_like(h)
+    d_a[-k:] = state_errors(h[-k:], d_o[-k:], params, slope) * slope(h[-k:])
+    return _gradients(x, h, d_o, d_a, params)
+
+
+def _gradients(x, h, d_o, d_a, params: Elman) -> Elman:
+    """From the errors at outputs and sums to the gradients of the parameters."""
+    before = np.concatenate([np.broadcast_to(params.h0, h[:1].shape), h[:-1]])
+    d_h0 = d_a[0] @ params.W_hh.T
+    return Elman(
+        W_ih=_product(x, d_a),
+        W_hh=_product(before, d_a),
+        b_h=_total(d_a),
+        W_ho=_product(h, d_o),
+        b_o=_total(d_o),
+        h0=d_h0.sum(axis=0) if h.ndim == 3 else d_h0,
+    )
+
+
+def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The sum over steps and examples of the outer products left^T right."""
+    return left.reshape(-1, left.shape[-1]).T @ right.reshape(-1, right.shape[-1])
+
+
+def _total(errors: np.ndarray) -> np.ndarray:
+    """The sum over steps and examples."""
+    return errors.reshape(-1, errors.shape[-1]).sum(axis=0)
+
+
+def _check(h, d_o, params: Elman, x=None, k: int = 1) -> None:
+    if k < 1:
+        raise ValueError(f"k must be a positive number of steps; got {k}")
+    if np.ndim(h) not in (2, 3) or len(h) == 0:
+        raise ValueError(
+            f"h must have shape (T, n_hid) or (T, batch, n_hid); got {np.shape(h)}"
+        )
+    n_in, n_hid = params.W_ih.shape
+    n_out = params.W_ho.shape[1]
+    for name, array, features in (("h", h, n_hid), ("d_o", d_o, n_out), ("x", x, n_in)):
+        shape, expected = np.shape(array), (*np.shape(h)[:-1], features)
+        if array is not None and shape != expected:
+            raise ValueError(f"{name} must have shape {expected}; got {shape}")

@@ -1,0 +1,131 @@
+"""The Elman network of chapters 2 and 3, in NumPy and in PyTensor.
+
+    h_t = g(x_t W_ih + h_{t-1} W_hh + b_h),    o_t = h_t W_ho + b_o
+
+Vectors are rows. A sequence x has shape (T, n_in), a batch of sequences of one length
+(T, batch, n_in): time first, features last (Elman 1990, "Finding structure in time").
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from helpers.networks import initialisation
+
+
+class Elman(NamedTuple):
+    """The parameters: NumPy arrays, or PyTensor variables of the same shapes."""
+
+    W_ih: np.ndarray  # (n_in, n_hid)
+    W_hh: np.ndarray  # (n_hid, n_hid)
+    b_h: np.ndarray  # (n_hid,)
+    W_ho: np.ndarray  # (n_hid, n_out)
+    b_o: np.ndarray  # (n_out,)
+    h0: np.ndarray  # (n_hid,), the state before the first step
+
+
+def initial_elman(
+    n_in: int,
+    n_hid: int,
+    n_out: int,
+    rng: np.random.Generator,
+    init: Callable[..., np.ndarray] = initialisation.unit_singular_value,
+) -> Elman:
+    """First values, arrays of floatX: weights by `init`, biases and h0 zero.
+
+    `init` is a function of `helpers.networks.initialisation`. Raises ValueError for
+    sizes that are not positive integers.
+    """
+    values = Elman(
+        W_ih=init(n_in, n_hid, rng),
+        W_hh=init(n_hid, n_hid, rng),
+        b_h=np.zeros(n_hid),
+        W_ho=init(n_hid, n_out, rng),
+        b_o=np.zeros(n_out),
+        h0=np.zeros(n_hid),
+    )
+    return Elman(*(value.astype(pytensor.config.floatX) for value in values))
+
+
+def shared(values: Elman) -> Elman:
+    """The same parameters as shared variables, named as in the formulas.
+
+    Their shapes are fixed, which JAX needs for a scan inside a scan.
+    """
+    return Elman(
+        *(
+            pytensor.shared(value, name=name, shape=value.shape)
+            for name, value in values._asdict().items()
+        )
+    )
+
+
+def hidden_states_numpy(
+    x: np.ndarray, params: Elman, g: Callable = np.tanh
+) -> np.ndarray:
+    """All states h_1, ..., h_T of NumPy arrays, by a loop over time.
+
+    x has shape (T, n_in) or (T, batch, n_in); returns (T, n_hid) or
+    (T, batch, n_hid). Raises ValueError for any other shape.
+    """
+    x = np.asarray(x)
+    n_in = params.W_ih.shape[0]
+    if x.ndim not in (2, 3) or x.shape[-1] != n_in:
+        raise ValueError(
+            f"x must have shape (T, {n_in}) or (T, batch, {n_in}); got {x.shape}"
+        )
+    h_t = np.broadcast_to(params.h0, (*x.shape[1:-1], len(params.h0)))
+    h = np.empty((len(x), *h_t.shape), h_t.dtype)
+    for t, x_t in enumerate(x):
+        h_t = g(x_t @ params.W_ih + h_t @ params.W_hh + params.b_h)
+        h[t] = h_t
+    return h
+
+
+def step(x_t, h_tm1, W_ih, W_hh, b_h, g: Callable = pt.tanh):
+    """One step: the new state from x_t (n_in,) and the last state h_tm1 (n_hid,).
+
+    Both may have a batch axis in front. The order of the arguments is that in which
+    scan gives them: sequences, states, non-sequences.
+    """
+    return g(x_t @ W_ih + h_tm1 @ W_hh + b_h)
+
+
+def hidden_states(x, params: Elman, g: Callable = pt.tanh):
+    """All states h_1, ..., h_T as a PyTensor expression, by scan over time.
+
+    Shapes as in `hidden_states_numpy`; each example of a batch starts from h0. JAX
+    takes the gradient only if T is known when it compiles: give x a static shape,
+    such as `pt.tensor3("x", shape=(10, None, 2))`. Raises ValueError for an x of
+    other than 2 or 3 axes.
+    """
+    if x.ndim not in (2, 3):
+        raise ValueError(
+            f"x must have 2 axes (time, features) or 3 (time, batch, features); "
+            f"got {x.ndim}"
+        )
+    h0 = params.h0
+    if x.ndim == 3:
+        h0 = h0 + pt.zeros_like(x[0, :, 0])[:, None]  # (batch, n_hid): a row an example
+    # All x_t @ W_ih could be computed before the loop. With 20 units that was measured
+    # to be no faster under JAX, and so the step stays the formula.
+    return pytensor.scan(
+        partial(step, g=g),
+        sequences=x,
+        outputs_info=h0,
+        non_sequences=[params.W_ih, params.W_hh, params.b_h],
+        strict=True,
+        return_updates=False,
+    )
+
+
+def readout(h, params: Elman):
+    """o = h W_ho + b_o for states of shape (..., n_hid): (..., n_out), linear.
+
+    For NumPy arrays and PyTensor variables alike.
+    """
+    return h @ params.W_ho + params.b_o

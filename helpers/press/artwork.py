@@ -1,0 +1,274 @@
+"""The cover, the map of the chapters, the logo and the favicon, as SVG.
+
+    python -m helpers.press.artwork        writes them into book/_static/
+
+The drawings are transparent and in colours that stand out from a white page and from a
+dark one, so that one file serves both.
+"""
+
+import argparse
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers import ROOT
+from helpers.press import notebooks
+
+FOLDER = ROOT / "book" / "_static"
+
+# Okabe and Ito's blue and vermilion, which every kind of eye tells apart, brightened so
+# that they stand out from white and from the dark page alike.
+BLUE, ORANGE = "#1483CE", "#DD6208"
+GREY = "#7B7B7B"  # 4.2 to 1 on white, 4.3 to 1 on the dark page
+FONTS = "-apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, Arial, sans-serif"
+
+UNITS, STEPS = 32, 100
+SCALES = {"fades": 0.9, "lingers": 1.0, "churns": 1.6}
+LEVELS = 24  # of colour; so coarse that the last digits of a processor do not show
+
+
+# ---------------------------------------------------------------------------
+# The cover: what three networks make of one pulse
+
+
+def orthogonal(units: int, seed: int) -> np.ndarray:
+    """A random orthogonal matrix that turns its input slowly, shape (units, units).
+
+    The Cayley transform of a random antisymmetric matrix whose largest singular value
+    is 1/4: no direction turns by more than 2 arctan(1/4), or 28 degrees.
+    """
+    A = np.random.default_rng(seed).standard_normal((units, units))
+    A = A - A.T
+    A /= 4 * np.linalg.norm(A, 2)
+    return np.linalg.solve(np.eye(units) - A, np.eye(units) + A)
+
+
+def respond(pulse: np.ndarray, W_hh: np.ndarray, steps: int = STEPS) -> np.ndarray:
+    """The states of an Elman network without biases after one input.
+
+    h_0 = tanh(pulse) and h_t = tanh(h_{t-1} W_hh), shape (steps + 1, units).
+
+    Raises:
+        ValueError: if `W_hh` is not square with a row for each number of `pulse`.
+    """
+    if W_hh.shape != (len(pulse), len(pulse)):
+        raise ValueError(
+            f"W_hh must have shape {(len(pulse), len(pulse))}, as the pulse has "
+            f"{len(pulse)} numbers; got {W_hh.shape}"
+        )
+    h = [np.tanh(pulse)]
+    for _ in range(steps):
+        h.append(np.tanh(h[-1] @ W_hh))
+    return np.array(h)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One band of the cover, and the two numbers that its caption gives."""
+
+    name: str
+    scale: float  # all singular values of W_hh
+    h: np.ndarray  # shape (STEPS + 1, UNITS)
+    left: float  # size of the last state over that of the first
+    growth: float  # of a tiny difference between two pulses, from first to last state
+
+
+def responses(seed: int = 0) -> list[Response]:
+    """What the same pulse leaves in three networks that differ in one number."""
+    pulse = np.linspace(1, -1, UNITS)
+    Q = orthogonal(UNITS, seed)
+    bands = []
+    for name, scale in SCALES.items():
+        h = respond(pulse, scale * Q)
+        # The difference follows the derivative: d tanh(a) = (1 - tanh(a)^2) da.
+        difference = (1 - h[0] ** 2) * pulse
+        start = np.linalg.norm(difference)
+        for state in h[1:]:
+            difference = (difference @ (scale * Q)) * (1 - state**2)
+        size = np.linalg.norm(h, axis=1)
+        growth = np.linalg.norm(difference) / start
+        bands.append(Response(name, scale, h, size[-1] / size[0], growth))
+    return bands
+
+
+def cells(h: np.ndarray, width: int, height: int, top: int) -> list[str]:
+    """SVG paths that show states, shape (steps, units), time to the right.
+
+    A unit of value v covers its cell with the opacity sqrt(|v|), orange if positive
+    and blue if negative. The root lifts small values: 0.01 shows as a tenth.
+    """
+    level = np.rint(np.sign(h) * np.sqrt(np.abs(h)) * LEVELS).astype(int).T
+    paths = []
+    for value in range(-LEVELS, LEVELS + 1):
+        runs = []
+        for y, row in enumerate(level == value):
+            # Neighbours of one colour make one rectangle: 1 where a run begins,
+            # -1 just after it ends.
+            edges = np.diff(row.astype(int), prepend=0, append=0)
+            starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+            for start, end in zip(starts, ends, strict=True):
+                runs.append(
+                    f"M{start * width} {top + y * height}"
+                    f"h{(end - start) * width}v{height}h-{(end - start) * width}z"
+                )
+        if value and runs:
+            colour = ORANGE if value > 0 else BLUE
+            opacity = f"{abs(value) / LEVELS:.2f}"
+            paths.append(
+                f'<path fill="{colour}" fill-opacity="{opacity}" d="{"".join(runs)}"/>'
+            )
+    return paths
+
+
+def cover() -> str:
+    """The picture of the first page: one pulse in three networks."""
+    width, height, line = 10, 5, 62
+    band = UNITS * height
+    total = (STEPS + 1) * width
+    parts = []
+    for i, response in enumerate(responses()):
+        top = i * (band + line) + line
+        parts.append(
+            f'<text x="0" y="{top - 16}"><tspan font-weight="600">{response.name}'
+            f'</tspan> <tspan dx="6" fill-opacity="0.9">× {response.scale:g}'
+            "</tspan></text>"
+        )
+        parts += cells(response.h, width, height, top)
+    bottom = 3 * (band + line) + 40
+    parts.append(f'<text x="0" y="{bottom}">pulse</text>')
+    parts.append(
+        f'<text x="{total}" y="{bottom}" text-anchor="end">{STEPS} steps later</text>'
+    )
+    text = f'font-family="{FONTS}" font-size="33" fill="{GREY}"'
+    return svg(
+        (0, 0, total, bottom + 12), [f'<g {text} shape-rendering="crispEdges">', *parts]
+    )
+
+
+# ---------------------------------------------------------------------------
+# The mark: a loop that unrolls into steps of equal length
+
+
+def mark(steps: int, stroke: float = 3) -> list[str]:
+    """A loop of radius 10 about (0, 0), three quarters left, and its unrolled end.
+
+    The dots stand a quarter of the loop apart: unrolled, it keeps its length.
+    """
+    step = 10 * np.pi / 2
+    end = step * steps
+    line = f'd="M10 0A10 10 0 1 0 0 10H{end:.2f}"'
+    dots = [
+        f'<circle cx="{step * i:.2f}" cy="10" r="{1.15 * stroke:g}"/>'
+        for i in range(steps + 1)
+    ]
+    return [
+        f'<path {line} fill="none" stroke="{BLUE}" stroke-width="{stroke:g}" '
+        'stroke-linecap="round"/>',
+        f'<g fill="{ORANGE}">{"".join(dots)}</g>',
+    ]
+
+
+def logo() -> str:
+    """The mark with three steps unrolled."""
+    return svg((-12, -12, 64, 26), mark(3))
+
+
+def favicon() -> str:
+    """The mark in a square, with one step unrolled."""
+    return svg((-13, -15, 35, 35), mark(1, stroke=4.5))
+
+
+# ---------------------------------------------------------------------------
+# The map of the chapters: which builds on which
+
+# From top to bottom; a chapter on which no other builds stands aside.
+ORDER, INDENT = (1, 2, 3, 4, 7, 5, 6, 8), 100
+BOX, GAP = (352, 50), 32  # width and height of a chapter, and the space below it
+BUILDS_ON = re.compile(r"\]\((\d\d)_\w+\.ipynb\)")
+
+
+def openings() -> dict[int, str]:
+    """The first cell of each chapter, by its number: title, aims, what it builds on."""
+    cells = {}
+    for path in notebooks.chapters():
+        cells[int(path.name[:2])] = notebooks.read(path).cells[0].source
+    return cells
+
+
+def needed(chapters: dict[int, str]) -> dict[int, set[int]]:
+    """The chapters that each builds on by its own words, without those in between.
+
+    If 3 builds on 2 and on 1, and 2 builds on 1, then an arrow from 2 is enough.
+    """
+    named = {
+        number: {int(digits) for digits in BUILDS_ON.findall(text)}
+        for number, text in chapters.items()
+    }
+
+    def behind(number: int) -> set[int]:
+        return set().union(*({n} | behind(n) for n in named[number]))
+
+    return {
+        number: {n for n in before if not any(n in behind(m) for m in before)}
+        for number, before in named.items()
+    }
+
+
+def learning_map() -> str:
+    """The chapters as boxes, with an arrow to each from those that it builds on."""
+    (width, height), chapters = BOX, openings()
+    before = needed(chapters)
+    going_on = set().union(*before.values()) | {max(chapters)}
+    left = {n: 0 if n in going_on else INDENT for n in ORDER}
+    top = {n: i * (height + GAP) for i, n in enumerate(ORDER)}
+    arrows, boxes = [], []
+    for number, text in chapters.items():
+        x, y = left[number], top[number]
+        arrows += [
+            f'<path d="M{x + 40} {top[other] + height}V{y - 8}" stroke="{GREY}" '
+            f'stroke-width="2"/><path d="M{x + 34} {y - 10}h12l-6 8z"/>'
+            for other in sorted(before[number])
+        ]
+        title = re.match(r"# \d+\. (.+)", text)[1]
+        boxes.append(
+            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="10" '
+            f'fill="{BLUE}" fill-opacity="0.1" stroke="{BLUE}" stroke-width="2"/>'
+            f'<text x="{x + 18}" y="{y + 32}" font-weight="600" fill="{ORANGE}">'
+            f'{number}</text><text x="{x + 42}" y="{y + 32}">{title}</text>'
+        )
+    box = (-2, -2, INDENT + width + 4, top[ORDER[-1]] + height + 4)
+    text = f'font-family="{FONTS}" font-size="19" fill="{GREY}"'
+    return svg(box, [f"<g {text}>", *arrows, *boxes])
+
+
+def svg(box: tuple[float, float, float, float], parts: list[str]) -> str:
+    """An SVG document; a <g> that `parts` opens first is closed."""
+    closing = ["</g>"] if parts[0].startswith("<g") and "</g>" not in parts[0] else []
+    view = " ".join(f"{number:g}" for number in box)
+    size = f'width="{box[2]:g}" height="{box[3]:g}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{view}">'
+    return "\n".join([head, *parts, *closing, "</svg>", ""])
+
+
+FILES = {
+    "cover.svg": cover,
+    "map.svg": learning_map,
+    "logo.svg": logo,
+    "favicon.svg": favicon,
+}
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        prog="python -m helpers.press.artwork",
+        description="Draw the cover, the map and the logo.",
+    ).parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, draw in FILES.items():
+        (FOLDER / name).write_text(draw(), encoding="utf-8", newline="\n")
+        print(f"book/_static/{name}")
+
+
+if __name__ == "__main__":
+    main()

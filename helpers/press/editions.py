@@ -1,0 +1,452 @@
+"""Make what a teacher hands out: the editions, and a kit that needs no network.
+
+    python -m helpers.press.editions
+
+is what `make class` runs once the book is built. It writes into dist/
+
+- the student edition: chapters, helpers, data and the book, without solutions and
+  without this room;
+- the teacher edition: with them, the guide and the pages about hosting;
+- the offline kit: the student edition, every package that the chapters need, for
+  this Python on this kind of computer, and a script that installs them.
+
+An edition holds the files that git tracks, as they stand in the folder, and nothing
+else. The same files give the same bytes.
+"""
+
+import hashlib
+import json
+import os
+import posixpath
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nbformat
+import yaml
+from packaging.requirements import Requirement
+
+from helpers import ROOT, environment
+from helpers.environment import SetUpError
+from helpers.press import notebooks
+from helpers.press.rendering import render
+from helpers.results.files import write_bytes, write_text
+
+NAME = "rnns-unrolled"
+# What runs and what is read; the rest of the repository builds and tests it.
+HANDED_OUT = (
+    ".binder/",
+    "book/",
+    "data/",
+    "helpers/",
+    "CITATION.cff",
+    "LICENSE",
+    "pyproject.toml",
+)
+LEFT_OUT = ("book/_extensions/", "book/conftest.py", "book/ruff.toml")
+FOR_TEACHERS = (
+    "book/solutions/",
+    "book/teaching.",
+    "book/hosting.",
+    "book/jupyterhub_config.",
+    "helpers/press/",
+)
+TO_BUILD = ("_config.yml", "_toc.yml", "book/_extensions/", "helpers/press/")
+SECTIONS = ("# To run", "# To read and write")  # of requirements.txt, for an edition
+LINK = re.compile(r"(?<!!)\[([^]]+)\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
+DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can hold
+
+README = """\
+# RNNs, Unrolled: {edition} edition
+
+A course on recurrent neural networks in live PyTensor. To read it, open
+`html/index.html`, which needs no network.
+
+To run it you need {python}, and about 1.5 GB of disk. {how}
+
+The last line opens the chapters in JupyterLab. {last}
+
+The code is under the MIT licence (`LICENSE`), text and figures under CC BY 4.0
+(`LICENSE-TEXT`).
+"""
+ONLINE = """\
+On Linux,
+macOS or WSL, in this folder:
+
+    python3 -m venv .venv
+    .venv/bin/python -m pip install -r requirements.lock
+    .venv/bin/python -m jupyterlab book
+
+and on Windows:
+
+    py -3.11 -m venv .venv
+    .venv\\Scripts\\python -m pip install -r requirements.lock
+    .venv\\Scripts\\python -m jupyterlab book"""
+OFFLINE = """\
+No
+network: the packages are in `wheels/`. In this folder:
+
+    {install}
+    {jupyterlab} book"""
+LAST = {
+    "student": """\
+Each ends with
+exercises that check your answer and say what is wrong with it. Your teacher has the
+solutions.""",
+    "teacher": """\
+The solutions
+are in `book/solutions/`. Without a network, unpack the offline kit and then this
+edition over it, and install as the kit says.""",
+}
+INSTALL = {
+    "install.sh": """\
+#!/bin/sh
+# Install the course from the packages beside this script, without a network.
+cd "$(dirname "$0")" && exec "${PYTHON:-python3}" helpers/environment.py .venv
+""",
+    "install.bat": """\
+@rem Install the course from the packages beside this script, without a network.\r
+@cd /d "%~dp0"\r
+@py -{python} helpers\\environment.py .venv\r
+""",
+}
+
+
+# What an edition holds ---------------------------------------------------------
+
+
+def tracked(root: Path) -> list[str]:
+    """The files in a folder that git tracks, as "book/index.md", sorted.
+
+    Raises SetUpError where the folder is no git repository of its own.
+    """
+    git = ["git", "-C", str(root), "ls-files", "-z", "--full-name"]
+    run = subprocess.run(git, capture_output=True, encoding="utf-8")
+    names = sorted(filter(None, run.stdout.split("\0")))
+    if run.returncode or "pyproject.toml" not in names:
+        raise SetUpError(
+            "The editions are made from the files that git tracks, and"
+            f" {root} is not a clone of the course: git clone it, and make them there."
+        )
+    return names
+
+
+def edition(root: Path, student: bool) -> dict[str, bytes]:
+    """The files of the student's or the teacher's edition, by name, the book apart.
+
+    Raises SetUpError as `tracked`.
+    """
+    names = [name for name in tracked(root) if (root / name).is_file()]
+    gone = {name for name in names if student and name.startswith(FOR_TEACHERS)}
+    handed_out = {
+        name: without_links(name, (root / name).read_bytes(), gone)
+        for name in names
+        if name.startswith(HANDED_OUT)
+        and not name.startswith(LEFT_OUT)
+        and name not in gone
+    }
+    requirements, lock = (
+        (root / name).read_text(encoding="utf-8")
+        for name in ("requirements.txt", "requirements.lock")
+    )
+    which = "student" if student else "teacher"
+    texts = {
+        "README.md": README.format(
+            edition=which,
+            python="Python 3.11, 3.12 or 3.13",
+            how=ONLINE,
+            last=LAST[which],
+        ),
+        "requirements.lock": short_lock(requirements, lock),
+    }
+    return handed_out | {name: text.encode() for name, text in texts.items()}
+
+
+def without_links(name: str, content: bytes, gone: set[str]) -> bytes:
+    """A file with its Markdown links to files that are gone as plain text.
+
+    Args:
+        name: of the file, which says its folder and its kind.
+        content: of the file.
+        gone: names as in `tracked`.
+    """
+
+    def as_text(match: re.Match) -> str:
+        target = posixpath.join(posixpath.dirname(name), match[2])
+        return match[1] if posixpath.normpath(target) in gone else match[0]
+
+    def rewritten(text: str) -> str:
+        # A line that is only such a link has nothing to say without it.
+        lines = text.split("\n")
+        alone = (LINK.fullmatch(line.strip()) for line in lines)
+        kept = [
+            line
+            for line, link in zip(lines, alone, strict=True)
+            if not (link and as_text(link) != link[0])
+        ]
+        return LINK.sub(as_text, "\n".join(kept))
+
+    if not gone or not name.endswith((".md", ".ipynb")):
+        return content
+    if name.endswith(".md"):
+        return rewritten(content.decode()).encode()
+    notebook = nbformat.reads(content.decode(), as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and rewritten(cell.source) != cell.source:
+            cell.source = rewritten(cell.source).rstrip()
+    return notebooks.dumps(notebook).encode()
+
+
+def normal(name: str) -> str:
+    """The name of a package as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def short_lock(requirements: str, lock: str) -> str:
+    """The lines of requirements.lock that running the notebooks needs.
+
+    The others build the book and test it. Who needs a package stands in its comment:
+    "click==8.5.1  # via dask, nltk".
+
+    Raises ValueError where the sections of requirements.txt have other titles.
+    """
+    sections = [s for s in requirements.split("\n\n") if s.startswith(SECTIONS)]
+    if len(sections) != len(SECTIONS):
+        raise ValueError(
+            f"requirements.txt must have the sections {SECTIONS}, got {len(sections)}"
+        )
+    direct = re.findall(r"^([\w.-]+)[<>=]", "\n".join(sections), re.MULTILINE)
+    needed = {normal(name) for name in direct}
+    lines = [line for line in lock.splitlines() if line[:1] not in ("", "#", "-")]
+    users = []
+    for line in lines:
+        pin, _, via = line.partition("# via ")
+        names = {normal(user.strip()) for user in via.split(",")}
+        users.append((normal(pin.partition("==")[0]), names))
+    size = 0
+    while size < len(needed):
+        size = len(needed)
+        needed |= {package for package, names in users if names & needed}
+    kept = [
+        line for line, (name, _) in zip(lines, users, strict=True) if name in needed
+    ]
+    return "\n".join(["-e .  # the course itself", *kept, ""])
+
+
+# The book ------------------------------------------------------------------------
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The files below a folder, hidden ones left out."""
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    return {
+        name: path.read_bytes()
+        for name, path in sorted(paths.items())
+        if path.is_file() and not re.search(r"(^|/)\.", name)
+    }
+
+
+def student_contents(contents: str, names: set[str]) -> str:
+    """_toc.yml with only those pages that an edition has, empty parts left out."""
+    toc = yaml.safe_load(contents)
+    stems = {name.rpartition(".")[0] for name in names}
+    for part in toc["parts"]:
+        part["chapters"] = [page for page in part["chapters"] if page["file"] in stems]
+    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
+    return yaml.safe_dump(toc, sort_keys=False)
+
+
+def student_book(root: Path, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The book built from the files of the student edition: no page of the others.
+
+    Raises SetUpError with what Jupyter Book said if that warns or fails.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
+        source = Path(made, "course")
+        for name in tracked(root):
+            if name.startswith(TO_BUILD):
+                write_bytes(source / name, (root / name).read_bytes())
+        for name, content in files.items():
+            write_bytes(source / name, content)
+        toc = (root / "_toc.yml").read_text(encoding="utf-8")
+        write_text(source / "_toc.yml", student_contents(toc, set(files)))
+        book = render(source, Path(made))
+        if book.status:
+            said = book.log.strip()
+            raise SetUpError(f"The student's book could not be built:\n{said}")
+        return files_in(book.html)
+
+
+def with_book(files: dict[str, bytes], book: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of an edition and those of its book."""
+    return files | {f"html/{name}": content for name, content in book.items()}
+
+
+# The kit -------------------------------------------------------------------------
+
+
+def pins(lock: str, patch: int) -> set[str]:
+    """The packages of a lock for this computer and one patch of this Python.
+
+    What is locked can differ between 3.11.4 and 3.11.5, and a class has both.
+    """
+    minor = environment.this_computer()["python"]
+    lines = [line for line in lock.splitlines() if not line.startswith("-e")]
+    packages = [Requirement(line.partition("#")[0]) for line in lines]
+    where = {"python_full_version": f"{minor}.{patch}"}
+    return {
+        f"{package.name}{package.specifier}"
+        for package in packages
+        if package.marker is None or package.marker.evaluate(where)
+    }
+
+
+def make_wheelhouse(lock: str, folder: Path) -> None:
+    """Fill a folder with the packages of a lock, for this Python and computer.
+
+    A folder that holds them already is left alone, so that only the first kit needs
+    a network. Raises SetUpError if pip fails.
+    """
+    stamp = folder / environment.MADE_FOR
+    digest = hashlib.sha256(lock.encode()).hexdigest()
+    made_for = {**environment.this_computer(), "lock": digest}
+    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == made_for:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--progress-bar=off"]
+    pip += ["--disable-pip-version-check", "--ignore-requires-python"]
+    pip += ["--wheel-dir", str(folder), "-r", str(folder / "pins.txt")]
+    log = folder / environment.LOG
+    oldest, newest = pins(lock, 0), pins(lock, 99)
+    for packages in filter(None, (oldest, newest - oldest)):
+        write_text(folder / "pins.txt", "\n".join(sorted(packages)))
+        environment.run_logged(pip, log, folder)
+    (folder / "pins.txt").unlink()
+    log.unlink()
+    write_text(stamp, json.dumps(made_for, indent=1) + "\n")
+
+
+def kit(student: dict[str, bytes], wheels: Path) -> dict[str, bytes | Path]:
+    """The files of the offline kit for this computer."""
+    here = environment.this_computer()
+    windows = here["system"] == "Windows"
+    script = "install.bat" if windows else "install.sh"
+    python = environment.python_of(Path(".venv"))
+    how = OFFLINE.format(
+        install=script if windows else f"sh {script}",
+        jupyterlab=f"{python} -m jupyterlab",
+    )
+    readme = README.format(
+        edition="student",
+        python="Python {python} on {system} {machine}".format(**here),
+        how=how,
+        last=LAST["student"],
+    )
+    return {
+        **student,
+        "README.md": readme.encode(),
+        script: INSTALL[script].replace("{python}", here["python"]).encode(),
+        **{f"{environment.WHEELS}/{path.name}": path for path in wheels.iterdir()},
+    }
+
+
+# The archives ----------------------------------------------------------------------
+
+
+def write_zip(path: Path, files: dict[str, bytes | Path]) -> None:
+    """Write files, given by content or place, as a zip file with one folder.
+
+    Dates, order and permissions are always the same.
+    """
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in sorted(files.items()):
+            info = zipfile.ZipInfo(f"{NAME}/{name}", DATE)
+            info.create_system = 3  # Unix, whose permissions follow
+            info.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
+            packed = name.endswith((".whl", ".npz", ".png", ".woff2"))
+            info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+            data = content.read_bytes() if isinstance(content, Path) else content
+            archive.writestr(info, data)
+
+
+def make_editions(root: Path = ROOT) -> list[Path]:
+    """Write dist/ in the course's folder: both editions, and the offline kit.
+
+    What stood in dist/ is replaced when all is done. Where the packages cannot be
+    fetched, the editions are there all the same and the kit is not.
+
+    Returns:
+        The archives, those for all computers first.
+
+    Raises:
+        SetUpError: if the book is not built, git or Jupyter Book fails (dist/ is
+            then as it was), or the packages cannot be fetched.
+    """
+    html = root / "_build" / "html"
+    if not (html / "index.html").exists():
+        raise SetUpError("The book is not built yet: make book, or make class.")
+    student, teacher = edition(root, student=True), edition(root, student=False)
+    lock = student["requirements.lock"].decode()
+    say("Building the students' book, which leaves out the solutions ...")
+    student = with_book(student, student_book(root, student))
+    new = root / "_build" / "dist"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    write_zip(new / f"{NAME}-student.zip", student)
+    write_zip(new / f"{NAME}-teacher.zip", with_book(teacher, files_in(html)))
+    say("Collecting the packages of the offline kit ...")
+    wheels = root / "_build" / environment.WHEELS
+    failure = None
+    try:
+        make_wheelhouse(lock, wheels)
+    except SetUpError as error:
+        failure = SetUpError(
+            f"The editions are in {root / 'dist'}, but no offline kit. {error}"
+        )
+    else:
+        computer = "{system}-{machine}-python{python}"
+        name = computer.format(**environment.this_computer()).lower()
+        write_zip(new / f"{NAME}-kit-{name}.zip", kit(student, wheels))
+    replace(root / "dist", new)
+    if failure:
+        raise failure
+    archives = (root / "dist").iterdir()
+    return sorted(archives, key=lambda path: ("-kit-" in path.name, path.name))
+
+
+def replace(folder: Path, new: Path) -> None:
+    """Put a new folder in the place of another, or of none."""
+    former = new.with_name(f"{folder.name}-former")
+    shutil.rmtree(former, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, former)
+    os.replace(new, folder)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def say(text: str) -> None:
+    """Report progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Run the command; return its exit code."""
+    try:
+        for path in make_editions():
+            print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.0f} MB")
+    except (SetUpError, OSError) as error:
+        say(f"\n{error}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nInterrupted. The same command starts it anew.")
+        return environment.INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

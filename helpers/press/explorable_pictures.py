@@ -1,0 +1,517 @@
+"""The static pictures of the explorables, as SVG that the book puts into its pages.
+
+Opened alone, as in JupyterLab, a picture has a white ground and the colours of
+`helpers.figures.plots`. In a page its colours are the variables of explorable.css,
+which know light and dark. The scripts only change what is there: they find elements by
+the ids and classes given here.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from helpers.figures import plots
+from helpers.press.artwork import FONTS
+from helpers.tasks.reber import REBER, SYMBOLS
+
+STYLE = "\n".join(
+    [
+        f"svg.picture {{font: 14px {FONTS}}}",
+        ".picture text {fill: var(--picture-text, #333); text-anchor: middle}",
+        ".picture text.start {text-anchor: start}",
+        ".picture text.end {text-anchor: end}",
+        ".picture text.small {font-size: 13px}",
+        ".picture .ground {fill: var(--picture-ground, #fff)}",
+        ".picture .line {fill: none; stroke: var(--picture-line, #888)}",
+        *(
+            f".picture .{role} {{--role: var(--picture-{role}, {colour})}}"
+            for role, colour in plots.COLOURS.items()
+        ),
+        ".picture .filled, .picture text.named {fill: var(--role)}",
+        ".picture .drawn {fill: none; stroke: var(--role)}",
+        ".picture text.named {font-weight: 600}",
+        ".picture .hide {visibility: hidden}",
+    ]
+)
+
+
+def picture(
+    width: float, height: float, label: str, parts: Sequence[str], style: str = ""
+) -> str:
+    """An SVG document with the common style; `label` says what is to be seen."""
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" '
+            f'aria-label="{label}" width="{width:g}" height="{height:g}" '
+            f'viewBox="0 0 {width:g} {height:g}">',
+            f"<style>\n{STYLE}\n{style}</style>",
+            f'<rect class="ground" width="{width:g}" height="{height:g}"/>',
+            *parts,
+            "</svg>",
+            "",
+        ]
+    )
+
+
+def text(x: float, y: float, content: str, classes: str = "", name: str = "") -> str:
+    """A line of text around, from or up to x, as its classes say."""
+    marks = (f' id="{name}"' if name else "") + (
+        f' class="{classes}"' if classes else ""
+    )
+    return f'<text{marks} x="{x:g}" y="{y:g}">{content}</text>'
+
+
+def arrow(
+    start: Sequence[float], end: Sequence[float], room: float, classes: str, name: str
+) -> str:
+    """A straight arrow between two points, `room` away from both.
+
+    Its head is drawn as a shape of its own, as markers cannot take the line's colour
+    everywhere.
+    """
+    start, end = np.asarray(start, float), np.asarray(end, float)
+    along = (end - start) / np.linalg.norm(end - start)
+    tail, tip = start + room * along, end - room * along
+    return (
+        f'<g id="{name}" class="{classes}"><path class="drawn" stroke-width="1.8" '
+        f'd="M{_point(tail)}L{_point(tip - 6 * along)}"/>{head(tip, along)}</g>'
+    )
+
+
+def head(tip: np.ndarray, along: np.ndarray) -> str:
+    """The head of an arrow that ends at `tip` in the direction `along`."""
+    across = np.array([-along[1], along[0]])
+    corners = (tip, tip - 9 * along + 4.5 * across, tip - 9 * along - 4.5 * across)
+    return f'<path class="filled" d="M{"L".join(map(_point, corners))}z"/>'
+
+
+def _point(place: np.ndarray) -> str:
+    return f"{place[0]:.1f} {place[1]:.1f}"
+
+
+# The Reber walker: the automaton, and over each symbol what the network gives it. ---
+
+PLACES = 1.0 * np.array(
+    [
+        *((24, 122), (80, 122), (150, 72), (150, 172)),
+        *((258, 72), (258, 172), (332, 122), (394, 122)),
+    ]
+)
+COLUMNS = 30 + 60 * np.arange(len(SYMBOLS))
+BASE, FULL = 374, 90  # where the bars stand, and the height of an output of 1
+
+WALKER_STYLE = """\
+.picture .state circle {fill: var(--picture-page, #fff); stroke-width: 1.8}
+.picture .state.here circle:first-child {fill: var(--role)}
+.picture .state.here text {fill: var(--picture-page, #fff); font-weight: 600}
+.picture .state.left circle:first-child {stroke-dasharray: 4 3}
+.picture .state .fits {stroke: var(--picture-output, #BF4B00); stroke-width: 3}
+.picture .state:not(.said) .fits {visibility: hidden}
+.picture .frame {stroke-dasharray: 3 3}
+.picture .taken .drawn {stroke-width: 3.5}
+.picture.live .letter {display: none}
+"""
+
+
+def reber_walker(read: str, outputs: np.ndarray, fits: Sequence[int]) -> str:
+    """The automaton after `read`, with the network's outputs (7,) and what they fit."""
+    state = REBER.states(read)[-1]
+    legal = REBER.legal(read)
+    parts = [
+        '<circle class="hidden filled" cx="14" cy="12" r="6"/>',
+        text(26, 17, "the automaton is here", "start small"),
+        '<circle class="output drawn" stroke-width="3" cx="222" cy="12" r="6"/>',
+        text(234, 17, "the network’s outputs fit here", "start small"),
+    ]
+    for here, moves in enumerate(REBER.transitions):
+        for symbol, after in moves.items():
+            parts += _transition(here, symbol, after)
+    for number, (x, y) in enumerate(PLACES):
+        classes = ["state", "hidden"]
+        classes += ["here"] * (number == state) + ["said"] * (number in fits)
+        last = '<circle class="drawn" r="12"/>' if number == len(PLACES) - 1 else ""
+        parts.append(
+            f'<g id="state-{number}" class="{" ".join(classes)}" '
+            f'transform="translate({x:g} {y:g})"><circle class="drawn" r="16"/>{last}'
+            f'<circle class="drawn fits" r="21" style="fill: none"/>'
+            f"{text(0, 5, str(number))}</g>"
+        )
+    what = "what the network says, and frames where 1 is right"
+    parts.append(text(4, BASE - FULL - 34, what, "start small"))
+    for symbol, x, output in zip(SYMBOLS, COLUMNS, outputs, strict=True):
+        height = FULL * output
+        hide = "" if symbol in legal else " hide"
+        parts += [
+            f'<rect id="bar-{symbol}" class="output filled" x="{x - 17}" '
+            f'y="{BASE - height:.2f}" width="34" height="{height:.2f}"/>',
+            f'<rect id="frame-{symbol}" class="target drawn frame{hide}" '
+            f'x="{x - 20}" y="{BASE - FULL}" width="40" height="{FULL}"/>',
+            text(x, BASE - FULL - 8, f"{output:.3f}", "small", f"output-{symbol}"),
+            text(x, BASE + 19, symbol, "letter"),
+        ]
+    parts.append(f'<path class="line" d="M4 {BASE}H416"/>')
+    legal = " and ".join(legal)
+    label = (
+        f"The automaton of the Reber grammar after the symbols {', '.join(read)}: it "
+        f"is in state {state}, where {legal} may follow. Seven bars show the outputs "
+        f"of the network: those of {legal} are nearly 1, the others nearly 0."
+    )
+    return picture(420, BASE + 28, label, parts, WALKER_STYLE)
+
+
+def _transition(here: int, symbol: str, after: int) -> list[str]:
+    """The arrow of one transition and its symbol beside it."""
+    name = f"arrow-{here}{symbol}"
+    start, end = PLACES[here], PLACES[after]
+    if here == after:  # a loop
+        up = np.array([1, -1 if start[1] < PLACES[0, 1] else 1])
+        curve = [start + up * c for c in ((-8, 16), (-24, 44), (24, 44), (8, 16))]
+        tip = curve[-1]
+        along = (tip - curve[2]) / np.linalg.norm(tip - curve[2])
+        points = [*curve[:3], tip - 6 * along]
+        line = (
+            f'<g id="{name}" class="input"><path class="drawn" stroke-width="1.8" '
+            f'd="M{_point(points[0])}C{" ".join(map(_point, points[1:]))}"/>'
+            f"{head(tip, along)}</g>"
+        )
+        x, y = start + up * (25, 34)
+    else:
+        line = arrow(start, end, 17, "input", name)
+        along = (end - start) / np.linalg.norm(end - start)
+        x, y = (start + end) / 2 + 13 * np.array([along[1], -along[0]])
+    return [line, text(x, y + 5, symbol, "named input")]
+
+
+# The gradient horizon: how much of an error is left, by lag. ------------------------
+
+DECADES = (-12, 6)  # of the axis, from its foot to its top
+FRAME = (50, 46, 358, 252)  # x, y, width, height of the plot
+HORIZON = 0.01  # what is left of an error at the horizon
+
+HORIZON_STYLE = """\
+.picture .band {fill: var(--role); fill-opacity: 0.25}
+.picture .thick {stroke-width: 2.5}
+.picture .dashed {stroke-dasharray: 6 4; stroke-width: 1.8}
+.picture .beyond {fill: var(--picture-line, #888); fill-opacity: 0.14}
+"""
+
+
+def gradient_horizon(
+    activation: str,
+    radius: float,
+    lag: int,
+    median: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    bound: Sequence[float],
+) -> str:
+    """Median, interval and bound of the length of an error by lag, each (T,)."""
+    x, y, width, height = FRAME
+    per_lag = width / (len(median) - 1)
+    foot, top = DECADES
+
+    def at(k: int, value: float) -> str:
+        return (
+            f"{per_lag * k:.1f} {height * (top - np.log10(value)) / (top - foot):.1f}"
+        )
+
+    def line(values: Sequence[float]) -> str:
+        return "L".join(at(k, value) for k, value in enumerate(values))
+
+    back = "L".join(at(k, value) for k, value in reversed(list(enumerate(high))))
+    far = next((k for k, value in enumerate(median) if value < HORIZON), len(median))
+    start = min(per_lag * far, width)
+    one = at(0, 1).split()[1]
+    (_, measured), (_, allowed) = (
+        at(lag, values[lag]).split() for values in (median, bound)
+    )
+    parts = [
+        '<path class="gradient drawn thick" d="M4 12H30"/>',
+        text(36, 17, "measured", "start small"),
+        '<path class="baseline drawn dashed" d="M124 12H150"/>',
+        text(156, 17, "bound", "start small"),
+        '<rect class="beyond" x="226" y="5" width="26" height="14"/>',
+        text(258, 17, "less than 1% arrives", "start small"),
+        f'<svg role="presentation" x="{x}" y="{y}" width="{width}" '
+        f'height="{height}" overflow="hidden">',
+        f'<rect id="horizon-beyond" class="beyond" x="{start:.1f}" y="0" '
+        f'width="{width - start:.1f}" height="{height}"/>',
+        f'<path class="line" d="M0 {one}H{width}"/>',
+        f'<path id="horizon-band" class="gradient band" d="M{line(low)}L{back}z"/>',
+        f'<path id="horizon-bound" class="baseline drawn dashed" d="M{line(bound)}"/>',
+        f'<path id="horizon-median" class="gradient drawn thick" d="M{line(median)}"/>',
+        f'<g id="horizon-lag" transform="translate({per_lag * lag:.1f} 0)">'
+        f'<path class="line" d="M0 0V{height}"/>'
+        f'<circle id="horizon-allowed" class="baseline filled" cy="{allowed}" r="5"/>'
+        f'<circle id="horizon-measured" class="gradient filled" cy="{measured}" r="5"/>'
+        "</g></svg>",
+        f'<path class="line" d="M{x} {y}V{y + height}H{x + width}"/>',
+        text(4, y - 10, "length of the error, relative to lag 0", "start small"),
+    ]
+    powers = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    for decade in range(foot, top + 1, 3):
+        label = f"10{str(decade).translate(powers)}" if decade else "1"
+        level = y + height * (top - decade) / (top - foot)
+        parts.append(text(x - 6, level + 5, label, "end small"))
+    for k in (0, 10, 20, 30, 39):
+        parts.append(text(x + per_lag * k, y + height + 18, str(k), "small"))
+    parts.append(text(x + width / 2, y + height + 38, "lag in steps", "small"))
+    label = (
+        f"How much of an error is left by lag, on a logarithmic scale, for "
+        f"{activation} and spectral radius {radius:g}. The measured curve falls from "
+        f"1 at lag 0 to {median[lag]:.2g} at lag {lag}, and less than 1% is left from "
+        f"lag {far} on. The bound is a horizontal line at 1."
+    )
+    return picture(420, y + height + 46, label, parts, HORIZON_STYLE)
+
+
+# The unroller: four steps of the network that is run by hand. -----------------------
+
+ROWS = {"o": 44, "h": 150, "x": 262, "d": 334}
+SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
+
+UNROLLER_STYLE = """\
+.picture .box {fill: var(--picture-page, #fff); stroke: var(--role); stroke-width: 1.8}
+.picture .edge path {opacity: 0.45}
+.picture .edge.used path {opacity: 1}
+.picture .edge.used .drawn {stroke-width: 3.5}
+.picture .edge.back {--role: var(--picture-gradient, #A3427A)}
+.picture .now .box {stroke-width: 4}
+.picture .later .value {visibility: hidden}
+"""
+
+
+def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) -> str:
+    """The unrolled network with all its values, forwards and backwards.
+
+    x and o have one number a step, h and d_h (steps + 1, 2) begin with h_0.
+    """
+    steps = len(x)
+    columns = [44 + 84 * t for t in range(steps + 1)]
+    parts, nodes = [], []
+    for t, column in enumerate(columns):
+        suffix = SUBSCRIPTS[t]
+        nodes.append(_box(f"h{t}", column, ROWS["h"], f"h{suffix}", "hidden", h[t]))
+        for i, value in enumerate(d_h[t]):
+            y = ROWS["d"] + 16 * i
+            name = f"value-d{t}-{i}"
+            parts.append(text(column, y, signed(value), "named gradient small", name))
+        if t == 0:
+            continue
+        nodes += [
+            _box(f"x{t}", column, ROWS["x"], f"x{suffix}", "input", [x[t - 1]]),
+            _box(f"o{t}", column, ROWS["o"], f"o{suffix}", "output", [o[t - 1]]),
+        ]
+        left = columns[t - 1]
+        parts += [
+            _edge(
+                f"W_ih-{t}",
+                (column, ROWS["x"] - 30),
+                (column, ROWS["h"] + 30),
+                "input",
+                (column - 6, 208, "end"),
+            ),
+            _edge(
+                f"W_hh-{t}",
+                (left + 29, ROWS["h"] + 8),
+                (column - 29, ROWS["h"] + 8),
+                "hidden",
+                ((left + column) / 2, 114, ""),
+            ),
+            _edge(
+                f"W_ho-{t}",
+                (column, ROWS["h"] - 30),
+                (column, ROWS["o"] + 30),
+                "output",
+                (column - 6, 94, "end"),
+            ),
+        ]
+    last = SUBSCRIPTS[steps]
+    parts.append(text(4, 312, f"∂o{last}/∂h, backwards:", "start named gradient small"))
+    label = (
+        f"The Elman network unrolled over {steps} steps with the values of its "
+        "inputs, states and outputs, after a pulse in the first step. The same W_ih, "
+        "W_hh and W_ho stand at each step. Below each state is the derivative of "
+        f"the last output with respect to it: {pair(d_h[-1])} for the last state, "
+        f"{pair(d_h[0])} for h0."
+    )
+    return picture(420, 360, label, [*parts, *nodes], UNROLLER_STYLE)
+
+
+def signed(value: float) -> str:
+    """A number with three decimals and a true minus sign."""
+    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "−")
+
+
+def pair(values: Sequence[float]) -> str:
+    """Numbers in brackets."""
+    return f"({', '.join(map(signed, values))})"
+
+
+def _box(
+    name: str, x: float, y: float, title: str, role: str, values: Sequence[float]
+) -> str:
+    """A node: its name over its one or two values."""
+    lines = [
+        text(
+            x,
+            y + 14 + 16 * i - 8 * (len(values) - 1),
+            signed(value),
+            "value small",
+            f"value-{name}-{i}",
+        )
+        for i, value in enumerate(values)
+    ]
+    top = y - 28
+    return (
+        f'<g id="node-{name}" class="{role}"><rect class="box" x="{x - 29}" y="{top}" '
+        f'width="58" height="56" rx="8"/>'
+        f"{text(x, top + 17, title, 'named ' + role)}{''.join(lines)}</g>"
+    )
+
+
+def _edge(name: str, start, end, role: str, place: tuple) -> str:
+    """An arrow with the name of its weights beside it."""
+    x, y, anchor = place
+    label = text(x, y, name.partition("-")[0], f"named small {anchor}".strip())
+    drawn = arrow(start, end, 0, f"edge {role}", f"edge-{name}")
+    return drawn.removesuffix("</g>") + label + "</g>"
+
+
+# Two memories: what two networks believe about the last symbol but one. -------------
+
+PANELS = (56, 196)  # where they begin
+PANEL = (44, 362, 84)  # left, width, height of each
+
+MEMORIES_STYLE = """\
+.picture .under, .picture .over {stroke-linecap: round}
+.picture .under {stroke-width: 7; stroke-opacity: 0.6}
+.picture .over {stroke-width: 2}
+.picture .half {stroke-dasharray: 3 4}
+"""
+
+
+def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
+    """The shares of T after BT and after BP, (len(inner) + 1,), a panel for a network.
+
+    `networks` gives by title what `helpers.press.explorables.beliefs` returns.
+    """
+    left, width, height = PANEL
+    per_symbol = width / len(inner)
+    parts = [
+        '<path class="input drawn under" d="M4 12H30"/>',
+        text(36, 17, "began with BT", "start small"),
+        '<path class="output drawn over" d="M150 12H176"/>',
+        text(182, 17, "began with BP", "start small"),
+    ]
+    said = []
+    for panel, (top, (title, values)) in enumerate(
+        zip(PANELS, networks.items(), strict=True)
+    ):
+        apart = short(values["apart"][-1])
+        parts += [
+            text(left, top - 12, title, "start small", f"memory-title-{panel}"),
+            text(4, top + 10, "all T", "start small"),
+            text(4, top + height, "all P", "start small"),
+            f'<path class="line half" d="M{left} {top + height / 2}h{width}"/>',
+            f'<path class="line" d="M{left} {top}v{height}h{width}"/>',
+            text(
+                left + width,
+                top + height + 18,
+                f"states {apart} apart",
+                "end small",
+                f"memory-apart-{panel}",
+            ),
+        ]
+        for symbol, classes in (("T", "input drawn under"), ("P", "output drawn over")):
+            points = "L".join(
+                f"{left + per_symbol * k:.1f} {top + height * (1 - share):.1f}"
+                for k, share in enumerate(values[symbol])
+            )
+            name = f"memory-{panel}-{symbol}"
+            parts.append(f'<path id="{name}" class="{classes}" d="M{points}"/>')
+        ends = " and ".join(f"{values[symbol][-1]:.2f}" for symbol in "TP")
+        said.append(f"{title}: {ends}, states {apart} apart")
+    foot = PANELS[1] + PANEL[2] + 50
+    parts.append(f'<g id="memory-symbols">{_read(inner, left, per_symbol, foot)}</g>')
+    now = "".join(f"M{left + width} {top}v{height}" for top in PANELS)
+    parts.append(f'<path id="memory-now" class="line" d="{now}"/>')
+    label = (
+        f"The share of T in what two networks say at the question, over the inner "
+        f"string {inner}, for the string that began with BT and for the one that began "
+        f"with BP. At the end, {'; '.join(said)}."
+    )
+    return picture(420, foot + 8, label, parts, MEMORIES_STYLE)
+
+
+def short(value: float) -> str:
+    """A positive number with two digits: 27, 1.3, 0.011 or 2.5e-8."""
+    text = f"{value:.2g}" if value >= 0.001 else f"{value:.1e}"
+    return text.replace("e-0", "e-")
+
+
+def _read(inner: str, left: float, per_symbol: float, y: float) -> str:
+    """The symbols under the panels: T over P, and the inner string."""
+    both = [
+        text(left, y - 14, "T", "named input small"),
+        text(left, y + 1, "P", "named output small"),
+    ]
+    return "".join(
+        [
+            *both,
+            *(
+                text(left + per_symbol * k, y - 6, symbol, "small")
+                for k, symbol in enumerate(inner, 1)
+            ),
+        ]
+    )
+
+
+# Reddit on tap: what the language model may say next. -------------------------------
+
+BARS = (132, 200)  # where they stand, and the length of a probability of 1
+ROW = 25
+FIRST_ROW = 44
+READABLE = {
+    "SENTENCE_END": "(end)",
+    "``": "“",
+    "''": "”",
+    "_name_": "(name)",
+    "_religion_": "(religion)",
+}
+
+REDDIT_STYLE = """\
+.picture .all {fill: var(--picture-line, #888); fill-opacity: 0.14}
+"""
+
+
+def reddit_on_tap(beginning: str, likeliest: dict[str, float]) -> str:
+    """A bar for the probability of each of these words, and one for all others."""
+    x, full = BARS
+    rest = 1 - sum(likeliest.values())
+    rows = [(READABLE.get(word, word), p, "output") for word, p in likeliest.items()]
+    rows.append(("all others", rest, "baseline"))
+    parts = [
+        text(4, 17, f"After “{beginning}”, what next?", "start", "reddit-after"),
+    ]
+    for row, (word, p, role) in enumerate(rows):
+        y = FIRST_ROW + ROW * row
+        parts += [
+            text(x - 8, y + 5, escape(word), "end", f"reddit-word-{row}"),
+            f'<rect class="all" x="{x}" y="{y - 9}" width="{full}" height="18"/>',
+            f'<rect id="reddit-bar-{row}" class="{role} filled" x="{x}" y="{y - 9}" '
+            f'width="{full * p:.1f}" height="18"/>',
+            text(x + full + 8, y + 5, percent(p), "start small", f"reddit-p-{row}"),
+        ]
+    words = ", ".join(f"{word} {percent(p)}" for word, p, _ in rows)
+    label = (
+        f"The words that the network gives the highest probability after "
+        f"“{beginning}”, with their bars: {words}."
+    )
+    return picture(420, FIRST_ROW + ROW * len(rows), escape(label), parts, REDDIT_STYLE)
+
+
+def percent(p: float) -> str:
+    """A probability in per cent, with one decimal."""
+    return f"{100 * p:.1f}%"

@@ -1,0 +1,363 @@
+"""The numbers and the static pictures of the figures that answer when touched.
+
+    python -m helpers.press.explorables     writes both into book/_static/explorables/
+
+An explorable is a figure of a chapter that shows NAME.svg, a picture with a caption
+like any other. In the built book, book/_extensions/book_explorables.py adds NAME.json
+and NAME.js to the page, and the picture answers. The numbers are those of Python: the
+networks that the book ships, and the functions that the chapters use.
+"""
+
+import argparse
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+from helpers import ROOT
+from helpers.experiments import ch06_embedded_reber_runs as experiments
+from helpers.lm import generation
+from helpers.lm.model import LanguageModel
+from helpers.networks import bptt, elman, gated, initialisation, trained
+from helpers.press import explorable_pictures, model_in_page
+from helpers.results.files import write_json, write_text
+from helpers.results.intervals import median_interval
+from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS, encode
+from helpers.tasks.text import sentences
+
+FOLDER = ROOT / "book/_static/explorables"
+
+
+def rounded(values: np.ndarray, digits: int) -> list:
+    """Nested lists of the values with so many significant digits."""
+    if np.ndim(values):
+        return [rounded(value, digits) for value in values]
+    return float(f"{values:.{digits}g}")
+
+
+def exported(params: NamedTuple) -> dict[str, list]:
+    """The parameters of a network by name, to 6 digits."""
+    return {name: rounded(value, 6) for name, value in params._asdict().items()}
+
+
+# The Reber walker (chapter 5) -------------------------------------------------------
+
+FIRST_READ = "BTXX"  # what has been read when the page opens
+
+
+def reber_outputs(read: str) -> np.ndarray:
+    """What the shipped network says after the symbols `read`: (7,), from 0 to 1."""
+    params = trained.load("reber", elman.Elman)
+    h = elman.hidden_states_numpy(encode(read), params)[-1]
+    return 1 / (1 + np.exp(-elman.readout(h, params)))
+
+
+def fitting_states(outputs: np.ndarray) -> list[int]:
+    """The states whose legal symbols the outputs (7,) fit best, by cross-entropy.
+
+    States where the same symbols may follow are equal in this, and all returned. The
+    first and the last are left out: there the network is never asked.
+    """
+    p = np.clip(outputs, 1e-12, 1 - 1e-12)
+    legal = REBER.legal_next[1:-1]
+    losses = -(legal * np.log(p) + (1 - legal) * np.log(1 - p)).sum(axis=1)
+    return [int(state) + 1 for state in np.flatnonzero(losses < losses.min() + 1e-9)]
+
+
+def reber_walker() -> dict:
+    """The automaton, and the weights of the shipped network to 6 digits."""
+    return {
+        "symbols": SYMBOLS,
+        "transitions": list(REBER.transitions),
+        "read": FIRST_READ,
+        **exported(trained.load("reber", elman.Elman)),
+    }
+
+
+def reber_walker_picture() -> str:
+    """The automaton and the outputs after `FIRST_READ`."""
+    outputs = reber_outputs(FIRST_READ)
+    return explorable_pictures.reber_walker(
+        FIRST_READ, outputs, fitting_states(outputs)
+    )
+
+
+# The gradient horizon (chapter 4) ---------------------------------------------------
+
+RADII = np.arange(5, 21) / 10
+DRAWS, STEPS, UNITS = 50, 40, 20
+ACTIVATIONS = {  # g, g' where the value is h, and the largest slope
+    "tanh": (np.tanh, bptt.tanh_slope, 1.0),
+    "sigmoid": (lambda a: 1 / (1 + np.exp(-a)), bptt.sigmoid_slope, 0.25),
+    "linear": (lambda a: a, np.ones_like, 1.0),
+}
+FIRST_LOOK = {"activation": "tanh", "radius": 1.0, "lag": 19}
+
+
+def error_by_lag(activation: str, radius: float, draws: int = DRAWS) -> np.ndarray:
+    """|dh_{T-k}| / |dh_T| of an error of the last output: (draws, T), k = 0, 1, ...
+
+    As in the chapter: fresh networks of 20 units, driven by standard normal noise,
+    with an orthogonal W_hh times `radius`, which is its spectral radius and its norm.
+    """
+    g, slope, _ = ACTIVATIONS[activation]
+    by_lag = []
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        params = elman.initial_elman(2, UNITS, 1, rng, initialisation.orthogonal)
+        params = params._replace(W_hh=radius * params.W_hh)
+        x = rng.standard_normal((STEPS, 2))
+        h = elman.hidden_states_numpy(x, params, g)
+        d_o = np.zeros((STEPS, 1))
+        d_o[-1] = 1
+        errors = bptt.state_errors(h, d_o, params, slope)
+        lengths = np.linalg.norm(errors, axis=1)[::-1]
+        by_lag.append(lengths / lengths[0])
+    return np.array(by_lag)
+
+
+@cache
+def gradient_horizon() -> dict:
+    """For each activation and radius: median and its 95% interval, by lag."""
+    measured = {
+        name: [
+            dict(
+                zip(
+                    ("median", "low", "high"),
+                    (rounded(part, 3) for part in median_interval(samples)),
+                    strict=True,
+                )
+            )
+            for samples in (error_by_lag(name, radius) for radius in RADII)
+        ]
+        for name in ACTIVATIONS
+    }
+    return {
+        "radii": RADII.tolist(),
+        "slopes": {name: slope for name, (_, _, slope) in ACTIVATIONS.items()},
+        "look": FIRST_LOOK,
+        "decades": list(explorable_pictures.DECADES),
+        "measured": measured,
+    }
+
+
+def gradient_horizon_picture() -> str:
+    """The curves at the place of `FIRST_LOOK`."""
+    numbers = gradient_horizon()
+    at = numbers["radii"].index(FIRST_LOOK["radius"])
+    curves = numbers["measured"][FIRST_LOOK["activation"]][at]
+    bound = (
+        numbers["slopes"][FIRST_LOOK["activation"]] * FIRST_LOOK["radius"]
+    ) ** np.arange(STEPS)
+    return explorable_pictures.gradient_horizon(**FIRST_LOOK, **curves, bound=bound)
+
+
+# The unroller (chapter 2) -----------------------------------------------------------
+
+# The network that the chapter runs by hand, and its pulse with two more silent steps.
+PENCIL = elman.Elman(
+    W_ih=np.array([[1.0, -1.0]]),
+    W_hh=np.array([[0.5, 0.0], [1.0, 0.5]]),
+    b_h=np.array([0.0, 0.5]),
+    W_ho=np.array([[1.0], [2.0]]),
+    b_o=np.array([-0.5]),
+    h0=np.zeros(2),
+)
+PULSE = (1.0, 0.0, 0.0, 0.0)
+
+
+def unrolled_values(inputs: Sequence[float]) -> dict[str, np.ndarray]:
+    """h (T + 1, 2), from h_0 on; o (T,); and how the last o changes with each h."""
+    x = np.array(inputs)[:, None]
+    h = elman.hidden_states_numpy(x, PENCIL)
+    d_o = np.zeros((len(x), 1))
+    d_o[-1] = 1
+    d_h = bptt.state_errors(h, d_o, PENCIL)
+    d_h0 = bptt.bptt(x, h, d_o, PENCIL).h0
+    return {
+        "h": np.vstack([PENCIL.h0, h]),
+        "o": elman.readout(h, PENCIL)[:, 0],
+        "d_h": np.vstack([d_h0, d_h]),
+    }
+
+
+def unroller() -> dict:
+    """The weights of the network and the inputs at the opening."""
+    return {"x": list(PULSE), **exported(PENCIL)}
+
+
+def unroller_picture() -> str:
+    """All values of the network after the pulse, forwards and backwards."""
+    return explorable_pictures.unroller(PULSE, **unrolled_values(PULSE))
+
+
+# Two memories (chapter 6) ------------------------------------------------------------
+
+# Shipped networks that were trained on inner strings of at least 10 symbols.
+MEMORIES = {
+    "elman": (elman.Elman, "Elman, 10 tanh units, SGD"),
+    "relu": (elman.Elman, "Elman, 10 ReLU units, Adam"),
+    "lstm": (gated.LSTM, "LSTM, 15 units, Adam"),
+}
+LONGEST_INNER = 29  # of the strings that can be drawn, as in the chapter
+UPPER, LOWER = "elman", "lstm"  # those that are shown when the page opens
+
+
+@cache
+def inner_string() -> str:
+    """The inner string that the chapter follows through the LSTM."""
+    return EMBEDDED.sample(np.random.default_rng(8), min_inner=14)[2:-2]
+
+
+@cache
+def endings() -> list[str]:
+    """The shortest way to the end from each state of the Reber grammar.
+
+    Of equally short ones, the one whose transitions are listed first.
+    """
+    moves = REBER.transitions
+    found = {len(moves) - 1: ""}
+    while len(found) < len(moves):
+        found |= {
+            state: symbol + found[after]
+            for state in set(range(len(moves))) - set(found)
+            for symbol, after in reversed(moves[state].items())
+            if after in found
+        }
+    return [found[state] for state in range(len(moves))]
+
+
+def memory(name: str) -> NamedTuple:
+    """The parameters of a network of `MEMORIES`."""
+    return trained.load(f"embedded-reber-{name}", MEMORIES[name][0])
+
+
+def carried(string: str, name: str) -> np.ndarray:
+    """What the network hands on after each symbol, h or (h, c): (len(string), n)."""
+    x, params = encode(string), memory(name)
+    if isinstance(params, gated.LSTM):
+        return np.hstack(gated.lstm_states_numpy(x, params))
+    g = experiments.relu if name == "relu" else np.tanh
+    return elman.hidden_states_numpy(x, params, g)
+
+
+def share_of_T(string: str, name: str) -> float:
+    """p_T / (p_T + p_P) of the outputs after the string."""
+    params = memory(name)
+    h = carried(string, name)[-1, : len(params.h0)]
+    p = expit(elman.readout(h, params))
+    p_T, p_P = p[SYMBOLS.index("T")], p[SYMBOLS.index("P")]
+    return p_T / (p_T + p_P)
+
+
+def beliefs(inner: str, name: str) -> dict[str, np.ndarray]:
+    """What the network believes after k symbols of the inner string, k = 0, 1, ...
+
+    "T" and "P" (len(inner) + 1,): the share of T in what it would say at the question
+    if the inner string went from there to its end by the shortest way, for the string
+    that began with BT, and with BP. "apart": the distance between what it carries in
+    the one and in the other.
+    """
+    begun = [
+        inner[:k] + endings()[state]
+        for k, state in enumerate((0, *REBER.states(inner)))
+    ]
+    said = {s: np.array([share_of_T(f"B{s}{i}", name) for i in begun]) for s in "TP"}
+    after_T, after_P = (carried(f"B{s}{inner}", name)[1:] for s in "TP")
+    return {**said, "apart": np.linalg.norm(after_T - after_P, axis=1)}
+
+
+def two_memories() -> dict:
+    """The grammar, the string at the opening, and the weights to 6 digits."""
+    return {
+        "symbols": SYMBOLS,
+        "transitions": list(REBER.transitions),
+        "endings": endings(),
+        "inner": inner_string(),
+        "longest": LONGEST_INNER,
+        "upper": UPPER,
+        "lower": LOWER,
+        "panel": list(explorable_pictures.PANEL),
+        "tops": list(explorable_pictures.PANELS),
+        "networks": {
+            name: {"title": title, "parameters": exported(memory(name))}
+            for name, (_, title) in MEMORIES.items()
+        },
+    }
+
+
+def two_memories_picture() -> str:
+    """The beliefs of the tanh network and of the LSTM, over the whole inner string."""
+    inner = inner_string()
+    return explorable_pictures.two_memories(
+        inner, {MEMORIES[name][1]: beliefs(inner, name) for name in (UPPER, LOWER)}
+    )
+
+
+# Reddit on tap (chapter 8) ------------------------------------------------------------
+
+BEGINNING = "i think"
+LIKELIEST = 10  # words that have a bar
+
+
+@cache
+def language_model() -> LanguageModel:
+    """The language model that the book ships."""
+    return LanguageModel.load()
+
+
+def reddit_on_tap() -> dict:
+    """What the page knows before the model is loaded: its size, and the opening."""
+    script = model_in_page.script(language_model())
+    return {
+        "megabytes": rounded(len(script.encode()) / 1e6, 2),
+        "beginning": BEGINNING,
+        "likeliest": LIKELIEST,
+        "readable": explorable_pictures.READABLE,
+    }
+
+
+def reddit_on_tap_picture() -> str:
+    """The likeliest words after the beginning."""
+    model = language_model()
+    [tokens] = sentences(BEGINNING)
+    p = generation.probabilities(model, model.vocabulary.encode(tokens)[1:-1])
+    likeliest = np.argsort(-p)[:LIKELIEST]
+    return explorable_pictures.reddit_on_tap(
+        BEGINNING, {model.vocabulary.words[i]: p[i] for i in likeliest}
+    )
+
+
+# All of them -----------------------------------------------------------------------
+
+NUMBERS = {
+    "reber-walker": reber_walker,
+    "gradient-horizon": gradient_horizon,
+    "unroller": unroller,
+    "two-memories": two_memories,
+    "reddit-on-tap": reddit_on_tap,
+}
+PICTURES = {
+    "reber-walker": reber_walker_picture,
+    "gradient-horizon": gradient_horizon_picture,
+    "unroller": unroller_picture,
+    "two-memories": two_memories_picture,
+    "reddit-on-tap": reddit_on_tap_picture,
+}
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        prog="python -m helpers.press.explorables",
+        description="Write the numbers and the pictures of the explorables.",
+    ).parse_args()
+    for name in NUMBERS:
+        write_json(FOLDER / f"{name}.json", NUMBERS[name]())
+        write_text(FOLDER / f"{name}.svg", PICTURES[name]())
+        print(f"{name}: {FOLDER.relative_to(FOLDER.parents[2])}/{name}.json and .svg")
+
+
+if __name__ == "__main__":
+    main()

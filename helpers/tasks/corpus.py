@@ -1,0 +1,306 @@
+"""The comments that the language model learns from, and how they become plain text.
+
+`load` gives the comments that ship with the course, two real collections by name, or a
+file of your own. The real ones are fetched only when asked for, and each file is
+checked against its published sha256 every time it is read.
+
+- "comments": written for this course, in data/comments.csv; who wrote it and its
+  licence: data/README.md.
+- "goemotions": 54,263 comments from reddit, with names masked, CC BY 4.0 (Demszky et
+  al. 2020, ACL). 4.4 MB.
+- "classic": the 15,000 comments of August 2015 that the well-known tutorial on this
+  model uses (Britz 2015). 7.6 MB. The texts belong to those who wrote them.
+"""
+
+import csv
+import hashlib
+import html
+import io
+import os
+import re
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers import ROOT
+
+with warnings.catch_warnings():
+    # In a notebook its progress bar says at once that it misses a package.
+    warnings.filterwarnings("ignore", "IProgress not found")
+    import pooch
+
+COMMENTS = ROOT / "data" / "comments.csv"
+CACHE = pooch.os_cache("rnns-unrolled")
+TIMEOUT = 30  # seconds without a byte after which a download has failed
+RETRIES = 3  # further attempts of a download that has failed
+COLUMNS = ("comment", "body")  # where a csv file holds its text
+
+
+class Source(NamedTuple):
+    """Published files: where they lie, and the sha256 of each, in reading order."""
+
+    address: str
+    sha256: dict[str, str]
+
+
+SOURCES = {
+    "goemotions": Source(
+        "https://raw.githubusercontent.com/google-research/google-research/"
+        "master/goemotions/data/",
+        {
+            "train.tsv": (
+                "1c254a142be5c00e80d819b9ae1bbd36d94b2eeb8f4b1271846508d57e57d9c5"
+            ),
+            "dev.tsv": (
+                "575489c079c9de1097062a01738f998590d6b7ead66dd1c9fd1d2ba01fd8bc62"
+            ),
+            "test.tsv": (
+                "0587b2dd8b27b97352adbfc3fb083d46005c8946657fdc2b1ca8b1cc7f1f8be4"
+            ),
+        },
+    ),
+    "classic": Source(
+        "https://raw.githubusercontent.com/dennybritz/rnn-tutorial-rnnlm/"
+        "344d8ffbe2230335c44138ecbd4cd93c7e993aa0/data/",
+        {
+            "reddit-comments-2015-08.csv": (
+                "0bfd7e4252d802f707eb33e7016e4bf93c95c4c00ad1fafa1472d144ad75c107"
+            ),
+        },
+    ),
+}
+
+
+def load(name: str | Path = "comments", fetch: bool = False) -> list[str]:
+    """The comments of a corpus, cleaned (see `clean`), those without text left out.
+
+    Args:
+        name: "comments", "goemotions" or "classic" (see above); or the path of a file
+            of your own, .txt with a comment a line or .csv with a header and a column
+            "comment" or "body", or only one column. Both are UTF-8.
+        fetch: whether a file of "goemotions" or "classic" that is not on this computer
+            may be downloaded, into the cache of your system. Without it nothing is.
+            Looked for are the folder that the environment variable RNN_DATA_DIR names,
+            its subfolder of that name, and the cache.
+
+    Raises:
+        FileNotFoundError: if there is no such file here.
+        ValueError: if a file holds something else than it should, here or where it was
+            downloaded from.
+        ConnectionError: if a download fails, for whatever reason.
+        A download that fails or is damaged leaves the files as they were.
+    """
+    if name in SOURCES:
+        paths = [_published(name, file, fetch) for file in SOURCES[name].sha256]
+        remedy = "delete it and load it again"
+    elif name == "comments":
+        paths, remedy = [COMMENTS], "restore it with `git checkout data/comments.csv`"
+    elif Path(name).suffix.lower() in (".csv", ".txt"):
+        paths, remedy = [Path(name)], "correct the file"
+    else:
+        raise ValueError(
+            f"name must be 'comments', {', '.join(map(repr, SOURCES))} or the path of "
+            f"a .csv or .txt file; got {str(name)!r}"
+        )
+    comments = [text for path in paths for text in map(clean, _read(path, remedy))]
+    comments = [text for text in comments if text]
+    if not comments:
+        raise ValueError(f"{paths[0]} holds no comment; {remedy}")
+    return comments
+
+
+class Split(NamedTuple):
+    """Comments to learn from, to choose by, and to report on."""
+
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+
+
+def split(comments: list[str], seed: int = 0) -> Split:
+    """The comments shuffled, 5% for validation, 5% for the test, the rest to train.
+
+    By comment, not by sentence: the sentences of one comment speak of the same things,
+    so a test on its neighbours would be too easy. Raises ValueError for fewer than 20
+    comments, which leave a part empty.
+    """
+    if len(comments) < 20:
+        raise ValueError(f"comments must be at least 20 to split; got {len(comments)}")
+    order = np.random.default_rng(seed).permutation(len(comments))
+    shuffled = [comments[i] for i in order]
+    held = len(comments) // 20
+    cut = len(comments) - 2 * held
+    return Split(shuffled[:cut], shuffled[cut : cut + held], shuffled[cut + held :])
+
+
+# Cleaning --------------------------------------------------------------------
+
+ADDRESS = r"(?:https?://|www\.)"
+# What is written for a browser, and what of it a reader sees, in this order. Each
+# pattern stops at the next mark of its kind, so that no comment takes long.
+STARS = (r"(?<![\w\\*])(\*{1,3})(?=\S)([^*\n]+)(?<=[^\s\\])\1(?![\w*])", r"\2")
+MARKUP = [
+    # [text](address "title"), also of an image
+    (
+        rf"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\((?:{ADDRESS}|mailto:|[/#])"
+        r"(?:[^()\s]|\([^()\s]*\))*(?: \"[^\"\n]*\")?\)",
+        r"\1",
+    ),
+    # an address, but not the full stop or bracket after it
+    (rf"<?{ADDRESS}\S*[^\s.,;:!?)\]}}>*'\"]>?", ""),
+    # a line across the page
+    (r"(?m)^[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*$", ""),
+    # at the start of a line: > quotes (but not the face >:), # headings, - items
+    (r"(?m)^[ \t]*(?:>(?![:;_.])[> \t]*)?(?:#+[ \t]+|[-*+][ \t]+)?", ""),
+    (r"```|`([^`\n]+)`", r"\1"),
+    STARS,  # *one*, **two**, ***three***
+    STARS,  # *one* within **two**
+    (r"~~(?=\S)([^~\n]+)(?<=\S)~~", r"\1"),
+    (r"(?<![^\s(\"'])(__?)(?=\S)([^_\n]+)(?<=\S)\1(?![^\s)\"'.,;:!?])", r"\2"),
+    (r"(?<!\S)\^+(?=[^\W_])", ""),  # ^small
+    (r"\\([\\`*_~^#>()\[\]{}.!+-])", r"\1"),  # \* is a star
+    ("[‘’]", "'"),
+    ("[“”]", '"'),
+    # GoEmotions hides who and which religion: one word each (Vocabulary.decode knows)
+    (r"\[(NAME|RELIGION)\]", r"_\1_"),
+]
+MARKUP = [(re.compile(pattern, re.IGNORECASE), seen) for pattern, seen in MARKUP]
+
+
+def clean(comment: str) -> str:
+    """A comment as plain text on one line.
+
+    HTML entities and the markup of reddit become what a reader would see, addresses are
+    taken out, typographic quotes become those of the keyboard, and the masks of
+    GoEmotions one word each: [NAME] becomes _NAME_. Characters that control a terminal
+    or the direction of writing are dropped, and any run of white space is one space.
+    """
+    # twice: reddit takes entities, and its own data come with each "&" as "&amp;"
+    comment = html.unescape(html.unescape(comment)).replace("\r\n", "\n")
+    comment = "".join(c for c in comment if c.isspace() or not _controls(c))
+    for pattern, seen in MARKUP:
+        comment = pattern.sub(seen, comment)
+    return " ".join(comment.split())
+
+
+def _controls(character: str) -> bool:
+    """Whether a character is a control (Cc), a format (Cf) or half a pair (Cs)."""
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs")
+
+
+# Reading ---------------------------------------------------------------------
+
+
+def _read(path: Path, remedy: str) -> list[str]:
+    """The raw comments of a file, by its ending. `remedy` closes each error."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}; {remedy}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 ({error}); {remedy}") from None
+    if path.suffix.lower() == ".txt":
+        return text.split("\n")
+    try:
+        if path.suffix.lower() == ".tsv":
+            return [row[0] for row in _rows(text, delimiter="\t")]
+        rows = _rows(text)
+        column = _column(next(rows, []))
+        return [row[column] for row in rows]
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path} is no table of comments: {error}; {remedy}") from None
+
+
+def _rows(text: str, **form) -> Iterator[list[str]]:
+    """The rows of a table, empty ones left out. Raises if their lengths differ."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **form)
+    width = None
+    for row in filter(None, reader):
+        width = width or len(row)
+        if len(row) != width:
+            raise ValueError(
+                f"line {reader.line_num} has {len(row)} fields and the first {width} "
+                "(a comment that holds a comma must stand in double quotes)"
+            )
+        yield row
+
+
+def _column(header: list[str]) -> int:
+    """Which column of a csv file holds the comments."""
+    named = [i for i, title in enumerate(header) if title.strip().lower() in COLUMNS]
+    if not named and len(header) != 1:
+        raise ValueError(
+            f"its header must name a column {' or '.join(COLUMNS)}; got {header}"
+        )
+    return named[0] if named else 0
+
+
+# Finding and fetching --------------------------------------------------------
+
+
+def _published(name: str, file: str, fetch: bool) -> Path:
+    """Where a published file lies on this computer, fetched if it may be."""
+    source = SOURCES[name]
+    given = os.environ.get("RNN_DATA_DIR")
+    folders = [Path(given), Path(given) / name] if given else []
+    for path in (folder / file for folder in folders):
+        if path.is_file():
+            if _sha256(path) != source.sha256[file]:
+                raise ValueError(
+                    f"{path} is damaged or another version: its sha256 is not "
+                    f"{source.sha256[file]}; take it out of the folder that "
+                    f"RNN_DATA_DIR names, or put a good one from {source.address} there"
+                )
+            return path
+    path = Path(CACHE) / name / file
+    again = f"corpus.load({name!r}, fetch=True)"
+    if fetch:
+        _fetch(source, file, path.parent)
+    elif not path.is_file():
+        raise FileNotFoundError(
+            f"{file} of the corpus {name!r} is not on this computer: {again} downloads "
+            f"it, or name the folder that holds it in RNN_DATA_DIR (got {given!r})"
+        )
+    elif _sha256(path) != source.sha256[file]:
+        raise ValueError(
+            f"{path} is damaged: its sha256 is not {source.sha256[file]}; "
+            f"{again} downloads it again"
+        )
+    return path
+
+
+def _fetch(source: Source, file: str, folder: Path) -> None:
+    """Download a file into `folder`, unless a good one is there.
+
+    pooch checks the sha256 of what came before it replaces anything.
+    """
+    store = pooch.create(
+        path=folder,
+        base_url=source.address,
+        registry=source.sha256,
+        retry_if_failed=RETRIES,
+    )
+    bar = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+    remedy = (
+        "nothing was changed here; try again, or put the file into a folder and name "
+        "that in RNN_DATA_DIR"
+    )
+    try:
+        store.fetch(file, downloader=bar)
+    except OSError as error:  # those of the network are, and so is a full disk
+        raise ConnectionError(
+            f"{source.address}{file} cannot be downloaded ({error}); {remedy}"
+        ) from None
+    except ValueError:
+        raise ValueError(
+            f"{source.address}{file} is not the published file (another sha256): the "
+            f"download was damaged or the file has changed there; {remedy}"
+        ) from None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,106 @@
+"""The sine of chapter 7: windows over it, ways to split them, and the closed loop.
+
+Time is axis 0, examples are axis 1, features last, as in `helpers.networks.elman`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from helpers.tasks import sunspots
+
+LENGTH = 50  # steps of a window
+
+
+class Windows(NamedTuple):
+    """Windows x (T, n, 1), oldest value first, and the value that follows, y (n, 1)."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def take(self, chosen) -> "Windows":
+        """Some of the windows: `chosen` is a slice, a mask or a list of indices."""
+        return Windows(self.x[:, chosen], self.y[chosen])
+
+
+def windows(series: np.ndarray, length: int = LENGTH) -> Windows:
+    """All windows of a series (n,) that have a next value; ValueError if there is none.
+
+    The windows of `helpers.tasks.sunspots.windows`, in the shape of a batch of
+    sequences.
+    """
+    X, y = sunspots.windows(series, length)
+    return Windows(X.T[:, :, None].copy(), y[:, None])
+
+
+def split(how: str = "published") -> tuple[Windows, Windows]:
+    """Training and validation windows of sin(0), sin(1), sin(2), ...
+
+    "published": the first 100 windows over the first 200 values, and the next 50. Most
+    values of the validation windows are also in training windows.
+    "apart": the same training, and 50 windows over the values from 150 on: no value is
+    in both. But sin(t + 44) is close to sin(t), because 44 steps are nearly 7 periods.
+    "new half": of these, training on the windows whose next value is negative or zero,
+    and validation on those whose next value is positive, so that no target is known.
+
+    Raises ValueError for another name.
+    """
+    all_windows = windows(np.sin(np.arange(250)))
+    training = all_windows.take(slice(0, 100))
+    if how == "published":
+        return training, all_windows.take(slice(100, 150))
+    apart = all_windows.take(slice(150, 200))
+    if how == "apart":
+        return training, apart
+    if how == "new half":
+        return training.take(training.y[:, 0] <= 0), apart.take(apart.y[:, 0] > 0)
+    raise ValueError(f"how must be 'published', 'apart' or 'new half'; got {how!r}")
+
+
+def channels(phases: np.ndarray, steps: int = 32, step: float = 0.2) -> np.ndarray:
+    """(sin, cos) of waves that start at `phases` (n,): shape (steps + 1, n, 2).
+
+    One value more than `steps`, so that [:-1] are the inputs and [1:] the targets.
+    """
+    angle = np.arange(steps + 1)[:, None] * step + np.asarray(phases)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+
+
+def roll_out(forecast: Callable, start: np.ndarray, steps: int) -> np.ndarray:
+    """Closed loop: the next `steps` values when each forecast becomes the last input.
+
+    `start` (T,) holds the last known values. `forecast` maps a window (T, 1, 1) to the
+    next value (1, 1). Returns (steps,).
+    """
+    values = list(start)
+    for _ in range(steps):
+        window = np.array(values[-len(start) :])[:, None, None]
+        values.append(float(forecast(window)[0, 0]))
+    return np.array(values[len(start) :])
+
+
+class Wave(NamedTuple):
+    """Phase, in radians from -pi to pi, and amplitude at each step; shapes (n,)."""
+
+    phase: np.ndarray
+    amplitude: np.ndarray
+
+
+def wave(values: np.ndarray, step: float = 1.0) -> Wave:
+    """Phase and amplitude from neighbours, for values (n + 1,), from the second on.
+
+    If o_t = A sin(p) and o_{t-1} = A sin(p - step), then
+    A cos(p) = (o_t cos(step) - o_{t-1}) / sin(step). Exact for a wave of that step, and
+    for what is close to one, a local fit. Raises ValueError for a step whose sine is 0.
+    """
+    if abs(np.sin(step)) < 1e-9:
+        raise ValueError(f"step must not be a multiple of pi; got {step}")
+    before, now = values[:-1], values[1:]
+    quadrature = (now * np.cos(step) - before) / np.sin(step)
+    return Wave(np.arctan2(now, quadrature), np.hypot(now, quadrature))
+
+
+def wrapped(angle: np.ndarray) -> np.ndarray:
+    """The same angle between -pi and pi: the shorter way round."""
+    return np.angle(np.exp(1j * np.asarray(angle)))

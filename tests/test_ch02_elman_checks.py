@@ -1,0 +1,297 @@
+"""The checks of chapter 2's exercises: right answers, near-misses, garbage."""
+
+import numpy as np
+import pytest
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.check import ch02_elman_checks as check
+
+CHECKS = [
+    check.count_parameters,
+    check.step_columns,
+    check.set_radius,
+    check.forward,
+    check.latch,
+]
+each_check = pytest.mark.parametrize("checked", CHECKS, ids=lambda c: c.__name__)
+
+
+def count_parameters(n_in, n_hid, n_out, learned_h0):
+    weights = n_in * n_hid + n_hid * n_hid + n_hid * n_out
+    biases = n_hid + n_out
+    return weights + biases + (n_hid if learned_h0 else 0)
+
+
+def step_columns(x, h, W_ih, W_hh, b_h):
+    return np.tanh(W_ih.T @ x + W_hh.T @ h + b_h[:, None])
+
+
+def set_radius(W, radius):
+    return W * radius / np.abs(np.linalg.eigvals(W)).max()
+
+
+def forward(x, lengths, W_ih, W_hh, b_h, h0):
+    h_t = np.tile(h0, (x.shape[1], 1))
+    h = []
+    for t, x_t in enumerate(x):
+        new = np.tanh(x_t @ W_ih + h_t @ W_hh + b_h)
+        h_t = np.where((t < lengths)[:, None], new, h_t)
+        h.append(h_t)
+    return np.stack(h)
+
+
+def latch():
+    return 6, 4, 0
+
+
+SOLUTIONS = [count_parameters, step_columns, set_radius, forward, latch]
+
+
+@pytest.mark.parametrize("student", SOLUTIONS, ids=lambda s: s.__name__)
+def test_a_right_answer_is_right(student):
+    said = ask(getattr(check, student.__name__), student)
+    assert said.startswith("Right. "), said
+
+
+OTHER_WAYS = {
+    "by rows": (
+        check.step_columns,
+        lambda x, h, W_ih, W_hh, b_h: np.tanh(x.T @ W_ih + h.T @ W_hh + b_h).T,
+    ),
+    "by np.outer": (
+        check.step_columns,
+        lambda x, h, W_ih, W_hh, b_h: np.tanh(
+            np.einsum("ij,ik->jk", W_ih, x) + W_hh.T @ h + np.outer(b_h, [1.0])
+        ),
+    ),
+    "a list": (check.set_radius, lambda W, r: set_radius(W, r).tolist()),
+    "example by example": (
+        check.forward,
+        lambda x, lengths, *params: np.concatenate(
+            [forward(x[:, [i]], lengths[[i]], *params) for i in range(x.shape[1])],
+            axis=1,
+        ),
+    ),
+    "dict": (check.latch, lambda: {"w_ih": 6, "w_hh": 4, "b_h": 0}),
+    "arrays": (check.latch, lambda: (np.array([[5.0]]), np.array([3.0]), 0.1)),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_WAYS)
+def test_other_ways_are_right_too(case):
+    checked, student = OTHER_WAYS[case]
+    said = ask(checked, student)
+    assert said.startswith("Right. "), said
+
+
+@each_check
+def test_a_starter_is_not_started(checked):
+    said = ask(checked, lambda *arguments: ...)
+    assert said == NOT_STARTED.format(checked.__name__)
+
+
+def off(by):
+    """A count that is off by as much as `by` says."""
+    return lambda i, h, o, learned: (
+        count_parameters(i, h, o, learned) + by(i, h, o, learned)
+    )
+
+
+NEAR_COUNT = {
+    "h0 counts only if": off(lambda i, h, o, learned: h * (not learned)),
+    "a learned h0 is missing": off(lambda i, h, o, learned: -h * learned),
+    "one number for each hidden unit": off(lambda i, h, o, learned: (1 - h) * learned),
+    "expected no matrix": off(lambda i, h, o, learned: (h * h - h) * learned),
+    "not one for each matrix": off(lambda i, h, o, learned: h),
+    "hears itself as well": off(lambda i, h, o, learned: -h),
+    "W_hh is missing": off(lambda i, h, o, learned: -h * h),
+    "not only to itself": off(lambda i, h, o, learned: h - h * h),
+    "W_ih is missing": off(lambda i, h, o, learned: -i * h),
+    "W_ho is missing": off(lambda i, h, o, learned: -h * o),
+    "b_o is missing": off(lambda i, h, o, learned: -o),
+    "the biases are missing": off(lambda i, h, o, learned: -h - o),
+    "the inputs have no biases": off(lambda i, h, o, learned: i),
+}
+NEAR_STEP = {
+    "W_hh is not transposed; it is square": lambda x, h, W_ih, W_hh, b_h: np.tanh(
+        W_ih.T @ x + W_hh @ h + b_h[:, None]
+    ),
+    "make it a column": lambda x, h, W_ih, W_hh, b_h: np.tanh(
+        W_ih.T @ x + W_hh.T @ h + b_h
+    ),
+    "expected a column, and W_hh is not": lambda x, h, W_ih, W_hh, b_h: np.tanh(
+        W_ih.T @ x + W_hh @ h + b_h
+    ),
+    "the tanh is missing": lambda x, h, W_ih, W_hh, b_h: (
+        W_ih.T @ x + W_hh.T @ h + b_h[:, None]
+    ),
+    "b_h is missing": lambda x, h, W_ih, W_hh, b_h: np.tanh(W_ih.T @ x + W_hh.T @ h),
+    "the last state is missing": lambda x, h, W_ih, W_hh, b_h: np.tanh(
+        W_ih.T @ x + b_h[:, None]
+    ),
+    "the input is missing": lambda x, h, W_ih, W_hh, b_h: np.tanh(
+        W_hh.T @ h + b_h[:, None]
+    ),
+    "this is the sigmoid": lambda x, h, W_ih, W_hh, b_h: (
+        1 / (1 + np.exp(-(W_ih.T @ x + W_hh.T @ h + b_h[:, None])))
+    ),
+    "W_ih @ x": lambda x, h, W_ih, W_hh, b_h: np.tanh(W_ih @ x),
+    "right, but transposed": lambda *arguments: step_columns(*arguments).T,
+    "the shape is not": lambda *arguments: step_columns(*arguments)[:, 0],
+}
+
+
+def scale_in_place(W, radius):
+    W *= radius / np.abs(np.linalg.eigvals(W)).max()
+    return W
+
+
+NEAR_RADIUS = {
+    "largest singular value": lambda W, r: W * r / np.linalg.norm(W, 2),
+    "with the largest real part": lambda W, r: W * r / np.linalg.eigvals(W).real.max(),
+    "absolute real part: 3 + 4i": lambda W, r: (
+        W * r / np.abs(np.linalg.eigvals(W).real).max()
+    ),
+    "complex numbers": lambda W, r: W * r / np.linalg.eigvals(W).max(),
+    "[[1, 3], [0, -2]], 1.25): scaled by the eigenvalue with the largest real part": (
+        lambda W, r: W * r / np.abs(np.linalg.eigvals(W).max())
+    ),
+    "eigvalsh": lambda W, r: W * r / np.abs(np.linalg.eigvalsh(W)).max(),
+    "square root of the sum of squares": lambda W, r: W * r / np.linalg.norm(W),
+    "largest entry": lambda W, r: W * r / np.abs(W).max(),
+    "the radius is now 1": lambda W, r: set_radius(W, 1),
+    "only after dividing": lambda W, r: W * r,
+    "expected divided": lambda W, r: W * r * np.abs(np.linalg.eigvals(W)).max(),
+    "W is divided by radius": lambda W, r: set_radius(W, 1) / r,
+    "W itself has changed": scale_in_place,
+}
+
+
+def near_forward(here=lambda t, n: t < n, rest=lambda h, h0: h, column=True, silent=()):
+    """A forward pass whose mask or rest can be wrong."""
+
+    def student(x, lengths, W_ih, W_hh, b_h, h0):
+        h_t = np.tile(h0, (x.shape[1], 1))
+        h = []
+        for t, x_t in enumerate(x):
+            on = here(t, lengths)
+            if silent:
+                x_t, on = x_t * on[:, None], np.ones_like(on)
+            on = on[:, None] if column else on
+            h_t = np.where(on, np.tanh(x_t @ W_ih + h_t @ W_hh + b_h), rest(h_t, h0))
+            h.append(h_t)
+        return np.stack(h)
+
+    return student
+
+
+def zero_after(x, lengths, *params):
+    h = near_forward(here=lambda t, n: n >= 0)(x, lengths, *params)
+    return h * (np.arange(len(x))[:, None] < lengths)[:, :, None]
+
+
+def with_start(x, lengths, W_ih, W_hh, b_h, h0):
+    h = forward(x, lengths, W_ih, W_hh, b_h, h0)
+    return np.concatenate([np.tile(h0, (1, x.shape[1], 1)), h])
+
+
+NEAR_FORWARD = {
+    "go on changing": near_forward(here=lambda t, n: n >= 0),
+    "are 0 after": near_forward(rest=lambda h, h0: 0 * h),
+    "are 0 after an example has ended": zero_after,
+    "go back to h0": near_forward(rest=lambda h, h0: 0 * h + h0),
+    "held one step late": near_forward(here=lambda t, n: t <= n),
+    "held one step early": near_forward(here=lambda t, n: t < n - 1),
+    "the input is silent": near_forward(silent=True),
+    "end with the shortest": near_forward(here=lambda t, n: t < n.min() + 0 * n),
+    "the lengths act on the units": near_forward(column=False),
+    "time and batch are exchanged": lambda *a: forward(*a).swapaxes(0, 1),
+    "h0 stands among the states": with_start,
+    "that before the step": lambda *a: with_start(*a)[:-1],
+    "only the last states": lambda *a: forward(*a)[-1],
+    "starts from zero": lambda *a: forward(*a[:-1], 0 * a[-1]),
+    "W_hh is transposed": lambda x, n, W_ih, W_hh, b_h, h0: forward(
+        x, n, W_ih, W_hh.T, b_h, h0
+    ),
+    "b_h is missing": lambda x, n, W_ih, W_hh, b_h, h0: forward(
+        x, n, W_ih, W_hh, 0 * b_h, h0
+    ),
+}
+NEAR_LATCH = {
+    "it forgets": lambda: (1, 0.9, 0),
+    "Nothing holds the state while w_hh is at most 1": lambda: (1, 1, 0),
+    "stuck on one side": lambda: (5, 3, 3),
+    "stuck on one side: after a pulse of +1 and 50 silent": lambda: (5, 3, -3),
+    "noise flips it": lambda: (7, 2, 0),
+    "inputs of +0.2 turn the sign of h at step": lambda: (4, 3, 0.8),
+    "stuck: a pulse of +1 does not flip": lambda: (1, 3, 0),
+    "but only to h = ": lambda: (3.2, 3, 0),
+    "w_ih is 0": lambda: (0, 3, 0),
+    "w_ih is negative": lambda: (-5, 3, 0),
+    "w_hh is negative": lambda: (5, -3, 0),
+    "expected 3 results: w_ih, w_hh, b_h": lambda: (5, 3),
+    "w_hh is an array of shape (2, 2), expected one": lambda: (5, np.eye(2), 0),
+    "b_h is nan, expected one number": lambda: (5, 3, np.nan),
+    "w_ih: a text (str), expected numbers": lambda: ("5", 3, 0),
+}
+NEAR = near_misses(
+    CHECKS, (NEAR_COUNT, NEAR_STEP, NEAR_RADIUS, NEAR_FORWARD, NEAR_LATCH)
+)
+
+
+@each_near_miss(NEAR)
+def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
+    check_tells(checked, sentence, student)
+
+
+def inputs_and_last_pulses(rng, n=300, T=400):
+    """Pulses of +-1 with at most 50 steps of noise between them: two arrays (T, n).
+
+    The noise of a sequence is drawn, or always works against the last pulse, or is
+    silent.
+    """
+    x, last = np.empty((T, n)), np.empty((T, n))
+    for i in range(n):
+        t, kind = 0, i % 3
+        while t < T:
+            pulse = rng.choice([-1.0, 1.0])
+            pulses = rng.choice([1, 1, 60])
+            gap = rng.choice([0, rng.integers(51), 50])
+            noise = (rng.uniform(-0.2, 0.2, gap), np.full(gap, -0.2 * pulse), 0)[kind]
+            part = np.concatenate([np.full(pulses, pulse), np.zeros(gap) + noise])
+            part = part[: T - t]
+            x[t : t + len(part), i] = part
+            last[t : t + len(part), i] = pulse
+            t += len(part)
+    return x, last
+
+
+INPUTS, LAST_PULSES = inputs_and_last_pulses(np.random.default_rng(0))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.floats(-1, 9), st.floats(-1, 7), st.just(0.0) | st.floats(-1.5, 1.5))
+def test_the_latch_is_right_exactly_if_no_sequence_defeats_it(w_ih, w_hh, b_h):
+    right = ask(check.latch, lambda: (w_ih, w_hh, b_h)).startswith("Right. ")
+    h, kept = np.zeros(INPUTS.shape[1]), True
+    for x_t, pulse in zip(INPUTS, LAST_PULSES, strict=True):
+        h = np.tanh(w_ih * x_t + w_hh * h + b_h)
+        kept = kept and bool((np.sign(h) == pulse).all())
+    assert kept == right
+
+
+def test_the_latch_has_room():
+    # Far from the edge: every weight may be off by a tenth, and b_h by 0.3.
+    for w_ih in (5.4, 6, 6.6):
+        for w_hh in (3.6, 4, 4.4):
+            for b_h in (-0.3, 0, 0.3):
+                said = ask(check.latch, lambda w=(w_ih, w_hh, b_h): w)
+                assert said.startswith("Right. "), (w_ih, w_hh, b_h, said)

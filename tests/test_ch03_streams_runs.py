@@ -1,0 +1,351 @@
+"""The parts of chapter 3's experiments that a wrong number could hide in."""
+
+import numpy as np
+import pytest
+from scipy import integrate
+
+from helpers import engine
+from helpers.experiments import ch03_streams_runs as streams
+from helpers.experiments.ch03_streams_runs import Examples
+from helpers.networks.elman import Elman
+from helpers.results import records
+
+SMALL = {"length": 4, "hidden": 3, "test": 50}
+SETTING = {"activation": "tanh", "init": "uniform", "optimiser": "sgd", "batch": 5}
+
+
+@pytest.fixture
+def python_engine(capsys):
+    engine.select("python")
+    streams.compiled.cache_clear()
+    yield
+    streams.compiled.cache_clear()
+
+
+@pytest.fixture
+def fast_engine(capsys):
+    engine.select()
+    streams.compiled.cache_clear()
+    yield
+    streams.compiled.cache_clear()
+
+
+def random_elman(seed, hidden):
+    rng = np.random.default_rng(seed)
+    shapes = [(2, hidden), (hidden, hidden), hidden, (hidden, 1), 1, hidden]
+    return Elman(*(rng.uniform(-1, 1, shape) for shape in shapes))
+
+
+# The task and its baselines -----------------------------------------------------
+
+
+def test_the_target_is_the_dot_product_of_the_two_streams():
+    x, y = streams.examples(7, 3, np.random.default_rng(0))
+    assert x.shape == (7, 3, 2)
+    expected = [[np.dot(x[:, n, 0], x[:, n, 1])] for n in range(3)]
+    np.testing.assert_allclose(y, expected, atol=1e-14)
+
+
+def test_the_inputs_fill_their_range_and_the_target_has_its_variance():
+    x, y = streams.examples(9, 40_000, np.random.default_rng(1))
+    assert -1 <= x.min() < -0.999
+    assert 0.999 < x.max() <= 1
+    assert y.var() == pytest.approx(9 / 9, rel=0.03)
+
+
+def test_r_squared_of_the_mean_is_0_and_of_the_target_1():
+    y = np.random.default_rng(2).standard_normal((100, 1))
+    assert streams.r_squared(y.mean(), y) == pytest.approx(0, abs=1e-12)
+    assert streams.r_squared(y, y) == 1
+    assert streams.r_squared(y + y.std(), y) == pytest.approx(0)
+
+
+def test_a_linear_readout_finds_a_linear_target_and_not_this_one():
+    rng = np.random.default_rng(3)
+    training = streams.examples(10, 10_000, rng)
+    test = streams.examples(10, 2000, rng)
+
+    def linear(x):
+        return (3 * x[2, :, 0] - x[9, :, 1] + 1)[:, None]
+
+    o = streams.linear_readout(Examples(training.x, linear(training.x)), test.x)
+    assert streams.r_squared(o, linear(test.x)) == pytest.approx(1)
+    o = streams.linear_readout(training, test.x)
+    assert abs(streams.r_squared(o, test.y)) < 0.02
+
+
+def test_the_best_prediction_under_noise_is_the_mean_given_the_noisy_input():
+    sd = 0.3
+
+    def mean_given(z):
+        """By integration over the clean input, uniform in +-1."""
+
+        def likelihood(x):
+            return np.exp(-(((z - x) / sd) ** 2) / 2)
+
+        mass, _ = integrate.quad(likelihood, -1, 1)
+        moment, _ = integrate.quad(lambda x: x * likelihood(x), -1, 1)
+        return moment / mass
+
+    x = np.array([[[0.1, -0.9]], [[1.3, 0.5]]])
+    expected = mean_given(0.1) * mean_given(-0.9) + mean_given(1.3) * mean_given(0.5)
+    assert streams.best_under_noise(x, sd) == pytest.approx(expected)
+
+
+def test_no_rule_beats_the_best_prediction_under_noise():
+    rng = np.random.default_rng(4)
+    x, y = streams.examples(10, 20_000, rng)
+    noisy = x + 0.3 * rng.standard_normal(x.shape)
+    best = streams.r_squared(streams.best_under_noise(noisy, 0.3), y)
+    exact = streams.dot_product(noisy)
+    for factor in (1.0, 0.9, 0.8, 0.7, 0.6):
+        assert streams.r_squared(factor * exact, y) < best
+
+
+# Training -------------------------------------------------------------------------
+
+
+def gradient_by_numpy(x, y, p, activation):
+    """Backpropagation through time of the mean squared error, written out."""
+    states = [np.tile(p.h0, (x.shape[1], 1))]
+    for x_t in x:
+        a = x_t @ p.W_ih + states[-1] @ p.W_hh + p.b_h
+        states.append(np.tanh(a) if activation == "tanh" else 1 / (1 + np.exp(-a)))
+    d_o = 2 * (states[-1] @ p.W_ho + p.b_o - y) / len(y)
+    d = Elman(*(np.zeros_like(value) for value in p))
+    d = d._replace(W_ho=states[-1].T @ d_o, b_o=d_o.sum(axis=0))
+    d_h = d_o @ p.W_ho.T
+    for t in reversed(range(len(x))):
+        h, before = states[t + 1], states[t]
+        d_a = d_h * (1 - h**2 if activation == "tanh" else h * (1 - h))
+        d.W_ih[:] += x[t].T @ d_a
+        d.W_hh[:] += before.T @ d_a
+        d.b_h[:] += d_a.sum(axis=0)
+        d_h = d_a @ p.W_hh.T
+    return d._replace(h0=d_h.sum(axis=0))
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_sgd_with_l1_equals_a_version_in_numpy(python_engine, activation, batch):
+    net = streams.compiled(activation, "sgd", batch, length=4, hidden=3)
+    start, lr, l1 = random_elman(0, 3), 0.1, 0.3
+    steps = list(
+        streams.train(net, start, np.random.default_rng(1), lr=lr, updates=6, l1=l1)
+    )
+    rng, p, losses = np.random.default_rng(1), start, []
+    for _ in range(6):
+        x = rng.uniform(-1, 1, (4, batch, 2))
+        y = (x[:, :, 0] * x[:, :, 1]).sum(axis=0)[:, None]
+        h = streams.hidden_states_numpy(x, p, streams.ACTIVATIONS[activation][1])[-1]
+        losses.append(np.mean((h @ p.W_ho + p.b_o - y) ** 2))
+        d = gradient_by_numpy(x, y, p, activation)
+        p = Elman(*(value - lr * slope for value, slope in zip(p, d, strict=True)))
+        W = p.W_hh
+        p = p._replace(W_hh=np.where(abs(W) > lr * l1, W - lr * l1 * np.sign(W), 0))
+    assert steps[0] == (0, None)
+    assert [k for k, _ in steps] == list(range(7))
+    np.testing.assert_allclose([loss for _, loss in steps[1:]], losses, rtol=1e-10)
+    for variable, value in zip(net.params, p, strict=True):
+        np.testing.assert_allclose(variable.get_value(), value, atol=1e-12)
+
+
+def test_adam_equals_a_version_in_numpy(python_engine):
+    net = streams.compiled("tanh", "adam", 5, length=4, hidden=3)
+    start, lr = random_elman(2, 3), 0.01
+    for _ in streams.train(net, start, np.random.default_rng(3), lr=lr, updates=6):
+        pass
+    rng, p = np.random.default_rng(3), start
+    m = v = Elman(*(np.zeros_like(value) for value in p))
+    for t in range(1, 7):
+        x, y = streams.examples(4, 5, rng)
+        d = gradient_by_numpy(x, y, p, "tanh")
+        m = Elman(*(0.9 * a + 0.1 * b for a, b in zip(m, d, strict=True)))
+        v = Elman(*(0.999 * a + 0.001 * b**2 for a, b in zip(v, d, strict=True)))
+        p = Elman(
+            *(
+                value - lr * a / (1 - 0.9**t) / (np.sqrt(b / (1 - 0.999**t)) + 1e-8)
+                for value, a, b in zip(p, m, v, strict=True)
+            )
+        )
+    for variable, value in zip(net.params, p, strict=True):
+        np.testing.assert_allclose(variable.get_value(), value, atol=1e-10)
+
+
+def test_h0_stays_where_it_is_unless_it_is_trained(python_engine):
+    for train_h0 in (False, True):
+        net = streams.compiled("tanh", "sgd", 5, length=4, hidden=3, train_h0=train_h0)
+        start = random_elman(0, 3)
+        for _ in streams.train(net, start, np.random.default_rng(0), lr=0.1, updates=3):
+            pass
+        moved = [
+            not np.array_equal(variable.get_value(), value)
+            for variable, value in zip(net.params, start, strict=True)
+        ]
+        assert moved == [True] * 5 + [train_h0]
+
+
+def test_noise_is_on_the_inputs_and_not_in_the_target(python_engine):
+    seen = []
+    net = streams.compiled("tanh", "sgd", 500, length=4, hidden=3)._replace(
+        step=lambda x, y, *_: seen.append((x, y)) or 0.0
+    )
+    start, rng = random_elman(0, 3), np.random.default_rng(5)
+    for _ in streams.train(net, start, rng, lr=0.1, updates=1, noise=0.3):
+        pass
+    x, y = seen[0]
+    clean, target = streams.examples(4, 500, np.random.default_rng(5))
+    np.testing.assert_array_equal(y, target)
+    assert np.std(x - clean) == pytest.approx(0.3, rel=0.05)
+    assert np.mean(x - clean) == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_a_training_does_not_depend_on_what_was_trained_before(
+    python_engine, optimiser
+):
+    setting = SETTING | {"optimiser": optimiser, "every": 10, "lr": 0.05}
+    first = streams.learn(0, SMALL, **setting, updates=60)
+    other = streams.learn(1, SMALL, **setting, updates=20)
+    again = streams.learn(0, SMALL, **setting, updates=60)
+    assert len(first.curve) == 7
+    assert len(first.trace) == 1  # update 50
+    assert first.trace == again.trace
+    np.testing.assert_array_equal(first.curve, again.curve)
+    np.testing.assert_array_equal(first.params.W_hh, again.params.W_hh)
+    assert not np.array_equal(first.curve[:3], other.curve)
+
+
+def test_the_curve_is_r_squared_on_examples_that_training_never_draws(python_engine):
+    learned = streams.learn(0, SMALL, **SETTING, every=30, lr=0.05, updates=30)
+    test = streams.fresh(0, SMALL)
+    o = streams.outputs(test.x, learned.params, "tanh")
+    assert learned.curve[-1] == pytest.approx(streams.r_squared(o, test.y), abs=1e-4)
+    drawn = np.random.default_rng([0, 1]).uniform(-1, 1, (30, *test.x.shape))
+    assert not np.isin(test.x, drawn).any()
+
+
+# What the chapter says ------------------------------------------------------------
+
+
+@pytest.mark.engine
+def test_the_good_recipe_learns_in_an_instant_what_the_published_one_does_not(
+    fast_engine,
+):
+    parameters = {"length": 10, "hidden": 20, "test": 1000}
+    good = {"activation": "tanh", "init": "uniform", "optimiser": "adam", "batch": 32}
+    learned = streams.learn(0, parameters, **good, every=1000, lr=0.003, updates=1000)
+    assert learned.curve[-1] > 0.9
+    published = streams.PUBLISHED["setting"]
+    learned = streams.learn(
+        0, parameters, **published, every=1000, lr=0.05, updates=1000
+    )
+    assert learned.curve[-1] < 0.05
+
+
+# Small versions of the experiments, to see that each number is where it should be.
+TINY = SMALL | {"updates": 100, "every": 50}
+VERSIONS = {
+    "streams-published": {"long_updates": 200},
+    "streams-well": {
+        "batch": 5,
+        "inits": ["normal", "unit"],
+        "linear_readout_examples": 50,
+        "lengths": [2, 4],
+        "noise": [0.1],
+    },
+    "streams-batch": {
+        "updates": {"1": 100, "4": 50},
+        "every": {"1": 25, "4": 25},
+        "equal_updates": 50,
+        "equal_examples": 100,
+    },
+    "streams-sparse": {"l1": [0.0, 0.5], "lr": 0.1},
+}
+
+
+@pytest.fixture
+def tiny(request, python_engine):
+    (experiment,) = (e for e in streams.EXPERIMENTS if e.name == request.param)
+    parameters = experiment.parameters | TINY | VERSIONS[request.param]
+    return experiment.run(0, parameters, None), parameters
+
+
+@pytest.mark.parametrize("tiny", ["streams-published"], indirect=True)
+def test_published_reports_each_rate_at_the_same_update(tiny):
+    result, parameters = tiny
+    for lr in parameters["lr"]:
+        curve = result["curves"][f"lr {lr:g}"]
+        assert len(curve) == (5 if lr == parameters["long_lr"] else 3)
+        assert result["metrics"][f"lr {lr:g}"] == curve[2]
+    long = result["curves"][f"lr {parameters['long_lr']:g}"]
+    assert result["metrics"]["long"] == long[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tiny", ["streams-well"], indirect=True)
+def test_well_measures_each_setting_lengths_and_noise(tiny):
+    result, _ = tiny
+    metrics = result["metrics"]
+    settings = {
+        f"{activation} {init} {optimiser}"
+        for activation in ("tanh", "sigmoid")
+        for init in ("normal", "unit")
+        for optimiser in ("sgd", "adam")
+    }
+    assert metrics["R2"].keys() == metrics["lengths"].keys() == settings
+    for key, lengths in metrics["lengths"].items():
+        # the trained length, and no noise, are the tests that stand under "R2"
+        assert lengths["4"] == pytest.approx(metrics["R2"][key], abs=1e-4)
+    noise = metrics["noise"]
+    clean = metrics["R2"]["sigmoid unit adam"]
+    assert noise["0 to 0"] == pytest.approx(clean, abs=1e-4)
+    assert noise.keys() == {
+        *("0 to 0", "0.1 to 0", "0 to 0.1", "0.1 to 0.1"),
+        *("exact to 0.1", "best to 0.1"),
+    }
+    assert 0.8 < noise["exact to 0.1"] < 1
+    assert 0.8 < noise["best to 0.1"] < 1
+    assert result["trace"].keys() == settings | {"noise 0.1"}
+    # Two settings of one start see the same examples; noise changes them.
+    assert result["trace"]["noise 0.1"] != result["trace"]["sigmoid unit adam"]
+
+
+@pytest.mark.parametrize("tiny", ["streams-batch"], indirect=True)
+def test_batch_compares_at_equal_updates_and_at_equal_examples(tiny):
+    result, _ = tiny
+    curves, metrics = result["curves"], result["metrics"]
+    for size in ("1", "4"):
+        assert metrics["equal updates"][size] == curves[size][2]  # 50 updates
+    assert metrics["equal examples"]["1"] == curves["1"][4]  # 100 updates
+    assert metrics["equal examples"]["4"] == curves["4"][1]  # 25 updates
+
+
+def test_both_comparisons_of_batches_fall_on_marks():
+    parameters = streams.BATCH
+    for size, total in parameters["updates"].items():
+        for k in (
+            parameters["equal_updates"],
+            parameters["equal_examples"] // int(size),
+        ):
+            assert k <= total
+            assert k % parameters["every"][size] == 0
+
+
+@pytest.mark.parametrize("tiny", ["streams-sparse"], indirect=True)
+def test_sparse_counts_exact_zeros(tiny):
+    result, _ = tiny
+    assert result["metrics"]["zeros"]["l1 0"] == 0
+    # a strong penalty: 100 updates draw every weight by 100 * 0.1 * 0.5
+    assert result["metrics"]["zeros"]["l1 0.5"] == 1
+
+
+@pytest.mark.parametrize("experiment", streams.EXPERIMENTS, ids=lambda e: e.name)
+def test_the_recorded_result_holds_what_the_chapter_reads(experiment):
+    recorded = records.load(experiment.name)
+    assert len(recorded.seeds) >= 20
+    assert all(len(losses) == 4 for losses in recorded.runs[0]["trace"].values())
+    size = (records.FOLDER / f"{experiment.name}.json").stat().st_size
+    assert size < 200_000
+    for curve in recorded.runs[0]["curves"]:
+        assert recorded.curve(f"curves.{curve}").ndim == 2

@@ -1,0 +1,390 @@
+"""The checks of chapter 5's exercises: right answers, near-misses, garbage."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
+
+from helpers import engine
+from helpers.check import ch05_reber_checks as check
+from helpers.tasks.reber import REBER, SYMBOLS
+
+CHECKS = [
+    check.grammatical,
+    check.mean_length,
+    check.softmax_loss,
+    check.sharpen,
+    check.predict,
+]
+each_check = pytest.mark.parametrize("checked", CHECKS, ids=lambda c: c.__name__)
+
+
+@pytest.fixture(autouse=True)
+def python_engine(capsys):
+    """The loss is judged by a graph that PyTensor rewrites for the chosen engine."""
+    engine.select("python")
+
+
+MOVES = {
+    **{(1, "T"): 2, (1, "P"): 3, (2, "S"): 2, (2, "X"): 4, (3, "T"): 3, (3, "V"): 5},
+    **{(4, "X"): 3, (4, "S"): 6, (5, "P"): 4, (5, "V"): 6, (6, "E"): 7, (0, "B"): 1},
+}
+
+
+def grammatical(string, moves=MOVES, ends=(7,)):
+    state = 0
+    for symbol in string:
+        if (state, symbol) not in moves:
+            return False
+        state = moves[state, symbol]
+    return state in ends
+
+
+def without(*keys):
+    return {key: state for key, state in MOVES.items() if key not in keys}
+
+
+def mean_length(P, drop=1, transposed=True):
+    n = len(P)
+    visits = np.linalg.solve(np.eye(n) - (P.T if transposed else P), np.eye(n)[0])
+    return visits[: n - drop].sum()
+
+
+def steps_from_each_state(P):
+    Q = P[:-1, :-1]
+    return np.linalg.solve(np.eye(len(Q)) - Q, np.ones(len(Q)))
+
+
+def softmax_loss(o, y, mask):
+    losses = -(y * pt.special.log_softmax(o, axis=2)).sum(axis=2)
+    return (losses * mask).sum() / mask.sum()
+
+
+def sharpen(p, temperature):
+    power = p ** (1 / temperature)
+    return power / power.sum()
+
+
+def predict(last, leak=1e-4, odds=1.0):
+    """As a trained network could: each illegal symbol gets a little."""
+    legal = REBER.legal_next[check._contexts()[last]]
+    p = np.where(legal > 0, 1.0, leak)
+    p[np.flatnonzero(legal)[0]] *= odds
+    return p / p.sum()
+
+
+SOLUTIONS = {
+    "grammatical": grammatical,
+    "mean_length": mean_length,
+    "softmax_loss": softmax_loss,
+    "sharpen": sharpen,
+    "predict": predict,
+}
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_a_right_answer_is_right(name):
+    said = ask(getattr(check, name), SOLUTIONS[name])
+    assert said.startswith("Right. "), said
+
+
+def loss_by_logsumexp(o, y, mask):
+    losses = pt.logsumexp(o, axis=-1) - (y * o).sum(axis=-1)
+    return (losses * mask / mask.sum()).sum()
+
+
+def loss_of_the_real_ones(o, y, mask):
+    """By picking out the predictions, with the stable form written by hand."""
+    real = mask.get_value().nonzero()
+    logits = o[real]
+    logits = logits - logits.max(axis=1, keepdims=True)
+    told = (y[real] * logits).sum(axis=1)
+    return (pt.log(pt.exp(logits).sum(axis=1)) - told).mean()
+
+
+OTHER_WAYS = {
+    "by the grammar itself": (
+        check.grammatical,
+        lambda string: REBER.check(string) is None,
+    ),
+    "a NumPy truth value": (check.grammatical, lambda s: np.bool_(grammatical(s))),
+    "by the steps from each state": (
+        check.mean_length,
+        lambda P: steps_from_each_state(P)[0],
+    ),
+    "by the chance of each length": (
+        check.mean_length,
+        lambda P: sum(n * np.linalg.matrix_power(P, n)[0, -1] for n in range(300)),
+    ),
+    "by logsumexp": (check.softmax_loss, loss_by_logsumexp),
+    "by hand": (check.softmax_loss, loss_of_the_real_ones),
+    "by logarithms": (
+        check.sharpen,
+        lambda p, t: (
+            np.exp((lp := np.log(p + 1e-300) / t) - lp.max())
+            / np.exp(lp - lp.max()).sum()
+        ),
+    ),
+    "a list": (check.predict, lambda last: list(predict(last))),
+    "a symbolic expression": (check.predict, lambda last: pt.constant(predict(last))),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_WAYS)
+def test_other_ways_are_right_too(case):
+    checked, student = OTHER_WAYS[case]
+    said = ask(checked, student)
+    assert said.startswith("Right. "), said
+
+
+@pytest.mark.parametrize("floatX", ["float32", "float64"])
+def test_the_loss_is_judged_in_the_precision_of_the_engine(floatX):
+    with pytensor.config.change_flags(floatX=floatX):
+        said = ask(check.softmax_loss, softmax_loss)
+    assert said.startswith("Right. "), said
+
+
+@each_check
+def test_a_starter_is_not_started(checked):
+    said = ask(checked, lambda *arguments: ...)
+    assert said == NOT_STARTED.format(checked.__name__)
+
+
+def pairs_only(string):
+    pairs = {(a, b) for (s, a) in MOVES for (t, b) in MOVES if MOVES[s, a] == t}
+    inside = all(pair in pairs for pair in pairwise(string))
+    return string[0] == "B" and string[-1] == "E" and inside
+
+
+def stops_at_the_first_e(string):
+    return grammatical(string[: string.find("E") + 1])
+
+
+NEAR_MEMBERSHIP = {
+    "True and False are exchanged": lambda s: not grammatical(s),
+    "always True": lambda s: True,
+    "always False": lambda s: False,
+    "it must also reach its end": lambda s: grammatical(s, ends=range(8)),
+    "nothing may follow the E": stops_at_the_first_e,
+    "it looks at pairs of neighbours only": pairs_only,
+    "the first and the last symbol only": lambda s: s[0] == "B" and s[-1] == "E",
+    "the loop of S at state 2 is missing": (
+        lambda s: grammatical(s, without((2, "S")))
+    ),
+    "the loop of T at state 3 is missing": (
+        lambda s: grammatical(s, without((3, "T")))
+    ),
+    "the way back from state 4 to state 3 by X is missing": (
+        lambda s: grammatical(s, without((4, "X")))
+    ),
+    'grammatical("BPVPXTVPXVVE"): returned False, expected True: it passes the states '
+    "1, 3, 5, 4, 3, 3, 5, 4, 3, 5, 6, 7": lambda s: len(s) < 12 and grammatical(s),
+    'grammatical("BTTXSE"): returned True, expected False; position 2: expected S or '
+    "X, found T": lambda s: grammatical(s, {**MOVES, (2, "T"): 2}),
+    'grammatical("BTXSE"): returned a text (str), expected True or False': (
+        lambda s: "yes"
+    ),
+    'grammatical("BTXSE"): returned an int, expected True or False': (
+        lambda s: int(grammatical(s))
+    ),
+    'grammatical("BTXSE"): line': lambda s: {}[s],
+}
+NEAR_LENGTH = {
+    "the last state is counted": lambda P: mean_length(P, drop=0),
+    "these are the visits of each state, expected": lambda P: np.linalg.solve(
+        np.eye(len(P)) - P.T, np.eye(len(P))[0]
+    ),
+    "these are the visits of each state but the last": lambda P: np.linalg.solve(
+        np.eye(len(P)) - P.T, np.eye(len(P))[0]
+    )[:-1],
+    "the mean number of steps from each state": steps_from_each_state,
+    "P and its transpose are exchanged": lambda P: mean_length(P, transposed=False),
+    "each state is taken as a start": lambda P: steps_from_each_state(P).sum(),
+    "this is the mean over all states": lambda P: steps_from_each_state(P).mean(),
+    "B and E are not counted": lambda P: mean_length(P) - 2,
+    "the first symbol, B, is not counted": lambda P: mean_length(P) - 1,
+    "the length of the shortest string": check._shortest,
+    "this is the number of states": len,
+    "raised LinAlgError": lambda P: np.linalg.solve(P, P[0]),
+}
+
+
+def losses(o, y):
+    return -(y * pt.special.log_softmax(o, axis=2)).sum(axis=2)
+
+
+def unstable(o, y, mask):
+    # By NumPy: PyTensor would repair the formula if it could see it.
+    with np.errstate(all="ignore"):
+        e = np.exp(o.get_value())
+        each = -np.log((e * y.get_value()).sum(axis=2) / e.sum(axis=2))
+        return (each * mask.get_value()).sum() / mask.get_value().sum()
+
+
+NEAR_LOSS = {
+    "the mask is not used": lambda o, y, m: losses(o, y).mean(),
+    "logits of 0 still cost log 7": (
+        lambda o, y, m: losses(o * m[:, :, None], y).mean()
+    ),
+    "but the division is by all of it": lambda o, y, m: (losses(o, y) * m).mean(),
+    "each string counts the same, expected each prediction": (
+        lambda o, y, m: ((losses(o, y) * m).sum(axis=0) / m.sum(axis=0)).mean()
+    ),
+    "this is the sum": lambda o, y, m: (losses(o, y) * m).sum(),
+    "divided by 7 as well": lambda o, y, m: softmax_loss(o, y, m) / 7,
+    "divided by the number of strings": (
+        lambda o, y, m: (losses(o, y) * m).sum() / m.shape[1]
+    ),
+    "one loss a string": lambda o, y, m: (losses(o, y) * m).sum(axis=0) / m.sum(axis=0),
+    "one loss a prediction": lambda o, y, m: losses(o, y) * m,
+    "the sign is wrong": lambda o, y, m: -softmax_loss(o, y, m),
+    "the loss of seven sigmoids": lambda o, y, m: (
+        ((pt.softplus(o) - y * o).sum(axis=2) * m).sum() / m.sum()
+    ),
+    "the softmax is over the steps of time": lambda o, y, m: (
+        (-(y * pt.special.log_softmax(o, axis=0)).sum(axis=2) * m).sum() / m.sum()
+    ),
+    "its logarithm is missing": lambda o, y, m: (
+        ((pt.special.softmax(o, axis=2) * y).sum(axis=2) * m).sum() / m.sum()
+    ),
+    "the logarithm comes after the mean": lambda o, y, m: (
+        -pt.log(((pt.special.softmax(o, axis=2) * y).sum(axis=2) * m).sum() / m.sum())
+    ),
+    "the loss is nan: exp(o) overflows": unstable,
+}
+NEAR_SHARPEN = {
+    "the power is the temperature, expected": (lambda p, t: p**t / (p**t).sum()),
+    "not normalised: the probabilities": lambda p, t: p ** (1 / t),
+    "not normalised, and the power": lambda p, t: p**t,
+    "the temperature does nothing": lambda p, t: p / t / (p / t).sum(),
+    "divided by the temperature": lambda p, t: p / t,
+    "this is a softmax of p": lambda p, t: np.exp(p / t) / np.exp(p / t).sum(),
+    "divided by the largest": lambda p, t: (p / p.max()) ** (1 / t),
+    "all is given to the largest": lambda p, t: (p == p.max()) * 1.0,
+}
+
+
+def one_symbol(position):
+    """What a rule says that sees one of the two symbols: the mean over the other."""
+
+    def predict_from_one(last):
+        if len(last) < 2:
+            return predict(last)
+        return np.mean(
+            [
+                predict(other)
+                for other in check._contexts()
+                if len(other) == 2 and other[position] == last[position]
+            ],
+            axis=0,
+        )
+
+    return predict_from_one
+
+
+NEAR_PREDICT = {
+    "it uses only the last symbol": one_symbol(1),
+    "it uses only the first of the two": one_symbol(0),
+    "the same for all symbols": lambda last: np.full(7, 1 / 7),
+    "That is the rule itself": lambda last: predict(last, leak=0),
+    "of its strings would be grammatical, expected at least 99%": (
+        lambda last: predict(last, leak=0.01)
+    ),
+    "gets 0.09": lambda last: predict(last, odds=0.1),
+    "the sum is 4": lambda last: np.full(7, 4 / 7),
+    "expected 1: divide by the sum": lambda last: 2 * predict(last) / 3,
+    "are these logits?": lambda last: predict(last) - 0.5,
+    "take row 0": lambda last: predict(last)[None],
+    "expected shape (7,)": lambda last: predict(last)[:6],
+    "some probabilities are nan": lambda last: np.full(7, np.nan),
+    "the dtype is complex128": lambda last: predict(last) * (1 + 0j),
+}
+NEAR = near_misses(
+    CHECKS, (NEAR_MEMBERSHIP, NEAR_LENGTH, NEAR_LOSS, NEAR_SHARPEN, NEAR_PREDICT)
+)
+
+
+@each_near_miss(NEAR)
+def test_a_near_miss_is_told_what_is_wrong(checked, sentence, student):
+    check_tells(checked, sentence, student)
+
+
+@pytest.mark.parametrize("key", MOVES, ids=lambda key: f"{key[0]}{key[1]}")
+def test_an_automaton_without_a_transition_is_found_out(key):
+    said = ask(check.grammatical, lambda s: grammatical(s, without(key)))
+    assert said.startswith("Not yet. "), said
+
+
+@pytest.mark.parametrize("state", range(7))
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_an_automaton_with_one_transition_too_many_is_found_out(state, symbol):
+    """But for those that lead nowhere, which change no answer."""
+    if (state, symbol) in MOVES:
+        return
+    for after in range(8):
+        wrong = {**MOVES, (state, symbol): after}
+        differs = [s for s in check.STRINGS if grammatical(s, wrong) != grammatical(s)]
+        said = ask(check.grammatical, lambda s, wrong=wrong: grammatical(s, wrong))
+        assert said.startswith("Not yet. ") == bool(differs), said
+
+
+def test_the_share_of_grammatical_strings_is_exact():
+    def counted(leak, n=20_000):
+        rng, good = np.random.default_rng(0), 0
+        said = {last: predict(last, leak).cumsum() for last in check._contexts()}
+        for _ in range(n):
+            string = "B"
+            while REBER.legal(string):
+                p = said[string[-2:]]
+                symbol = SYMBOLS[min(6, int(np.searchsorted(p, rng.random())))]
+                if symbol not in REBER.legal(string):
+                    break
+                string += symbol
+            good += REBER.check(string) is None
+        return good / n
+
+    for leak in (0.003, 0.03):
+        exact = check._share({last: predict(last, leak) for last in check._contexts()})
+        assert exact == pytest.approx(counted(leak), abs=0.012)
+    assert check._share({last: predict(last, 0) for last in check._contexts()}) == (
+        pytest.approx(1)
+    )
+
+
+def test_the_last_two_symbols_tell_the_state():
+    rng = np.random.default_rng(0)
+    contexts = check._contexts()
+    seen = set()
+    for _ in range(2000):
+        string = REBER.sample(rng)
+        for t, state in enumerate(REBER.states(string[:-1])):
+            last = string[max(0, t - 1) : t + 1]
+            assert contexts[last] == state
+            seen.add(last)
+    assert seen == set(contexts)
+
+
+def test_the_inputs_come_back_unchanged():
+    def greedy(p, temperature):
+        expected = sharpen(p, temperature)
+        p[:] = 0
+        return expected
+
+    assert ask(check.sharpen, greedy).startswith("Right. ")
+
+    def spoils(o, y, mask):
+        loss = softmax_loss(o, y, mask).eval()
+        for value in (o, y, mask):
+            value.set_value(0 * value.get_value())
+        return loss
+
+    assert ask(check.softmax_loss, spoils).startswith("Right. ")

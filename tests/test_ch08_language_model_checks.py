@@ -1,0 +1,695 @@
+"""The checks of chapter 8's exercises: right answers and near-misses."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pytensor.tensor as pt
+import pytest
+from check_answers import (
+    NOT_STARTED,
+    ask,
+    check_tells,
+    each_near_miss,
+    near_misses,
+)
+from scipy.special import expit, softmax
+
+from helpers.check import ch08_language_model_checks as check
+from helpers.check.core.probabilities import to_probabilities
+from helpers.check.core.verdicts import Verdict
+from helpers.lm import ngrams
+from helpers.networks.gradients import numerical_gradient, relative_error
+from helpers.tasks.text import Vocabulary
+
+CHECKS = [
+    check.training_pair,
+    check.perplexity,
+    check.word_probabilities,
+    check.logits_gradient,
+    check.discounted,
+    check.language_model,
+]
+each_check = pytest.mark.parametrize("checked", CHECKS, ids=lambda c: c.__name__)
+
+
+# Right answers -------------------------------------------------------------------
+
+
+def training_pair(words, vocabulary):
+    s = vocabulary.encode(words)
+    return s[:-1], s[1:]
+
+
+def perplexity(p):
+    return np.exp(-np.log(np.concatenate(p)).mean())
+
+
+def word_probabilities(o, temperature, excluded):
+    z = np.array(o) / temperature
+    z[excluded] = -np.inf
+    p = np.exp(z - z.max())
+    return p / p.sum()
+
+
+def logits_gradient(o, y, mask):
+    return (softmax(o, axis=2) - np.eye(o.shape[2])[y]) * mask[:, :, None]
+
+
+def discounted(counts, D):
+    P = np.empty(counts.shape)
+    for u, row in enumerate(counts):
+        for w, count in enumerate(row):
+            low = counts[:, w].sum() / counts.sum()
+            P[u, w] = low
+            if row.sum():
+                kept = count - D if count else 0
+                P[u, w] = (kept + D * np.count_nonzero(row) * low) / row.sum()
+    return P
+
+
+def counted(sentences, V, n=3):
+    model = ngrams.fit(sentences, n, V, start=sentences[0][0])
+    return lambda words: ngrams.distribution(model, words)
+
+
+@cache
+def after_one_word(peeped):
+    """P(w | u), (V, V), of a bigram model that has seen the new comments, or not."""
+    data = check._data()
+    next_word = counted(data.train + peeped * data.new, check.WORDS, n=2)
+    return np.array([next_word([u]) for u in range(check.WORDS)])
+
+
+def mixed(share):
+    """Better than counting, at once: with so much of a model that has peeped."""
+
+    def language_model(sentences, V):
+        P = share * after_one_word(True) + (1 - share) * after_one_word(False)
+        return lambda words: P[words[-1]]
+
+    return language_model
+
+
+SOLUTIONS = {
+    "training_pair": training_pair,
+    "perplexity": perplexity,
+    "word_probabilities": word_probabilities,
+    "logits_gradient": logits_gradient,
+    "discounted": discounted,
+    "language_model": mixed(0.05),
+}
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_a_right_answer_is_right(name):
+    said = ask(getattr(check, name), SOLUTIONS[name])
+    assert said.startswith("Right. "), said
+
+
+def pair_of_lists(words, vocabulary):
+    ids = [vocabulary.index.get(word, vocabulary.unknown) for word in words]
+    return [[vocabulary.start, *ids], [*ids, vocabulary.end]]
+
+
+def by_bits(p):
+    bits = [-math.log2(p_i) for sentence in p for p_i in sentence]
+    return 2 ** (sum(bits) / len(bits))
+
+
+def by_place(o, temperature, excluded):
+    p = np.zeros(len(o))
+    rest = np.setdiff1d(np.arange(len(o)), excluded)
+    p[rest] = softmax(o[rest] / temperature)
+    return p
+
+
+def by_pytensor(o, y, mask):
+    logits = pt.constant(o)
+    log_p = pt.special.log_softmax(logits, axis=2)
+    at_y = log_p[np.arange(len(o))[:, None], np.arange(o.shape[1]), y]
+    return pt.grad(-(at_y * mask).sum(), logits)
+
+
+def subtracted(o, y, mask):
+    p = softmax(o, axis=2)
+    p[np.arange(len(o))[:, None], np.arange(o.shape[1]), y] -= 1
+    return (p * mask[:, :, None]).astype(np.float32)
+
+
+def in_a_matrix(counts, D):
+    low = counts.sum(axis=0) / counts.sum()
+    c, N = counts.sum(axis=1), np.count_nonzero(counts, axis=1)
+    weight = np.divide(D * N, c, out=np.ones(len(c)), where=c > 0)
+    shares = np.maximum(counts - D, 0) / np.where(c > 0, c, 1)[:, None]
+    return (shares + np.outer(weight, low)).tolist()
+
+
+OTHER_WAYS = {
+    "lists": (check.training_pair, pair_of_lists),
+    "the vocabulary's own": (check.training_pair, lambda words, v: v.pair(words)),
+    "bits": (check.perplexity, by_bits),
+    "only the words that may come": (check.word_probabilities, by_place),
+    "the gradient of PyTensor": (check.logits_gradient, by_pytensor),
+    "without one-hot, in float32": (check.logits_gradient, subtracted),
+    "a weight for each row": (check.discounted, in_a_matrix),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_WAYS)
+def test_other_ways_are_right_too(case):
+    checked, student = OTHER_WAYS[case]
+    said = ask(checked, student)
+    assert said.startswith("Right. "), said
+
+
+@each_check
+def test_a_starter_is_not_started(checked):
+    said = ask(checked, lambda *arguments: ...)
+    assert said == NOT_STARTED.format(checked.__name__)
+
+
+def test_the_inner_function_of_a_starter_is_not_started_either():
+    said = ask(check.language_model, lambda sentences, V: lambda words: ...)
+    assert said == NOT_STARTED.format("next_word")
+
+
+# Near misses ---------------------------------------------------------------------
+
+
+def pair(change):
+    """A pair made from `change(the numbers, the vocabulary)`, a list of numbers."""
+
+    def student(words, v):
+        s = change([v.index.get(word, v.unknown) for word in words], v)
+        return s[:-1], s[1:]
+
+    return student
+
+
+def known(words, v, otherwise):
+    return [v.start, *(v.index.get(word, otherwise(v)) for word in words), v.end]
+
+
+def unknown_as(otherwise):
+    def student(words, v):
+        s = known(words, v, otherwise)
+        return s[:-1], s[1:]
+
+    return student
+
+
+def parts(x, y):
+    """Other slices of START, the numbers, END."""
+    return lambda words, v: (v.encode(words)[x], v.encode(words)[y])
+
+
+all_but_last, all_but_first, all_of_it = slice(-1), slice(1, None), slice(None)
+
+NEAR_PAIR = {
+    "START is missing": pair(lambda ids, v: [*ids, v.end]),
+    "END is missing": pair(lambda ids, v: [v.start, *ids]),
+    "START and END are missing": pair(lambda ids, v: ids),
+    "START and END are exchanged": pair(lambda ids, v: [v.end, *ids, v.start]),
+    "unknown words are left out": pair(
+        lambda ids, v: [v.start, *(i for i in ids if i != v.unknown), v.end]
+    ),
+    "unknown words are word 0": unknown_as(lambda v: 0),
+    "unknown words are START": unknown_as(lambda v: v.start),
+    "unknown words are END": unknown_as(lambda v: v.end),
+    "unknown words are -1": unknown_as(lambda v: -1),
+    "a number beyond the vocabulary": unknown_as(len),
+    "raised KeyError: 'wombat'": lambda words, v: v.pair(
+        [v.words[v.index[word]] for word in words]
+    ),
+    "END is in x": parts(all_of_it, all_but_first),
+    "START is in y": parts(all_but_last, all_of_it),
+    "they belong into y": parts(all_but_first, all_but_first),
+    "expected the next word of each": parts(all_but_last, all_but_last),
+    "shifted by two places": parts(all_but_last, slice(2, None)),
+    "expected 2 results: x, y": lambda words, v: v.encode(words),
+    "expected numbers": lambda words, v: (["START", *words], [*words, "END"]),
+    "the numbers are right, the shape is not": lambda words, v: (
+        v.encode(words)[:-1, None],
+        v.encode(words)[1:],
+    ),
+}
+
+
+def each(p):
+    return np.array([perplexity([sentence]) for sentence in p])
+
+
+def log_p(p):
+    return np.log(np.concatenate(p))
+
+
+NEAR_PERPLEXITY = {
+    "the mean of the perplexities of the sentences": lambda p: each(p).mean(),
+    "each sentence counts the same": lambda p: np.exp(np.log(each(p)).mean()),
+    "these are the perplexities of the sentences": each,
+    "END is left out": lambda p: perplexity([sentence[:-1] for sentence in p]),
+    "divided by the number of sentences": lambda p: np.exp(-log_p(p).sum() / len(p)),
+    "its exponential is missing": lambda p: -log_p(p).mean(),
+    "this is the mean of log p": lambda p: log_p(p).mean(),
+    "the sign is missing": lambda p: np.exp(log_p(p).mean()),
+    "this is the sum of -log p": lambda p: -log_p(p).sum(),
+    "this is exp of the sum": lambda p: np.exp(-log_p(p).sum()),
+    "exp and log2 do not go": lambda p: np.exp(-log_p(p).mean() / np.log(2)),
+    "exp and log10 do not go": lambda p: np.exp(-log_p(p).mean() / np.log(10)),
+    "2 to the power and log do not go": lambda p: 2 ** -log_p(p).mean(),
+    "this is 1 / (mean probability)": lambda p: 1 / np.concatenate(p).mean(),
+    "this is the mean of 1 / p": lambda p: np.mean(1 / np.concatenate(p)),
+    "log p is weighted by p": lambda p: np.exp(-(np.concatenate(p) * log_p(p)).mean()),
+    "this is the entropy formula": lambda p: np.exp(
+        -(np.concatenate(p) * log_p(p)).sum()
+    ),
+    "infinite: the product of so many small numbers is 0": lambda p: (
+        np.float64(1) / np.prod(q := np.concatenate(p)) ** (1 / len(q))
+    ),
+    "raised ZeroDivisionError": lambda p: (
+        math.prod(q := np.concatenate(p).tolist()) ** (-1 / len(q))
+    ),
+}
+
+
+def over_sum(values):
+    return values / values.sum()
+
+
+def out(o, excluded):
+    return np.isin(np.arange(len(o)), excluded)
+
+
+def stable_exp(z):
+    return np.exp(z - z.max())
+
+
+NEAR_DRAWING = {
+    "nothing is excluded": lambda o, T, k: softmax(o / T),
+    "the temperature is not used": lambda o, T, k: word_probabilities(o, 1, k),
+    "multiplied by the temperature": lambda o, T, k: word_probabilities(o, 1 / T, k),
+    "neither the temperature nor": lambda o, T, k: softmax(o),
+    "only the excluded words are left": lambda o, T, k: word_probabilities(
+        o, T, np.flatnonzero(~out(o, k)) if k else []
+    ),
+    "the others must share what they lose": lambda o, T, k: softmax(o / T) * ~out(o, k),
+    "a logit of 0 excludes no word": lambda o, T, k: softmax(o * ~out(o, k) / T),
+    "the excluded words are cut out": lambda o, T, k: softmax(o[~out(o, k)] / T),
+    "not normalised: divide by the sum": lambda o, T, k: np.exp(o / T) * ~out(o, k),
+    "not by the largest": lambda o, T, k: stable_exp(o / T) * ~out(o, k),
+    "these are the logarithms": lambda o, T, k: np.log(word_probabilities(o, T, k)),
+    "these are logits": lambda o, T, k: o / T,
+    "the probabilities are divided by the temperature": lambda o, T, k: (
+        word_probabilities(o, 1, k) / T
+    ),
+    "this is a softmax of probabilities": lambda o, T, k: word_probabilities(
+        word_probabilities(o, 1, k), T, k
+    ),
+    "all is given to the likeliest": lambda o, T, k: np.eye(len(o))[
+        np.argmax(np.where(out(o, k), -np.inf, o))
+    ],
+    "nan: exp of a large number overflows": lambda o, T, k: over_sum(
+        np.exp(o / T) * ~out(o, k)
+    ),
+    # the largest of all is subtracted, though it may not be drawn
+    "where the logit of word 3 is 3000: some numbers are nan": lambda o, T, k: over_sum(
+        stable_exp(o / T) * ~out(o, k)
+    ),
+    # exp(-20) is small, and not 0
+    "an excluded word gets": lambda o, T, k: softmax(
+        np.where(out(o, k), (o / T)[~out(o, k)].min() - 20, o / T)
+    ),
+}
+
+
+def hot(o, y):
+    return np.eye(o.shape[2])[y]
+
+
+def with_mask(p_factor, hot_factor):
+    """p and the one-hot words, each times something that is made from the mask."""
+
+    def student(o, y, mask):
+        m = mask[:, :, None]
+        return softmax(o, axis=2) * p_factor(m) - hot(o, y) * hot_factor(m)
+
+    return student
+
+
+def ones(m):
+    return 1
+
+
+def itself(m):
+    return m
+
+
+def with_p(of_logits):
+    """The error of other probabilities."""
+    return lambda o, y, m: (of_logits(o) - hot(o, y)) * m[:, :, None]
+
+
+def at_all_positions(o, y, mask):
+    p = softmax(o, axis=2)
+    p[:, :, y] -= 1
+    return p * mask[:, :, None]
+
+
+def unstable(o, y, mask):
+    with np.errstate(all="ignore"):
+        p = np.exp(o) / np.exp(o).sum(axis=2, keepdims=True)
+    return (p - hot(o, y)) * mask[:, :, None]
+
+
+NEAR_GRADIENT = {
+    "the mask is not used": with_mask(ones, ones),
+    "1 is subtracted at the padding": with_mask(itself, ones),
+    "the mask is used for the 1 only": with_mask(ones, itself),
+    "the wrong way round": with_mask(lambda m: 1 - m, lambda m: 1 - m),
+    "the mean over the real predictions": lambda o, y, m: (
+        logits_gradient(o, y, m) / m.sum()
+    ),
+    "the mean over all positions": lambda o, y, m: logits_gradient(o, y, m) / m.size,
+    "divided by the number of sentences": lambda o, y, m: (
+        logits_gradient(o, y, m) / o.shape[1]
+    ),
+    "this is p": with_mask(itself, lambda m: 0),
+    "the sign is wrong": lambda o, y, m: -logits_gradient(o, y, m),
+    "only the word that came has a slope": lambda o, y, m: (
+        logits_gradient(o, y, m) * hot(o, y)
+    ),
+    "with respect to the probabilities": lambda o, y, m: (
+        -hot(o, y) / softmax(o, axis=2) * m[:, :, None]
+    ),
+    "the softmax is missing": with_p(lambda o: o),
+    "each sigmoid has its own": with_p(expit),
+    "the softmax is over the sentences": with_p(lambda o: softmax(o, axis=1)),
+    "the softmax is over time": with_p(lambda o: softmax(o, axis=0)),
+    "the softmax is over the whole array": with_p(softmax),
+    "1 is added at the word that came": with_mask(itself, lambda m: -m),
+    "the largest of p is taken": lambda o, y, m: logits_gradient(o, o.argmax(2), m),
+    "from all words of y at all positions": at_all_positions,
+    "one word too far": lambda o, y, m: logits_gradient(o, (y + 1) % o.shape[2], m),
+    "some numbers are nan: exp(o) overflows": unstable,
+}
+
+
+def unigram(counts):
+    return counts.sum(axis=0) / counts.sum()
+
+
+def totals(counts):
+    return counts.sum(axis=1, keepdims=True)
+
+
+def followers(counts):
+    return np.count_nonzero(counts, axis=1)[:, None]
+
+
+def given(counts, D, low, N):
+    """With another lower order, or another number of words that give."""
+    c = totals(counts)
+    P = (np.maximum(counts - D, 0) + D * N * low) / np.maximum(c, 1)
+    return np.where(c > 0, P, unigram(counts))
+
+
+def below_zero(counts, D, N):
+    return (counts - D + D * N * unigram(counts)) / np.maximum(totals(counts), 1)
+
+
+def shares(counts):
+    return counts / np.maximum(totals(counts), 1)
+
+
+def kneser_ney(counts, D):
+    low = over_sum(np.count_nonzero(counts, axis=0))
+    return given(counts, D, low, followers(counts))
+
+
+def back_off(counts, D):
+    low = np.where(counts > 0, 0, unigram(counts))
+    return given(counts, D, low / totals(low), followers(counts))
+
+
+def rows_without_counts(instead):
+    return lambda c, D: np.where(totals(c) > 0, discounted(c, D), instead(c))
+
+
+def divided_by_zero(counts, D):
+    with np.errstate(all="ignore"):
+        kept = np.maximum(counts - D, 0) + D * followers(counts) * unigram(counts)
+        return kept / totals(counts)
+
+
+def renormalised(counts, D):
+    kept = np.maximum(counts - D, 0)
+    return kept / np.maximum(totals(kept), 1e-300)
+
+
+NEAR_DISCOUNT = {
+    "rows and columns are exchanged": lambda c, D: discounted(c.T, D),
+    "right, but transposed": lambda c, D: discounted(c, D).T,
+    "the rows without counts are 0": rows_without_counts(lambda c: 0),
+    "the rows without counts are uniform": rows_without_counts(lambda c: 1 / len(c)),
+    "0 / 0 is no number": divided_by_zero,
+    "nothing is discounted: these are": lambda c, D: shares(c),
+    "is given to no word": lambda c, D: given(c, D, 0, 0),
+    "each row is divided by what is left": renormalised,
+    "the unigram gets D / c(u)": lambda c, D: given(c, D, unigram(c), 1),
+    "the unigram gets D V / c(u)": lambda c, D: given(c, D, unigram(c), len(c)),
+    "are discounted too, below 0.": lambda c, D: below_zero(c, D, followers(c)),
+    "below 0, and all V words give": lambda c, D: below_zero(c, D, len(c)),
+    "N(u) counts the words before u": (
+        lambda c, D: given(c, D, unigram(c), followers(c.T))
+    ),
+    "N(w) stands in the place": lambda c, D: given(c, D, unigram(c), followers(c.T).T),
+    "the lower order is uniform": lambda c, D: given(c, D, 1 / len(c), followers(c)),
+    "the words that come before": lambda c, D: given(c, D, unigram(c.T), followers(c)),
+    "this is Kneser-Ney": kneser_ney,
+    "the lower order is made of counts": lambda c, D: given(
+        c, D, c.sum(axis=0), followers(c)
+    ),
+    "this is back-off": back_off,
+    "D is the weight of a mixture": lambda c, D: (1 - D) * shares(c) + D * unigram(c),
+    "divided by the sum of all counts": lambda c, D: (
+        discounted(c, D) * totals(c) / c.sum()
+    ),
+    "D is added to each count": lambda c, D: shares(c + D),
+}
+
+
+def always_the_shares(sentences, V):
+    words = np.concatenate([s[1:] for s in sentences])
+    p = over_sum(np.bincount(words, minlength=V) + 1e-3)
+    return lambda words: p
+
+
+def told(change):
+    """A model that is good enough, but for how it tells its probabilities."""
+
+    def language_model(sentences, V):
+        good = mixed(0.05)(sentences, V)
+        return lambda words: change(good(words))
+
+    return language_model
+
+
+def shares_of_pairs(sentences, V):
+    """Pairs that did not occur are impossible."""
+    counts = np.full((V, V), 1e-300)
+    for s in sentences:
+        np.add.at(counts, (s[:-1], s[1:]), 1)
+    p = np.where(counts < 1, 0, counts)
+    p[p.sum(axis=1) == 0] = 1
+    return lambda words: over_sum(p[words[-1]])
+
+
+def by_chance(sentences, V):
+    rng, good = np.random.default_rng(0), mixed(0)(sentences, V)
+    return lambda words: over_sum(good(words) * rng.uniform(0.5, 1, V))
+
+
+def with_a_memory(sentences, V):
+    """Each answer leans on what was said before, as with a state carried on."""
+    good, last = mixed(0)(sentences, V), [np.full(V, 1 / V)]
+
+    def next_word(words):
+        last[0] = (good(words) + last[0]) / 2
+        return last[0]
+
+    return next_word
+
+
+def repeats(sentences, V):
+    """The word that was read, expected the one that comes."""
+    return lambda words: over_sum(np.eye(V)[words[-1]] + 0.5 / V)
+
+
+def of_wrong_words(sentences, V):
+    """It has learned, but from words that nobody said."""
+    moved = [np.append(s[:1], (s[1:] + 7) % (V - 1) + 1) for s in sentences]
+    return counted(moved, V)
+
+
+NEAR_MODEL = {
+    "returned an array of shape (1000,), expected the function next_word": (
+        lambda sentences, V: np.full(V, 1 / V)
+    ),
+    "returned None: is a `return` missing?": lambda sentences, V: lambda words: None,
+    "take row 0": told(lambda p: p[None]),
+    "one row, the last?": told(lambda p: np.stack([p, p])),
+    "expected shape (1000,).": told(lambda p: p[1:]),
+    "the dtype is complex128": told(lambda p: p + 0j),
+    "are nan or infinite": told(lambda p: p * np.nan),
+    "negative: are these the logarithms of the probabilities?": told(
+        lambda p: np.log(p + 1e-12)
+    ),
+    "negative: are these logits?": told(lambda p: np.log(p + 1e-12) + 3),
+    "the sum is 0.9, expected 1: divide by the sum": told(lambda p: 0.9 * p),
+    "has the probability 0, and it came": shares_of_pairs,
+    "says something else when asked again": by_chance,
+    "or on what was asked before": with_a_memory,
+    "is too good: did it learn from the new comments?": mixed(1.0),
+    "It says the same whatever the words are": always_the_shares,
+    "This is the trigram model": counted,
+    "This is the bigram model": lambda sentences, V: counted(sentences, V, n=2),
+    "It knows the last of the words better": repeats,
+    "so nothing is learned yet": of_wrong_words,
+    "train for longer, or mix": told(lambda p: 0.6 * p + 0.4 / len(p)),
+    "better than the bigram model, but not enough": mixed(0.01),
+}
+
+NEAR = near_misses(
+    CHECKS,
+    (
+        *(NEAR_PAIR, NEAR_PERPLEXITY, NEAR_DRAWING),
+        *(NEAR_GRADIENT, NEAR_DISCOUNT, NEAR_MODEL),
+    ),
+)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@each_near_miss(NEAR)
+def test_a_near_miss_is_told_what_is_wrong(checked, sentence, student):
+    check_tells(checked, sentence, student)
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_a_small_error_is_never_right(name):
+    if name == "language_model":  # judged by its perplexity
+        return
+
+    def student(*arguments):
+        result = SOLUTIONS[name](*arguments)
+        if isinstance(result, tuple):
+            return result[0], result[1] + 1
+        return result + 1e-4
+
+    said = ask(getattr(check, name), student)
+    assert said.startswith("Not yet. "), said
+
+
+# What the checks compute ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1e3, 1e9])
+def test_a_mistake_that_overflows_is_not_seen_everywhere(size):
+    """No mistake of ours gives this, so that none may be named."""
+    said = ask(check.perplexity, lambda p: perplexity(p) + size * (len(p) > 50))
+    assert "too large" in said, said
+
+
+def test_the_expected_gradient_is_that_of_differences():
+    rng = np.random.default_rng(0)
+    o, y = rng.normal(0, 1, (3, 2, 4)), rng.integers(0, 4, (3, 2))
+    mask = np.array([[1.0, 1], [1, 0], [1, 0]])
+
+    def loss(o):
+        p = np.take_along_axis(softmax(o, axis=2), y[:, :, None], axis=2)
+        return -(np.log(p[:, :, 0]) * mask).sum()
+
+    expected, _ = check._slopes(o, y, mask)
+    (slopes,) = numerical_gradient(loss, [o])
+    assert relative_error(expected, slopes) < 1e-8
+
+
+@pytest.mark.parametrize("D", [0.1, 0.5, 0.9])
+def test_the_expected_bigram_model_is_a_distribution(D):
+    counts = np.random.default_rng(0).poisson(0.7, (6, 6))
+    counts[2] = 0
+    P = check._shared_out(counts, D)
+    np.testing.assert_allclose(P, discounted(counts, D))
+    np.testing.assert_allclose(P.sum(axis=1), 1)
+    assert P.min() > 0
+
+
+def test_what_is_good_enough_lies_between_counting_and_having_seen_it():
+    """The words are as in the chapter, and no counting model is good enough."""
+    data = check._data()
+    assert len(data.vocabulary) == check.WORDS
+    unigram, bigram, trigram = check._baselines()
+    assert check.GOOD * bigram < min(bigram, trigram) < unigram
+    P = after_one_word(True)
+    seen = ngrams.perplexity([np.log(P[s[:-1], s[1:]]) for s in data.new])
+    assert seen < check.SEEN * bigram < check.GOOD * bigram
+
+
+def test_each_place_is_asked_with_the_words_before_it_and_no_more():
+    asked = []
+
+    def language_model(sentences, V):
+        good = mixed(0.05)(sentences, V)
+        return lambda words: (asked.append(tuple(words)), good(words))[1]
+
+    assert ask(check.language_model, language_model).startswith("Right. ")
+    places = [tuple(s[:t]) for s in check._data().new for t in range(1, len(s))]
+    assert sorted(asked[: len(places)]) == sorted(places)
+    assert asked[len(places) :] == asked[:5]
+
+
+def test_probabilities_may_come_as_a_list_or_from_pytensor():
+    for value in ([0.25, 0.75], pt.constant([0.25, 0.75]), np.float32([0.25, 0.75])):
+        np.testing.assert_array_equal(to_probabilities("p", value, 2), [0.25, 0.75])
+
+
+def test_a_verdict_is_handed_on():
+    verdict = Verdict(False, False, "Not started yet.")
+    assert to_probabilities("p", verdict, 2) is verdict
+
+
+def test_the_vocabulary_of_the_pairs_has_its_special_words_in_odd_places():
+    seen = []
+
+    def student(words, vocabulary):
+        seen.append(vocabulary)
+        return training_pair(words, vocabulary)
+
+    ask(check.training_pair, student)
+    for vocabulary in seen:
+        special = {vocabulary.start, vocabulary.end, vocabulary.unknown}
+        assert isinstance(vocabulary, Vocabulary)
+        assert not special & {0, len(vocabulary) - 1}
+        assert special != {0, 1, 2}
+
+
+@each_check
+def test_inputs_are_the_students_to_spoil(checked):
+    def spoil(*arguments):
+        result = SOLUTIONS[checked.__name__](*arguments)
+        if checked is check.language_model:
+            arguments[0].reverse()
+        for argument in arguments:
+            if isinstance(argument, list):
+                for value in argument:
+                    if isinstance(value, np.ndarray):
+                        value[:] = 7
+                argument.clear()
+            elif isinstance(argument, np.ndarray):
+                argument[...] = 7
+            elif isinstance(argument, Vocabulary):
+                argument.index.clear()
+        return result
+
+    for _ in range(2):
+        assert ask(checked, spoil).startswith("Right. ")

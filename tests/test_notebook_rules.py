@@ -1,0 +1,248 @@
+"""The notebooks keep the rules, and each rule is able to catch what it is for."""
+
+import copy
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import notebook_rules as rules
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+from helpers import ROOT
+from helpers.press import notebooks
+
+PATHS = notebooks.find()
+each_notebook = pytest.mark.parametrize(
+    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+FIGURE = {
+    "image": {"alt": "The loss falls from 1.0 to 0.1 over ten epochs and stays there."},
+    "figure": {"caption": "Training loss.", "name": "fig-loss"},
+}
+
+
+def stream(text, kind="stdout"):
+    return new_output("stream", name=kind, text=text)
+
+
+def cell(source, *outputs, tags=(), **metadata):
+    if tags:
+        metadata["tags"] = list(tags)
+    return new_code_cell(source, outputs=list(outputs), metadata=metadata)
+
+
+def good_notebook():
+    """A small notebook that keeps every rule."""
+    png = new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    error = new_output(
+        "error", ename="ValueError", evalue="expected 2", traceback=["ValueError: ..."]
+    )
+    setup = notebooks.setup_source(*notebooks.repository())
+    cells = [
+        new_markdown_cell("# A chapter"),
+        cell(setup, tags=notebooks.SETUP_TAGS),
+        cell(
+            "from helpers import engine\n\nengine.select()",
+            stream("jax, float64\n"),
+            tags=["engine", "nbval-ignore-output"],
+        ),
+        cell("print(2 + 2)", stream("4\n")),
+        cell("draw()", png, mystnb=FIGURE),
+        cell("raise ValueError('expected 2')", error, tags=["raises-exception"]),
+        cell("answer = ...", stream("Not started yet.\n"), tags=["exercise"]),
+        cell("f.dprint();", stream("Add\n"), tags=["nbval-ignore-output"]),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    for count, code in enumerate(rules.code_cells(notebook), start=1):
+        code.execution_count = count
+    return notebooks.normalise(notebook)
+
+
+SETUP, ENGINE, PRINT, DRAW, FAIL, START, LIST = range(1, 8)
+
+
+@pytest.mark.documents
+def test_the_good_notebook_keeps_every_rule():
+    problems = [p for rule in rules.RULES for p in rule(good_notebook())]
+    assert problems == []
+
+
+def change(index, **parts):
+    """A change of one cell of the good notebook."""
+
+    def apply(notebook):
+        notebook.cells[index].update(copy.deepcopy(parts))
+
+    return apply
+
+
+def describe(**parts):
+    """A change of the figure's description."""
+    return change(DRAW, metadata={"mystnb": {**FIGURE, **parts}})
+
+
+def swap_opening(notebook):
+    cells = notebook.cells
+    cells[SETUP], cells[ENGINE] = cells[ENGINE], cells[SETUP]
+
+
+def repeat_figure(notebook):
+    notebook.cells.append(copy.deepcopy(notebook.cells[DRAW]))
+
+
+TAG = "nbval-ignore-output"
+BAD = {
+    "never run": (rules.executed_in_order, change(PRINT, execution_count=None)),
+    "run twice": (rules.executed_in_order, change(PRINT, execution_count=9)),
+    "misspelt tag": (rules.known_tags, change(PRINT, metadata={"tags": ["timings"]})),
+    "surprise": (rules.announced_errors, change(FAIL, metadata={})),
+    "no error": (rules.announced_errors, change(FAIL, outputs=[])),
+    "warning": (
+        rules.nothing_on_stderr,
+        change(PRINT, outputs=[stream("DeprecationWarning", "stderr")]),
+    ),
+    "no description": (rules.described_figures, change(DRAW, metadata={})),
+    "empty alt": (rules.described_figures, describe(image={"alt": "A plot."})),
+    "no caption": (rules.described_figures, describe(figure={"name": "fig-loss"})),
+    "alt is caption": (
+        rules.described_figures,
+        describe(figure={"caption": FIGURE["image"]["alt"], "name": "fig-loss"}),
+    ),
+    "no name": (rules.described_figures, describe(figure={"caption": "Loss."})),
+    "name twice": (rules.described_figures, repeat_figure),
+    "wide code": (rules.narrow_code, change(PRINT, source="x = " + "1" * 72)),
+    "other set-up": (rules.opening_cells, change(SETUP, source="import sys")),
+    "no engine": (rules.opening_cells, change(ENGINE, source="import helpers")),
+    "engine compared": (
+        rules.opening_cells,
+        change(ENGINE, metadata={"tags": ["engine"]}),
+    ),
+    "order": (rules.opening_cells, swap_opening),
+    "second engine": (
+        rules.opening_cells,
+        change(PRINT, metadata={"tags": ["engine", TAG]}),
+    ),
+    "hidden number": (rules.compared_outputs, change(PRINT, metadata={"tags": [TAG]})),
+    "hidden by comment": (
+        rules.compared_outputs,
+        change(PRINT, source="# NBVAL_IGNORE_OUTPUT\nprint(4)"),
+    ),
+    "memory address": (
+        rules.no_trace_of_the_machine,
+        change(PRINT, outputs=[stream("<object at 0x7f31c2a0d1f0>")]),
+    ),
+    "folder": (
+        rules.no_trace_of_the_machine,
+        change(PRINT, outputs=[stream("read /home/ada/course/data/sunspots.csv")]),
+    ),
+    "folder on Windows": (
+        rules.no_trace_of_the_machine,
+        change(PRINT, outputs=[stream(r"read C:\course\data\sunspots.csv")]),
+    ),
+    "folder in a result": (
+        rules.no_trace_of_the_machine,
+        change(
+            PRINT,
+            outputs=[new_output("execute_result", {"text/plain": "'/tmp/x'"})],
+        ),
+    ),
+    "colours": (
+        rules.no_trace_of_the_machine,
+        change(PRINT, outputs=[stream("\x1b[31mred\x1b[0m")]),
+    ),
+    "solved starter": (
+        rules.untouched_starters,
+        change(START, outputs=[stream("Exercise 1: right\n")]),
+    ),
+    "jupytext": (
+        rules.survives_jupytext,
+        change(PRINT, metadata={"tags": ["timing"], "collapsed": True}),
+    ),
+}
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize("case", BAD)
+def test_each_rule_catches_a_bad_notebook(case):
+    rule, spoil = BAD[case]
+    notebook = good_notebook()
+    spoil(notebook)
+    assert list(rule(notebook)), f"{rule.__name__} passes a notebook with: {case}"
+
+
+@pytest.mark.documents
+def test_every_rule_has_a_bad_notebook():
+    assert {rule for rule, _ in BAD.values()} == set(rules.RULES)
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_the_notebooks_keep_the_rules(path, rule):
+    problems = list(rule(notebooks.read(path)))
+    assert not problems, "\n".join([f"{rule.__doc__} But:", *problems])
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize(
+    "path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_the_files_are_written_the_one_way(path):
+    text = path.read_text(encoding="utf-8")
+    assert text == notebooks.dumps(notebooks.read(path)), (
+        "run python -m helpers.press.notebooks setup"
+    )
+    assert rules.nb_clean(path) == ""
+
+
+@pytest.mark.documents
+def test_nb_clean_catches_metadata_noise(tmp_path):
+    clean, noisy = tmp_path / "clean.ipynb", tmp_path / "noisy.ipynb"
+    notebook = good_notebook()
+    clean.write_text(notebooks.dumps(notebook), encoding="utf-8")
+    notebook.cells[PRINT].metadata["collapsed"] = True
+    noisy.write_text(nbformat.writes(notebook), encoding="utf-8")
+    assert rules.nb_clean(clean) == ""
+    assert "collapsed" in rules.nb_clean(noisy)
+
+
+@pytest.mark.slow
+def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
+    def outcome(**parts):
+        code = new_code_cell("x = 42\nx;\nprint(x)\nx;", execution_count=1)
+        code.outputs = [stream("42\n")]
+        code.update(parts)
+        nbformat.write(nbformat.v4.new_notebook(cells=[code]), tmp_path / "n.ipynb")
+        options = ["-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+        command = [sys.executable, "-m", "pytest", "-q", *options, "n.ipynb"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
+    good = outcome()
+    assert good.returncode == 0, good.stdout
+    assert "1 passed" in good.stdout
+    assert "Cell outputs differ" in outcome(outputs=[stream("43\n")]).stdout
+    assert "Unexpected output" in outcome(outputs=[]).stdout
+
+
+@pytest.mark.documents
+def test_every_notebook_stands_in_the_table_of_contents_in_order():
+    listed = re.findall(
+        r"file: (book/\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    )
+    there = [p.relative_to(ROOT).with_suffix("").as_posix() for p in PATHS]
+    assert set(there) <= set(listed)
+    for folder in ("book/solutions/", "book/"):
+        part = [p for p in there if re.fullmatch(rf"{folder}\d\d_\w+", p)]
+        assert part == [p for p in listed if p in part]
+
+
+@pytest.mark.documents
+def test_every_chapter_has_its_solutions():
+    solutions = [path.name for path in PATHS if path.parent.name == "solutions"]
+    assert [path.name for path in notebooks.chapters()] == solutions
