@@ -15,12 +15,12 @@ from helpers.experiments.ch06_embedded_reber_runs import (
     INITIAL,
     UNIT,
     compiled,
-    one_string,
     strings,
     train,
 )
-from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.runner import Experiment
 from helpers.results.provenance import machine
+from helpers.tasks.reber import EMBEDDED
 
 COMMAND = "python -m helpers.bench"
 COST = {
@@ -60,13 +60,13 @@ def cost(seed: int, parameters: dict, updates: int | None = None) -> dict:
             training,
             np.random.default_rng([seed, 1]),
             updates or parameters["updates"],
-            (length,),
+            lengths=(length,),
         )
-        losses = [loss[0] for k, loss in steps if traced(k)]
+        losses = [loss[0] for _, loss in steps]
         if not traces:
             traces[name] = losses
         if not updates:
-            step = partial(net.step, one_string(training[0], (length,)))
+            step = partial(net.trainer.step, *EMBEDDED.batch(training[:1], length))
             seconds = seconds_per_call(step, parameters["rounds"])
             us[name] = round(1e6 * np.median(seconds), 1)
     if updates:

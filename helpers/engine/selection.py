@@ -93,6 +93,11 @@ def select(name: str | None = None, floatX: str = "float64") -> Engine:
     return chosen
 
 
+def is_jax() -> bool:
+    """Whether PyTensor compiles for JAX now."""
+    return isinstance(modes.get_default_mode().linker, JAXLinker)
+
+
 def _checked_name(name: str | None) -> str:
     """Return the engine to use, in small letters; ValueError if it is not there."""
     source = "name"

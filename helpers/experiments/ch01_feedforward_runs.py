@@ -1,6 +1,6 @@
 """The recorded experiments of chapter 1."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.trainer import Trainer
 from helpers.networks.feedforward import (
     initial_values,
     mean_squared_error,
@@ -27,15 +28,14 @@ def rmse(o: np.ndarray, target: np.ndarray) -> float:
 class Compiled(NamedTuple):
     """A network of given layer sizes and batch size, compiled once a process.
 
-    `step(x, y, lr, decay)` makes one SGD update on the mean squared error plus decay
-    times the sum of the squared weights, and returns that loss before the update;
-    `predict(x)` returns the outputs for any number of examples.
+    An update of the trainer has inputs x, y, lr and decay: SGD on the mean squared
+    error plus decay times the sum of the squared weights. `predict(x)` returns the
+    outputs for any number of examples.
     """
 
     sizes: tuple[int, ...]
     batch: int
-    params: list
-    step: pytensor.compile.Function
+    trainer: Trainer
     predict: pytensor.compile.Function
 
 
@@ -49,10 +49,10 @@ def compiled(sizes: tuple[int, ...], batch: int) -> Compiled:
     lr, decay = pt.scalars("lr", "decay")
     penalty = sum((W**2).sum() for W in params[::2])
     loss = mean_squared_error(network(x, params), y) + decay * penalty
-    step = pytensor.function([x, y, lr, decay], loss, updates=sgd(loss, params, lr))
+    trainer = Trainer([x, y, lr, decay], loss, sgd(loss, params, lr), params)
     any_x = pt.matrix("any_x")
     predict = pytensor.function([any_x], network(any_x, params))
-    return Compiled(sizes, batch, params, step, predict)
+    return Compiled(sizes, batch, trainer, predict)
 
 
 def train(
@@ -65,24 +65,22 @@ def train(
     updates: int,
     decay: float = 0.0,
     noise: float = 0.0,
-) -> Iterator[tuple[int, float | None]]:
-    """Start `net` afresh and train it; yields (k, loss) after update k = 0, 1, ...
+    look: Callable[[int], bool] = traced,
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Start `net` afresh and train it; yields (k, loss) as `Trainer.train`.
 
-    k = 0 is the untrained network, without a loss. `noise` is the standard deviation
-    of the white noise added to the inputs, drawn anew for each batch.
+    `noise` is the standard deviation of the white noise added to the inputs, drawn
+    anew for each batch.
     """
-    for p, value in zip(net.params, initial_values(net.sizes, rng), strict=True):
-        p.set_value(value)
-    yield 0, None
-    k = 0
-    while True:
-        for i in minibatches(len(X), net.batch, rng):
-            x = X[i] + noise * rng.standard_normal(X[i].shape) if noise else X[i]
-            loss = float(net.step(x, y[i], lr, decay))
-            k += 1
-            yield k, loss
-            if k == updates:
-                return
+    net.trainer.reset(initial_values(net.sizes, rng))
+
+    def batches() -> Iterator[tuple]:
+        while True:
+            for i in minibatches(len(X), net.batch, rng):
+                x = X[i] + noise * rng.standard_normal(X[i].shape) if noise else X[i]
+                yield x, y[i], lr, decay
+
+    return net.trainer.train(batches(), updates, look)
 
 
 # Universal approximation: held-out error against the width of the hidden layer.
@@ -100,7 +98,7 @@ APPROXIMATION = {
 
 def exact_readout(params, X, y, X_test) -> np.ndarray:
     """Predictions at X_test with W_ho and b_o solved by least squares on (X, y)."""
-    W_ih, b_h = (p.get_value() for p in params[:2])
+    W_ih, b_h = params[:2]
 
     def features(x):
         return np.column_stack([np.tanh(x @ W_ih + b_h), np.ones(len(x))])
@@ -133,12 +131,13 @@ def approximation(seed: int, parameters: dict, updates: int | None = None) -> di
             rng,
             lr=parameters["lr"][key],
             updates=updates or parameters["updates"],
+            look=lambda k: k == 0 or traced(k),
         ):
             if k == 0:
-                at_start = exact_readout(net.params, X, y, X_test)
-            if traced(k):
+                at_start = exact_readout(net.trainer.now(), X, y, X_test)
+            else:
                 traces[key].append(loss)
-        at_end = exact_readout(net.params, X, y, X_test)
+        at_end = exact_readout(net.trainer.now(), X, y, X_test)
         metrics["trained"][key] = rmse(np.asarray(net.predict(X_test)), y_test)
         metrics["exact readout"][key] = rmse(at_end, y_test)
         metrics["random hidden"][key] = rmse(at_start, y_test)
@@ -197,6 +196,7 @@ def overfitting(seed: int, parameters: dict, updates: int | None = None) -> dict
             np.random.default_rng([seed, 1]),  # the same start for all
             lr=parameters["lr"],
             updates=updates or parameters["updates"],
+            look=lambda k: traced(k) or k in parameters["marks"],
             **cure,
         ):
             if traced(k):
@@ -264,6 +264,7 @@ def sunspot_window(seed: int, parameters: dict, updates: int | None = None) -> d
         np.random.default_rng(seed),
         lr=parameters["lr"],
         updates=updates or parameters["updates"],
+        look=lambda k: k % parameters["check_every"] == 0,
     ):
         if traced(k):
             trace.append(loss)
@@ -327,7 +328,7 @@ def delay(seed: int, parameters: dict, updates: int | None = None) -> dict:
             in_window = np.arange(1 - window, 1)
             traces[key] = [
                 loss
-                for k, loss in train(
+                for _, loss in train(
                     net,
                     x[t[:, None] + in_window],
                     x[t - lag, None],
@@ -335,7 +336,6 @@ def delay(seed: int, parameters: dict, updates: int | None = None) -> dict:
                     lr=parameters["lr"],
                     updates=updates or parameters["updates"],
                 )
-                if traced(k)
             ]
             t = np.arange(longest, longest + parameters["test"])
             x = rng.uniform(-1, 1, longest + parameters["test"])

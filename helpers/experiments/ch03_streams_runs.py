@@ -13,12 +13,12 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
 import scipy  # imports its statistics at their first use
 from scipy.special import expit
 
 from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.trainer import Trainer
 from helpers.networks import initialisation
 from helpers.networks.elman import (
     Elman,
@@ -78,20 +78,6 @@ def r_squared(o: np.ndarray, y: np.ndarray) -> float:
 # Training --------------------------------------------------------------------
 
 
-class Compiled(NamedTuple):
-    """A network with its optimiser, compiled once a process.
-
-    `step(x, y, lr, l1)` makes one update on the mean squared error, then draws W_hh
-    towards zero by lr * l1; it returns the loss before the update.
-    """
-
-    length: int
-    batch: int
-    params: Elman
-    memory: list  # the optimiser's own shared variables
-    step: pytensor.compile.Function
-
-
 @cache
 def compiled(
     activation: str,
@@ -102,10 +88,12 @@ def compiled(
     hidden: int = 20,
     train_h0: bool = True,
     clip: tuple[str, float] | None = None,
-) -> Compiled:
-    """Build and compile; the values of the parameters are set by `train`.
+) -> Trainer:
+    """A network with its optimiser, compiled once a process.
 
-    A single example is a batch of one. `clip` names one of `CLIPS` and its limit.
+    An update has inputs x (length, batch, 2), y (batch, 1), lr and l1: a step on the
+    mean squared error, which then draws W_hh towards zero by lr * l1. A single example
+    is a batch of one. `clip` names one of `CLIPS` and its limit.
     """
     params = shared(initial_elman(2, hidden, 1, np.random.default_rng(0)))
     x = pt.tensor3("x", shape=(length, batch, 2))
@@ -118,14 +106,12 @@ def compiled(
     if clip:
         grads = CLIPS[clip[0]](grads, clip[1])
     updates = OPTIMISERS[optimiser](grads, trained, lr)
-    memory = [p for p, _ in updates if p not in trained]
     updates = soft_threshold(updates, params.W_hh, lr * l1)
-    step = pytensor.function([x, y, lr, l1], loss, updates=updates)
-    return Compiled(length, batch, params, memory, step)
+    return Trainer([x, y, lr, l1], loss, updates, params)
 
 
 def train(
-    net: Compiled,
+    net: Trainer,
     start: Elman,
     rng: np.random.Generator,
     *,
@@ -133,22 +119,24 @@ def train(
     updates: int,
     l1: float = 0.0,
     noise: float = 0.0,
-) -> Iterator[tuple[int, float | None]]:
-    """Train `net` from `start`; yields (k, loss) after update k = 0, 1, ...
+    look: Callable[[int], bool] = traced,
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Train `net` from `start` on fresh examples; yields (k, loss) as `Trainer.train`.
 
-    k = 0 is the untrained network, without a loss. `noise` is the standard deviation
-    of the white noise on the inputs; the targets are those of the clean inputs.
+    `noise` is the standard deviation of the white noise on the inputs; the targets are
+    those of the clean inputs.
     """
-    for p, value in zip(net.params, start, strict=True):
-        p.set_value(value)
-    for p in net.memory:
-        p.set_value(np.zeros_like(p.get_value()))
-    yield 0, None
-    for k in range(1, updates + 1):
-        x, y = examples(net.length, net.batch, rng)
-        if noise:
-            x += noise * rng.standard_normal(x.shape)
-        yield k, float(net.step(x, y, lr, l1))
+    net.reset(start)
+    length, batch, _ = net.inputs[0].type.shape
+
+    def batches() -> Iterator[tuple]:
+        while True:
+            x, y = examples(length, batch, rng)
+            if noise:
+                x += noise * rng.standard_normal(x.shape)
+            yield x, y, lr, l1
+
+    return net.train(batches(), updates, look)
 
 
 def outputs(x: np.ndarray, params: Elman, activation: str) -> np.ndarray:
@@ -163,7 +151,7 @@ def outputs(x: np.ndarray, params: Elman, activation: str) -> np.ndarray:
 class Learned(NamedTuple):
     """What came of one training."""
 
-    trace: list[float]  # losses at updates 50, 100, 150 and 200
+    trace: list  # losses at updates 50, 100, 150 and 200
     curve: np.ndarray  # R^2 on the test examples every so many updates, from 0 on
     params: Elman  # at the end, as NumPy arrays
 
@@ -200,11 +188,17 @@ def learn(
     )
     test = fresh(seed, parameters)
     trace, curve = [], []
-    for k, loss in train(net, start, np.random.default_rng([seed, 1]), **options):
+    for k, loss in train(
+        net,
+        start,
+        np.random.default_rng([seed, 1]),
+        look=lambda k: traced(k) or k % every == 0,
+        **options,
+    ):
         if traced(k):
             trace.append(loss)
         if k % every == 0:
-            params = Elman(*(np.asarray(p.get_value()) for p in net.params))
+            params = net.now()
             curve.append(r_squared(outputs(test.x, params, activation), test.y))
     return Learned(trace, np.round(curve, 4), params)
 

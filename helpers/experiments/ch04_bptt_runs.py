@@ -13,6 +13,7 @@ import pytensor
 
 from helpers.experiments import ch03_streams_runs as streams
 from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.trainer import Trainer
 from helpers.networks import bptt
 from helpers.networks.elman import (
     Elman,
@@ -138,21 +139,25 @@ def clipping(seed: int, parameters: dict, updates: int | None = None) -> dict:
             hidden=hidden,
             clip=tuple(clip) if clip else None,
         )
-        rng = np.random.default_rng([seed, 1])
         trace, lengths = [], []
         for k, loss in streams.train(
-            net, start, rng, lr=lr, updates=updates or parameters["updates"]
+            net,
+            start,
+            np.random.default_rng([seed, 1]),
+            lr=lr,
+            updates=updates or parameters["updates"],
+            look=lambda k: k % 20 == 0 or traced(k),
         ):
-            if traced(k):
-                trace.append(loss)
             if k and not np.isfinite(loss):
                 break
+            if traced(k):
+                trace.append(loss)
             if clip and clip[0] == "norm" and k % 20 == 0:
                 lengths.append(gradient_norm(net, others))
         key = f"{clip_name(clip)}.lr {lr:g}"
         if traced_one:
             traces[key] = trace
-        params = Elman(*(np.asarray(p.get_value()) for p in net.params))
+        params = net.now()
         r2 = parameters["diverged"]
         if all(np.all(np.isfinite(value)) for value in params):
             with np.errstate(over="ignore"):  # weights may be finite and yet too large
@@ -166,13 +171,14 @@ def clipping(seed: int, parameters: dict, updates: int | None = None) -> dict:
     return {"trace": traces, "metrics": metrics | {"clipped": clipped}}
 
 
-def gradient_norm(net: streams.Compiled, rng: np.random.Generator) -> float:
+def gradient_norm(net: Trainer, rng: np.random.Generator) -> float:
     """The common norm of all six gradients on a fresh batch, as `net` is now."""
-    params = Elman(*(np.asarray(p.get_value()) for p in net.params))
-    x, y = streams.examples(net.length, net.batch, rng)
+    params = net.now()
+    length, batch, _ = net.inputs[0].type.shape
+    x, y = streams.examples(length, batch, rng)
     h = hidden_states_numpy(x, params)
-    d_o = np.zeros((net.length, net.batch, 1))
-    d_o[-1] = 2 * (readout(h[-1], params) - y) / net.batch
+    d_o = np.zeros((length, batch, 1))
+    d_o[-1] = 2 * (readout(h[-1], params) - y) / batch
     return np.sqrt(sum((g**2).sum() for g in bptt.bptt(x, h, d_o, params)))
 
 
@@ -220,6 +226,7 @@ def last_bit(seed: int, parameters: dict, updates: int | None = None) -> dict:
                 np.random.default_rng([seed, 1]),
                 lr=parameters["lr"],
                 updates=updates or parameters["updates"],
+                look=lambda k: True,
             ):
                 if k in parameters["seen"]:
                     W_hh.append(np.asarray(net.params.W_hh.get_value()))

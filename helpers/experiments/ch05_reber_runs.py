@@ -8,19 +8,18 @@ the other, and what its hidden states know of the automaton.
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import combinations, count, pairwise
 from typing import NamedTuple
 
 import numpy as np
-import pytensor
 import pytensor.tensor as pt
-from pytensor.link.jax.linker import JAXLinker
 from scipy.cluster.vq import kmeans2
 from scipy.special import expit, log_softmax, softmax
 
 from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.trainer import Trainer
 from helpers.networks import optimisers, trained
 from helpers.networks.elman import (
     Elman,
@@ -33,7 +32,8 @@ from helpers.networks.elman import (
 from helpers.tasks.reber import REBER, SYMBOLS, Grammar, encode
 
 EPOCH = 1000  # updates, as many as there are strings
-STEPS = 60  # the length to which JAX needs strings padded
+STEPS = 60  # the most predictions of a string
+LENGTHS = (20, 30, STEPS)  # to which strings are filled up where they must be
 PATIENCE = 100  # symbols after which a sampled string without an end is given up
 SOURCE = {
     "outputs": "sigmoid",
@@ -73,37 +73,20 @@ PROBABILITIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-class Compiled(NamedTuple):
+@cache
+def compiled(outputs: str, optimiser: str, hidden: int) -> Trainer:
     """A network with its optimiser, compiled once a process.
 
-    `step(x, y, w, lr)` makes one update on the weighted sum of the losses of a
-    string's predictions and returns it; x and y have shape (T, 7), w (T,).
+    An update has inputs x and y (T, 7), w (T,) and lr: a step on the weighted sum of
+    the losses of a string's predictions.
     """
-
-    params: Elman
-    memory: list  # the optimiser's own shared variables
-    step: pytensor.compile.Function
-    T: int | None  # the length that strings must be padded to, None if they need not
-
-
-@cache
-def compiled(outputs: str, optimiser: str, hidden: int) -> Compiled:
-    """Build and compile; the values of the parameters are set by `learn`.
-
-    Only JAX must know the length beforehand; the others take strings as they are,
-    which on Numba makes an update three times as fast.
-    """
-    on_jax = isinstance(pytensor.compile.mode.get_default_mode().linker, JAXLinker)
-    T = STEPS if on_jax else None
     params = shared(initial_elman(7, hidden, 7, np.random.default_rng(0)))
-    x, y = pt.matrix("x", shape=(T, 7)), pt.matrix("y", shape=(T, 7))
-    w, lr = pt.vector("w", shape=(T,)), pt.scalar("lr")
+    x, y = pt.matrix("x", shape=(None, 7)), pt.matrix("y", shape=(None, 7))
+    w, lr = pt.vector("w"), pt.scalar("lr")
     o = readout(hidden_states(x, params), params)
     loss = (w * cross_entropy(o, y, outputs)).sum()
     updates = getattr(optimisers, optimiser)(loss, list(params), lr)
-    memory = [p for p, _ in updates if p not in list(params)]
-    step = pytensor.function([x, y, w, lr], loss, updates=updates)
-    return Compiled(params, memory, step, T)
+    return Trainer([x, y, w, lr], loss, updates, params)
 
 
 # Strings -----------------------------------------------------------------------
@@ -152,7 +135,7 @@ def data(grammar: Grammar, strings: Sequence[str], setting: dict) -> Data:
 class Learned(NamedTuple):
     """What came of one training."""
 
-    trace: list[float]  # losses at updates 50, 100, 150 and 200
+    trace: list  # losses at updates 50, 100, 150 and 200
     curve: np.ndarray  # test loss every so many updates, from 0 on
     params: dict[int, Elman]  # by epoch
 
@@ -171,26 +154,28 @@ def learn(
     training = data(grammar, draw(grammar, EPOCH, rng), setting)
     test = data(grammar, test_strings(seed, grammar, parameters), setting)
     net = compiled(setting["outputs"], setting["optimiser"], parameters["hidden"])
-    for p, value in zip(net.params, start(seed, parameters), strict=True):
-        p.set_value(value)
-    for p in net.memory:
-        p.set_value(np.zeros_like(p.get_value()))
+    net.reset(start(seed, parameters))
 
-    def now() -> Elman:
-        return Elman(*(np.array(p.get_value()) for p in net.params))
+    def batches() -> Iterator[tuple]:
+        for k in count():
+            i = rng.integers(EPOCH)
+            t = slice(len(training.strings[i]) - 1)
+            lr = setting["lr"] * (1 - k / updates if setting["falls"] else 1)
+            yield training.x[t, i], training.y[t, i], training.w[t, i], lr
 
-    trace, curve, kept = [], [test_loss(now(), test, setting)], {}
-    for k in range(1, (stop or updates) + 1):
-        i = rng.integers(EPOCH)
-        t = slice(net.T or len(training.strings[i]) - 1)
-        lr = setting["lr"] * (1 - (k - 1) / updates if setting["falls"] else 1)
-        loss = net.step(training.x[t, i], training.y[t, i], training.w[t, i], lr)
+    def look(k: int) -> bool:
+        return traced(k) or k % parameters["every"] == 0 or k % EPOCH == 0
+
+    trace, curve, kept = [], [], {}
+    # A short run is not worth compiling for more than one length.
+    lengths = LENGTHS[-1:] if stop else LENGTHS
+    for k, loss in net.train(batches(), stop or updates, look, lengths):
         if traced(k):
-            trace.append(float(loss))
+            trace.append(loss)
         if k % parameters["every"] == 0:
-            curve.append(test_loss(now(), test, setting))
+            curve.append(test_loss(net.now(), test, setting))
         if k % EPOCH == 0 and k // EPOCH in epochs:
-            kept[k // EPOCH] = now()
+            kept[k // EPOCH] = net.now()
     return Learned(trace, np.array(curve), kept)
 
 

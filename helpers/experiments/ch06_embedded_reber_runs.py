@@ -17,14 +17,16 @@ padded to fit another. They differ in their first weights, their rates and their
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from pytensor.link.jax.linker import JAXLinker
 
+from helpers import engine
 from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.trainer import Trainer
 from helpers.networks import initialisation, trained
 from helpers.networks.elman import (
     Elman,
@@ -51,9 +53,9 @@ from helpers.tasks.reber import EMBEDDED, SYMBOLS, Examples
 T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
 SOLVED, CHANCE = 0.99, 0.55
 
-# JAX compiles anew for each length: strings are padded to one of these numbers of
-# predictions. A longer one is drawn again: 1 in 3,000 with inner strings of at least
-# 20 symbols, and 3 in a million of all.
+# Numbers of predictions to which strings are filled up where they must be. A longer one
+# is drawn again: 1 in 3,000 with inner strings of at least 20 symbols, and 3 in a
+# million of all.
 LENGTHS = (16, 24, 32, 48)
 
 INITIAL: dict[str, Callable] = {
@@ -197,14 +199,12 @@ class Stack(NamedTuple):
 
     Each parameter has the networks as its first axis; vectors have a second one of
     length 1, where a batch of one string goes. `rates` are the settings' numbers, each
-    of shape (networks, 1, 1). `step(string)` makes one update of all networks on one
-    string, given as the Examples of `EMBEDDED.batch`; it returns their losses before.
+    of shape (networks, 1, 1). An update of the trainer is one of all networks on one
+    string, given as the Examples of `EMBEDDED.batch`; its loss holds one a network.
     """
 
-    params: NamedTuple
-    memory: list  # Adam's own shared variables
+    trainer: Trainer
     rates: dict[str, pytensor.compile.SharedVariable]
-    step: Callable[[Examples], np.ndarray]
 
 
 # What a setting may hold beside its first weights, and what it is otherwise.
@@ -222,14 +222,14 @@ def stacked(values: list):
 
 
 def unstacked(params) -> list:
-    """The networks of a stack, each with parameters of its own, as NumPy arrays."""
-    arrays = [np.asarray(p.get_value()) for p in params]
-    vectors = [p.name[0] != "W" for p in params]
+    """Parameters of a stack, NumPy arrays, as those of its single networks."""
+    vectors = [name[0] != "W" for name in params._fields]
     return [
-        type(params)(
-            *(a[i, 0] if v else a[i] for a, v in zip(arrays, vectors, strict=True))
+        params._make(
+            a[i, 0] if vector else a[i]
+            for a, vector in zip(params, vectors, strict=True)
         )
-        for i in range(len(arrays[0]))
+        for i in range(len(params[0]))
     ]
 
 
@@ -273,30 +273,10 @@ def compiled(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
     updates = by_adam | {
         p: by_adam[p] - rates["sgd"] * d for p, d in zip(params, gradients, strict=True)
     }
-    memory = [p for p in by_adam if p not in params]
-
-    @cache
-    def of_length(length: int | None):
-        """The update for strings of this number of predictions, None for any."""
-        fixed = [
-            v.type.clone(shape=(length, *v.type.shape[1:]))() for v in (x, y, mask)
-        ]
-        givens = dict(zip((x, y, mask), fixed, strict=True))
-        return pytensor.function(fixed, losses, updates=updates, givens=givens)
-
-    jax = isinstance(pytensor.config.mode.linker, JAXLinker)
-
-    def step(string: Examples) -> np.ndarray:
-        update = of_length(len(string.x) if jax else None)
-        return np.asarray(update(*string))
-
-    return Stack(params, memory, rates, step)
-
-
-def one_string(string: str, lengths: tuple[int, ...]) -> Examples:
-    """A string as a batch of one, padded to the next of these lengths."""
-    length = min(n for n in lengths if n >= len(string) - 1)
-    return EMBEDDED.batch([string], length)
+    # In a longer chunk some string is long, and all would be filled up to it.
+    chunk = 10 if engine.is_jax() else 1
+    trainer = Trainer([x, y, mask], losses, list(updates.items()), params, chunk)
+    return Stack(trainer, rates)
 
 
 def train(
@@ -306,24 +286,20 @@ def train(
     training: list[str],
     rng: np.random.Generator,
     updates: int,
+    look: Callable[[int], bool] = traced,
     lengths: tuple[int, ...] = LENGTHS,
 ) -> Iterator[tuple[int, np.ndarray | None]]:
-    """Train a stack from `start`; yields (k, losses) after update k = 0, 1, ...
+    """Train a stack from `start`; yields (k, losses) as `Trainer.train`.
 
-    k = 0 is the untrained stack, without losses. Each update draws one of the training
-    strings, with replacement.
+    Each update draws one of the training strings, with replacement.
     """
-    for p, value in zip(net.params, stacked(start), strict=True):
-        p.set_value(value)
-    for p in net.memory:
-        p.set_value(np.zeros_like(p.get_value()))
+    net.trainer.reset(stacked(start))
     for name, usual in RATES.items():
         values = [float(setting.get(name, usual)) for setting in settings]
         net.rates[name].set_value(np.array(values)[:, None, None])
-    prepared = [one_string(string, lengths) for string in training]
-    yield 0, None
-    for k in range(1, updates + 1):
-        yield k, net.step(prepared[rng.integers(len(prepared))])
+    prepared = [EMBEDDED.batch([string]) for string in training]
+    drawn = (prepared[rng.integers(len(prepared))] for _ in count())
+    return net.trainer.train(drawn, updates, look, lengths)
 
 
 # What reaches the second symbol ---------------------------------------------------
@@ -398,12 +374,19 @@ def sweep(seed: int, parameters: dict, updates: int | None = None) -> dict:
         lengths = LENGTHS[-1:] if updates else LENGTHS
         losses = []
         for k, loss in train(
-            net, start, chosen, training, rng, updates or total, lengths
+            net,
+            start,
+            chosen,
+            training,
+            rng,
+            updates or total,
+            lambda k: traced(k) or k % parameters["every"] == 0,
+            lengths,
         ):
             if traced(k):
                 losses.append(loss)
             if look and k % parameters["every"] == 0:
-                look.at(k, unstacked(net.params), last=k == total)
+                look.at(k, unstacked(net.trainer.now()), last=k == total)
         for name, trace in zip(names, np.transpose(losses), strict=True):
             traces[f"{least} {name}"] = trace
         if look:
@@ -639,8 +622,8 @@ def shipped(parameters: dict, name: str, updates: int) -> tuple:
     relus = (setting.get("relu", False),)
     net = compiled(parameters["cell"], parameters["units"], relus)
     for _ in train(net, [start], [setting], training, rng, updates):
-        pass
-    (params,) = unstacked(net.params)
+        pass  # nothing is looked at
+    (params,) = unstacked(net.trainer.now())
     asked = questions(strings(1000, SHIPPED_LEAST, np.random.default_rng([seed, 4])))
     return params, {
         "command": "python -m helpers.experiments.ship embedded-reber",

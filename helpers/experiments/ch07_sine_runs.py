@@ -16,6 +16,7 @@ from scipy.special import expit
 from helpers.experiments.ch01_feedforward_runs import rmse
 from helpers.experiments.ch03_streams_runs import ACTIVATIONS
 from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.trainer import Trainer
 from helpers.networks import bptt, elman, initialisation
 from helpers.networks.elman import (
     Elman,
@@ -39,17 +40,6 @@ OPTIMISERS: dict[str, Callable] = {"sgd": sgd, "adam": adam}
 # Windows of the sine, and the next value -------------------------------------------
 
 
-class Compiled(NamedTuple):
-    """A network with its optimiser, compiled once a process.
-
-    `step(x, y, lr)` makes one update and returns the loss before it.
-    """
-
-    params: Elman
-    memory: list  # the optimiser's own shared variables
-    step: pytensor.compile.Function
-
-
 def truncated_states(x, params: Elman, g: Callable, k: int):
     """`elman.hidden_states` of a batch; the way back has k steps (-1: all)."""
     h0 = params.h0 + pt.zeros_like(x[0, :, 0])[:, None]
@@ -67,11 +57,12 @@ def truncated_states(x, params: Elman, g: Callable, k: int):
 @cache
 def compiled(
     activation: str, optimiser: str, batch: int, k: int, *, biases: bool, hidden: int
-) -> Compiled:
+) -> Trainer:
     """A network that reads a window and says the next value; h0 stays zero.
 
-    Elements of the gradients are clipped at 10, as published. `biases=False` leaves
-    the biases as they are.
+    An update has inputs x (50, batch, 1), y (batch, 1) and lr. Elements of the
+    gradients are clipped at 10, as published. `biases=False` leaves the biases as they
+    are.
     """
     params = shared(initial_elman(1, hidden, 1, np.random.default_rng(0)))
     x = pt.tensor3("x", shape=(sine.LENGTH, batch, 1))
@@ -84,10 +75,7 @@ def compiled(
         trained += [params.b_h, params.b_o]
     gradients = clip_by_value(pt.grad(loss, trained), 10)
     updates = OPTIMISERS[optimiser](gradients, trained, lr)
-    memory = [p for p, _ in updates if p not in trained]
-    return Compiled(
-        params, memory, pytensor.function([x, y, lr], loss, updates=updates)
-    )
+    return Trainer([x, y, lr], loss, updates, params)
 
 
 def values(params) -> Elman:
@@ -128,7 +116,7 @@ def examples(
 class Learned(NamedTuple):
     """What came of one training."""
 
-    trace: list[float]  # losses at updates 50, 100, 150 and 200
+    trace: list  # losses at updates 50, 100, 150 and 200
     curve: np.ndarray  # (marks, 2): training and validation RMSE every 100 updates
     params: Elman
 
@@ -158,24 +146,25 @@ def learn(
         activation, optimiser, batch, k, biases=not published_weights, hidden=hidden
     )
     init = positive if published_weights else initialisation.unit_singular_value
-    start(net.params, initial_elman(1, hidden, 1, rng, init), net.memory)
+    net.reset(initial_elman(1, hidden, 1, rng, init))
     training = data[0]
-    order = examples(len(training.y), batch, falling, rng)
+
+    def batches() -> Iterator[tuple]:
+        for done, i in enumerate(examples(len(training.y), batch, falling, rng)):
+            rate = lr * (1 - done / updates) if falling else lr
+            yield training.x[:, i], training.y[i], rate
 
     def errors() -> list[float]:
-        params = values(net.params)
+        params = net.now()
         return [rmse(forecast(x, params, activation), y) for x, y in data]
 
-    trace, curve = [], [errors()]
-    for done in range(stop or updates):
-        i = next(order)
-        rate = lr * (1 - done / updates) if falling else lr
-        loss = float(net.step(training.x[:, i], training.y[i], rate))
-        if traced(done + 1):
+    trace, curve = [], []
+    for k, loss in net.train(batches(), stop or updates, lambda k: k % 50 == 0):
+        if traced(k):
             trace.append(loss)
-        if (done + 1) % 100 == 0:
+        if k % 100 == 0:
             curve.append(errors())
-    return Learned(trace, np.array(curve), values(net.params))
+    return Learned(trace, np.array(curve), net.now())
 
 
 CLASSIC = {"optimiser": "sgd", "lr": 1e-4, "batch": 1, "k": 5, "falling": False}
@@ -509,8 +498,11 @@ CHANNELS = {
 
 
 @cache
-def channel_net(n: int, steps: int, hidden: int, memory: bool):
-    """Parameters and an SGD step on two sequences of n channels, with W_hh or not."""
+def channel_net(n: int, steps: int, hidden: int, memory: bool) -> Trainer:
+    """A network and SGD on two sequences of n channels, with W_hh or not.
+
+    An update has inputs x and y (steps, 2, n) and lr.
+    """
     params = shared(initial_elman(n, hidden, n, np.random.default_rng(0)))
     x = pt.tensor3("x", shape=(steps, 2, n))
     y = pt.tensor3("y", shape=(steps, 2, n))
@@ -521,7 +513,20 @@ def channel_net(n: int, steps: int, hidden: int, memory: bool):
         h = pt.tanh(x @ params.W_ih + params.b_h)
         trained = [params.W_ih, params.b_h, params.W_ho, params.b_o]
     loss = ((readout(h, params) - y) ** 2).mean()
-    return params, pytensor.function([x, y, lr], loss, updates=sgd(loss, trained, lr))
+    return Trainer([x, y, lr], loss, sgd(loss, trained, lr), params)
+
+
+def _waves(n: int, parameters: dict, rng) -> Iterator[tuple]:
+    """Inputs of updates without end: phases drawn anew, or the fixed ones without rng.
+
+    The fixed two sequences lie one step apart.
+    """
+    steps, step = parameters["steps"], parameters["step"]
+    x = sine.channels([0, -step], steps, step)[:, :, :n]
+    while True:
+        if rng:
+            x = sine.channels(rng.uniform(0, 2 * np.pi, 2), steps, step)[:, :, :n]
+        yield x[:-1], x[1:], parameters["lr"]
 
 
 def two_channels(seed: int, parameters: dict, updates: int | None = None) -> dict:
@@ -533,7 +538,6 @@ def two_channels(seed: int, parameters: dict, updates: int | None = None) -> dic
     "by step" in the curves is at each.
     """
     steps, hidden, step = (parameters[key] for key in ("steps", "hidden", "step"))
-    fixed = sine.channels([0, -step], steps, step)
     rng = np.random.default_rng([seed, 1])
     phases = rng.uniform(0, 2 * np.pi, parameters["test"])
     test = sine.channels(phases, steps, step)
@@ -542,19 +546,12 @@ def two_channels(seed: int, parameters: dict, updates: int | None = None) -> dic
     curves: dict = {}
     for name in parameters["settings"]:
         n, memory = (2 if name.startswith("two") else 1), "no memory" not in name
-        params, update = channel_net(n, steps, hidden, memory)
-        first = initial_elman(n, hidden, n, np.random.default_rng([seed, 0]))
-        start(params, first)
-        traces[name] = []
-        for k in range(1, (updates or parameters["updates"]) + 1):
-            waves = fixed
-            if "any phase" in name:
-                waves = sine.channels(rng.uniform(0, 2 * np.pi, 2), steps, step)
-            x = waves[:, :, :n]
-            loss = float(update(x[:-1], x[1:], parameters["lr"]))
-            if traced(k):
-                traces[name].append(loss)
-        now = values(params)
+        net = channel_net(n, steps, hidden, memory)
+        net.reset(initial_elman(n, hidden, n, np.random.default_rng([seed, 0])))
+        batches = _waves(n, parameters, rng if "any phase" in name else None)
+        total = updates or parameters["updates"]
+        traces[name] = [loss for _, loss in net.train(batches, total, traced)]
+        now = net.now()
         x = test[:, :, :n]
         if memory:
             h = hidden_states_numpy(x[:-1], now)
