@@ -1,0 +1,54 @@
+"""The workloads of one example in C, compiled here: what a processor can do."""
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from helpers.bench.workloads import LR, Step, Workload
+from helpers.networks.elman import Elman
+
+SOURCE = Path(__file__).with_name("elman_step.c")
+COSTS = ("sigmoid", "squared")
+
+
+def compiler() -> str | None:
+    """The user's C compiler; None where there is none."""
+    return next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+
+
+def make(workload: Workload, updates: int = 1000) -> Step:
+    """`updates` steps a call. Raises ValueError for a batch, words and float32."""
+    if (
+        workload.cost not in COSTS
+        or workload.weights.ndim > 1
+        or workload.dtype != np.float64
+    ):
+        raise ValueError("workload must be one example in float64, without words")
+    p = Elman(*(value.copy() for value in workload.start))
+    sizes = {"T": len(workload.x), "N": len(workload.y)}
+    sizes |= dict(zip(("N_IN", "N_HID"), p.W_ih.shape, strict=True))
+    sizes |= {"N_OUT": p.W_ho.shape[1], "COST": COSTS.index(workload.cost)}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        library = Path(folder) / "elman_step.so"
+        command = [compiler(), "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
+        command += [f"-D{name}={size}" for name, size in sizes.items()]
+        command += [SOURCE, "-o", library, "-lm"]
+        subprocess.run(command, check=True)
+        steps = ctypes.CDLL(str(library)).steps
+    steps.restype = ctypes.c_double
+
+    def pointers(values) -> list[ctypes.c_void_p]:
+        return [ctypes.c_void_p(value.ctypes.data) for value in values]
+
+    examples = [np.ascontiguousarray(part) for part in workload.examples]
+    given = [ctypes.c_int(updates), *pointers(examples), ctypes.c_double(LR)]
+    given += pointers(p)
+
+    def run() -> float:
+        return steps(*given)
+
+    return Step(run, lambda: p)
