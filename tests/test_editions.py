@@ -16,6 +16,7 @@ import pytest
 import yaml
 from course_copy import make_copy
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from helpers import ROOT, environment
 from helpers.environment import SetUpError
@@ -175,7 +176,7 @@ def test_files_outside_git_are_no_course(tmp_path):
 def needed(requirements, extra, found=frozenset()):
     """The installed packages that requirements need here, by their own word."""
     for wanted in map(Requirement, requirements):
-        key = (editions.normal(wanted.name), *sorted(wanted.extras))
+        key = (canonicalize_name(wanted.name), *sorted(wanted.extras))
         if key in found or (wanted.marker and not wanted.marker.evaluate(extra)):
             continue
         found |= {key}

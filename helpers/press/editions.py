@@ -29,6 +29,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from helpers import ROOT, environment
 from helpers.environment import SetUpError
@@ -201,16 +202,12 @@ def without_links(name: str, content: bytes, gone: set[str]) -> bytes:
     return notebooks.dumps(notebook).encode()
 
 
-def normal(name: str) -> str:
-    """The name of a package as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def short_lock(requirements: str, lock: str) -> str:
     """The lines of requirements.lock that running the notebooks needs.
 
     The others build the book and test it. Who needs a package stands in its comment:
-    "click==8.5.1  # via dask, nltk".
+    "click==8.5.1  # via dask, nltk". What is installed here could tell as well
+    (importlib.metadata), but of this Python and this system only.
 
     Raises ValueError where the sections of requirements.txt have other titles.
     """
@@ -220,20 +217,15 @@ def short_lock(requirements: str, lock: str) -> str:
             f"requirements.txt must have the sections {SECTIONS}, got {len(sections)}"
         )
     direct = re.findall(r"^([\w.-]+)[<>=]", "\n".join(sections), re.MULTILINE)
-    needed = {normal(name) for name in direct}
-    lines = [line for line in lock.splitlines() if line[:1] not in ("", "#", "-")]
-    users = []
-    for line in lines:
-        pin, _, via = line.partition("# via ")
-        names = {normal(user.strip()) for user in via.split(",")}
-        users.append((normal(pin.partition("==")[0]), names))
-    size = 0
-    while size < len(needed):
-        size = len(needed)
-        needed |= {package for package, names in users if names & needed}
-    kept = [
-        line for line, (name, _) in zip(lines, users, strict=True) if name in needed
-    ]
+    needed = {canonicalize_name(name) for name in direct}
+    # A lock has canonical names only.
+    pins = re.findall(r"^(([\w.-]+)==[^#]+(?:# via (.*))?)$", lock, re.MULTILINE)
+    while (
+        more := {name for _, name, users in pins if needed & {*users.split(", ")}}
+        - needed
+    ):
+        needed |= more
+    kept = [line for line, name, _ in pins if name in needed]
     return "\n".join(["-e .  # the course itself", *kept, ""])
 
 
