@@ -229,6 +229,7 @@ def endings() -> list[str]:
     return [found[state] for state in range(len(moves))]
 
 
+@cache
 def memory(name: str) -> NamedTuple:
     """The parameters of a network of `MEMORIES`."""
     return trained.load(f"embedded-reber-{name}", MEMORIES[name][0])

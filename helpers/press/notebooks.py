@@ -1,10 +1,9 @@
 """Run, time and look after the notebooks of the course.
 
     python -m helpers.press.notebooks execute [--chapter 03]   refresh the outputs
-    python -m helpers.press.notebooks time [--chapter 03]      measure seconds and
-    memory python -m helpers.press.notebooks setup                    write the Colab
-    cell, tidy python -m helpers.press.notebooks repository ADDRESS       set the public
-    address
+    python -m helpers.press.notebooks time [--chapter 03]      measure seconds, memory
+    python -m helpers.press.notebooks setup                    write the Colab cell
+    python -m helpers.press.notebooks repository ADDRESS       set the public address
 
 A notebook is always written the same way (``dumps``): two runs on one machine give
 the same bytes, so that a difference in git is a difference in what a reader sees.
@@ -30,6 +29,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
 from helpers import ROOT
+from helpers.press.rendering import COLOURS
 from helpers.results.files import write_text
 
 RUN_TIMES = Path("data/results/run_times.json")
@@ -45,7 +45,6 @@ METADATA = {
 }
 CELL_METADATA = ("tags", "mystnb")
 SETUP_TAGS = ["setup", "remove-cell"]
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 # The first code cell of every notebook, which the book leaves out. ADDRESS and BRANCH
 # come from pyproject.toml.
