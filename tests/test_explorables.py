@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import ExitStack
 from functools import cache
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ import pytest
 import rendered_book
 import test_browser
 from rendered_book import EXPLORABLES as PAGES
+from test_artwork import contrast
 from test_browser import DESKTOP, PHONE, Visit, grave
 
 from helpers import ROOT
@@ -109,13 +111,6 @@ def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
     assert set(NUMBERS) == set(PICTURES) == set(PAGES)
 
 
-def luminance(colour):
-    """Relative luminance of "#rrggbb", as WCAG 2 defines it."""
-    c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-    return linear @ (0.2126, 0.7152, 0.0722)
-
-
 def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
     style = (FOLDER / "explorable.css").read_text(encoding="utf-8")
     dark = dict(re.findall(r"--picture-(\w+): (#[0-9a-f]{6});", style))
@@ -126,8 +121,7 @@ def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
         for role, colour in plots.COLOURS.items():
             assert f"var(--picture-{role}, {colour})" in committed(name, "svg")
     for role, colour in dark.items():
-        contrast = (luminance(colour) + 0.05) / (luminance(ground) + 0.05)
-        assert contrast > 4.5, role
+        assert contrast(colour, ground) > 4.5, role
 
 
 # ---------------------------------------------------------------------------
@@ -168,6 +162,15 @@ class Use(Visit):
         )
 
 
+@pytest.fixture
+def use(browser, address):
+    """Opens the page of an explorable, as `Use` does, until the test is over."""
+    with ExitStack() as visits:
+        yield lambda *what, **how: visits.enter_context(
+            Use(browser, address, *what, **how)
+        )
+
+
 # A button that changes something at once.
 USED = {
     "reber-walker": "T",
@@ -182,48 +185,46 @@ USED = {
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_quiet_accessible_and_no_wider_than_the_page(
-    browser, address, name, theme, width
-):
-    with Use(browser, address, name, theme, width) as visit:
-        before = visit.answer()
-        visit.press(USED[name])
-        assert visit.answer() != before
-        wide = visit.page.evaluate("document.documentElement.scrollWidth")
-        assert (wide, visit.said, visit.foreign) == (width, [], [])
-        # The rest of the page is judged in test_browser.
-        assert grave(visit.page, f'figure[data-explorable="{name}"]') == []
+def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name, theme, width):
+    visit = use(name, theme, width)
+    before = visit.answer()
+    visit.press(USED[name])
+    assert visit.answer() != before
+    wide = visit.page.evaluate("document.documentElement.scrollWidth")
+    assert (wide, visit.said, visit.foreign) == (width, [], [])
+    # The rest of the page is judged in test_browser.
+    assert grave(visit.page, f'figure[data-explorable="{name}"]') == []
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_used_by_keyboard(browser, address, name):
-    with Use(browser, address, name) as visit:
-        before = visit.answer()
-        controls = visit.figure.locator("button, input, select")
-        controls.first.focus()
-        for _ in range(controls.count()):
-            focused = "document.activeElement"
-            if visit.page.evaluate(f"{focused}.textContent") == USED[name]:
-                break
-            visit.page.keyboard.press("Tab")
-        else:
-            pytest.fail(f"Tab does not reach {USED[name]}")
-        outline = visit.page.evaluate(f"getComputedStyle({focused}).outlineStyle")
-        assert outline == "solid"
-        visit.page.keyboard.press("Enter")
-        assert visit.answer() != before
-        assert visit.page.evaluate(f"{focused}.textContent") == USED[name]
+def test_it_is_used_by_keyboard(use, name):
+    visit = use(name)
+    before = visit.answer()
+    controls = visit.figure.locator("button, input, select")
+    controls.first.focus()
+    for _ in range(controls.count()):
+        focused = "document.activeElement"
+        if visit.page.evaluate(f"{focused}.textContent") == USED[name]:
+            break
+        visit.page.keyboard.press("Tab")
+    else:
+        pytest.fail(f"Tab does not reach {USED[name]}")
+    outline = visit.page.evaluate(f"getComputedStyle({focused}).outlineStyle")
+    assert outline == "solid"
+    visit.page.keyboard.press("Enter")
+    assert visit.answer() != before
+    assert visit.page.evaluate(f"{focused}.textContent") == USED[name]
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_large_enough_for_a_finger(browser, address, name):
-    with Use(browser, address, name, width=PHONE) as visit:
-        for control in visit.figure.locator("button, input, select").all():
-            box = control.bounding_box()
-            assert box["height"] >= 40, control
-            assert box["width"] >= 40, control
+def test_it_is_large_enough_for_a_finger(use, name):
+    visit = use(name, width=PHONE)
+    for control in visit.figure.locator("button, input, select").all():
+        box = control.bounding_box()
+        assert box["height"] >= 40, control
+        assert box["width"] >= 40, control
 
 
 @pytest.mark.browser
@@ -338,55 +339,55 @@ WALKS = ("B", "BT", "BPVPXVV", "BTSSXXTVV", "BTXT", "BV", "BE", "BBPXXS", "BTXSS
 
 
 @pytest.mark.browser
-def test_the_walker_says_what_python_computes(browser, address):
-    with Use(browser, address, "reber-walker", width=PHONE) as visit:
-        for string in WALKS:
-            visit.press("Start again", *string[1:])
-            wrong = REBER.check(string)
-            if wrong and wrong.found:  # it has left the grammar
-                assert str(wrong) in visit.answer()
-                place, mark = REBER.states(string[: wrong.position])[-1], "left"
-                assert visit.figure.locator("mark").inner_text() == wrong.found
-            else:
-                place, mark = REBER.states(string)[-1], "here"
-                assert visit.figure.locator("mark").count() == 0
-            if string[-1] == "E":
-                continue
-            outputs = explorables.reber_outputs(string)
-            shown = visit.numbers([f"output-{symbol}" for symbol in SYMBOLS])
-            np.testing.assert_allclose(shown, outputs, atol=1e-3)
-            fits = {f"state-{i}" for i in explorables.fitting_states(outputs)}
-            for kind, states in ((mark, {f"state-{place}"}), ("said", fits)):
-                found = visit.figure.locator(f".state.{kind}")
-                assert {e.get_attribute("id") for e in found.all()} == states, string
+def test_the_walker_says_what_python_computes(use):
+    visit = use("reber-walker", width=PHONE)
+    for string in WALKS:
+        visit.press("Start again", *string[1:])
+        wrong = REBER.check(string)
+        if wrong and wrong.found:  # it has left the grammar
+            assert str(wrong) in visit.answer()
+            place, mark = REBER.states(string[: wrong.position])[-1], "left"
+            assert visit.figure.locator("mark").inner_text() == wrong.found
+        else:
+            place, mark = REBER.states(string)[-1], "here"
+            assert visit.figure.locator("mark").count() == 0
+        if string[-1] == "E":
+            continue
+        outputs = explorables.reber_outputs(string)
+        shown = visit.numbers([f"output-{symbol}" for symbol in SYMBOLS])
+        np.testing.assert_allclose(shown, outputs, atol=1e-3)
+        fits = {f"state-{i}" for i in explorables.fitting_states(outputs)}
+        for kind, states in ((mark, {f"state-{place}"}), ("said", fits)):
+            found = visit.figure.locator(f".state.{kind}")
+            assert {e.get_attribute("id") for e in found.all()} == states, string
 
 
 @pytest.mark.browser
-def test_a_whole_string_ends_the_walk_and_back_undoes(browser, address):
-    with Use(browser, address, "reber-walker") as visit:
-        visit.press("Start again", *"TXSE")
-        assert "BTXSE is in the grammar" in visit.answer()
-        visit.press("T", "Network’s turn")  # nothing follows E
-        assert "BTXSE is in the grammar" in visit.answer()
+def test_a_whole_string_ends_the_walk_and_back_undoes(use):
+    visit = use("reber-walker")
+    visit.press("Start again", *"TXSE")
+    assert "BTXSE is in the grammar" in visit.answer()
+    visit.press("T", "Network’s turn")  # nothing follows E
+    assert "BTXSE is in the grammar" in visit.answer()
+    visit.press("Back")
+    assert "the automaton is in state 6: E may follow" in visit.answer()
+    for _ in range(10):
         visit.press("Back")
-        assert "the automaton is in state 6: E may follow" in visit.answer()
-        for _ in range(10):
-            visit.press("Back")
-        assert "the automaton is in state 1: T or P may follow" in visit.answer()
+    assert "the automaton is in state 1: T or P may follow" in visit.answer()
 
 
 @pytest.mark.browser
-def test_the_network_speaks_by_itself(browser, address):
-    with Use(browser, address, "reber-walker") as visit:
-        visit.press("Start again")
-        for _ in range(40):
-            visit.press("Network’s turn")
-        read = visit.figure.locator(".explorable-read").inner_text()
-        string = read.removeprefix("Read: ")
-        assert set(string) <= set(SYMBOLS)
-        assert string.endswith("E") or len(string) == 40
-        # A mistake is possible, and is named as such.
-        assert (REBER.check(string) is None) == ("is in the grammar" in visit.answer())
+def test_the_network_speaks_by_itself(use):
+    visit = use("reber-walker")
+    visit.press("Start again")
+    for _ in range(40):
+        visit.press("Network’s turn")
+    read = visit.figure.locator(".explorable-read").inner_text()
+    string = read.removeprefix("Read: ")
+    assert set(string) <= set(SYMBOLS)
+    assert string.endswith("E") or len(string) == 40
+    # A mistake is possible, and is named as such.
+    assert (REBER.check(string) is None) == ("is in the grammar" in visit.answer())
 
 
 # ---------------------------------------------------------------------------
@@ -449,42 +450,40 @@ LOOKS = (("tanh", 1.0, 19), ("tanh", 2.0, 39), ("sigmoid", 0.5, 5), ("linear", 1
 
 
 @pytest.mark.browser
-def test_the_horizon_shows_what_python_measures(browser, address):
-    with Use(browser, address, "gradient-horizon", width=PHONE) as visit:
-        radii = visit.figure.get_by_role("slider", name="Spectral radius")
-        for activation, radius, lag in LOOKS:
-            visit.press(activation)
-            radii.fill(str(list(explorables.RADII).index(radius)))
-            visit.figure.get_by_role("slider", name="Lag").fill(str(lag))
-            slope = explorables.ACTIVATIONS[activation][2]
-            samples = explorables.error_by_lag(activation, radius)[:, lag]
-            wanted = (*median_interval(samples), (slope * radius) ** lag)
-            said = visit.answer()
-            assert said.startswith(
-                f"{activation}, spectral radius {radius:.1f}: at lag"
-            )
-            _, shown = said.split(f"lag {lag}, ", 1)
-            shown = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", shown)[:4]
-            shown = [float(number.rstrip(".")) for number in shown]
-            np.testing.assert_allclose(shown, wanted, rtol=6e-3)
-            for dot, value in (("measured", wanted[0]), ("allowed", wanted[3])):
-                at = visit.figure.locator(f"#horizon-{dot}").get_attribute("cy")
-                foot, top = -12, 6
-                height = 252 * (top - np.log10(value)) / (top - foot)
-                assert float(at) == pytest.approx(height, abs=0.1)
+def test_the_horizon_shows_what_python_measures(use):
+    visit = use("gradient-horizon", width=PHONE)
+    radii = visit.figure.get_by_role("slider", name="Spectral radius")
+    for activation, radius, lag in LOOKS:
+        visit.press(activation)
+        radii.fill(str(list(explorables.RADII).index(radius)))
+        visit.figure.get_by_role("slider", name="Lag").fill(str(lag))
+        slope = explorables.ACTIVATIONS[activation][2]
+        samples = explorables.error_by_lag(activation, radius)[:, lag]
+        wanted = (*median_interval(samples), (slope * radius) ** lag)
+        said = visit.answer()
+        assert said.startswith(f"{activation}, spectral radius {radius:.1f}: at lag")
+        _, shown = said.split(f"lag {lag}, ", 1)
+        shown = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", shown)[:4]
+        shown = [float(number.rstrip(".")) for number in shown]
+        np.testing.assert_allclose(shown, wanted, rtol=6e-3)
+        for dot, value in (("measured", wanted[0]), ("allowed", wanted[3])):
+            at = visit.figure.locator(f"#horizon-{dot}").get_attribute("cy")
+            foot, top = -12, 6
+            height = 252 * (top - np.log10(value)) / (top - foot)
+            assert float(at) == pytest.approx(height, abs=0.1)
 
 
 @pytest.mark.browser
-def test_the_sliders_of_the_horizon_move_by_keyboard(browser, address):
-    with Use(browser, address, "gradient-horizon") as visit:
-        radius = visit.figure.get_by_role("slider", name="Spectral radius")
-        radius.focus()
-        visit.page.keyboard.press("ArrowRight")
-        assert radius.get_attribute("aria-valuetext") == "1.1"
-        assert "tanh, spectral radius 1.1: at lag 19" in visit.answer()
-        visit.page.keyboard.press("Tab")
-        visit.page.keyboard.press("Home")
-        assert "at lag 0, 1.00 [1.00, 1.00] of the error" in visit.answer()
+def test_the_sliders_of_the_horizon_move_by_keyboard(use):
+    visit = use("gradient-horizon")
+    radius = visit.figure.get_by_role("slider", name="Spectral radius")
+    radius.focus()
+    visit.page.keyboard.press("ArrowRight")
+    assert radius.get_attribute("aria-valuetext") == "1.1"
+    assert "tanh, spectral radius 1.1: at lag 19" in visit.answer()
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Home")
+    assert "at lag 0, 1.00 [1.00, 1.00] of the error" in visit.answer()
 
 
 # ---------------------------------------------------------------------------
@@ -516,55 +515,51 @@ def test_the_rows_of_the_unroller_are_derivatives():
 
 @pytest.mark.browser
 @pytest.mark.parametrize("inputs", [(1, 0, 0, 0), (0, 1, 0, 1), (0, 0, 0, 0)])
-def test_the_unroller_calculates_as_python_does(browser, address, inputs):
+def test_the_unroller_calculates_as_python_does(use, inputs):
     values = explorables.unrolled_values(inputs)
     T = len(inputs)
-    with Use(browser, address, "unroller", width=PHONE) as visit:
-        for t, (x_t, first) in enumerate(
-            zip(inputs, explorables.PULSE, strict=True), 1
-        ):
-            if x_t != first:
-                visit.press(f"x{'₀₁₂₃₄'[t]} = {first:g}")
-        visit.press(*["Next"] * (3 * T + 1))
-        for kind, rows, first in (
-            ("h", values["h"], 0),
-            ("o", values["o"][:, None], 1),
-            ("d", values["d_h"], 0),
-        ):
-            for t, row in enumerate(rows, first):
-                for i, value in enumerate(row):
-                    text = visit.figure.locator(f"#value-{kind}{t}-{i}").text_content()
-                    assert float(text.replace("−", "-")) == pytest.approx(
-                        value, abs=1e-3
-                    )
-        hidden = visit.figure.locator(".hide")
-        assert hidden.count() == 0
+    visit = use("unroller", width=PHONE)
+    for t, (x_t, first) in enumerate(zip(inputs, explorables.PULSE, strict=True), 1):
+        if x_t != first:
+            visit.press(f"x{'₀₁₂₃₄'[t]} = {first:g}")
+    visit.press(*["Next"] * (3 * T + 1))
+    for kind, rows, first in (
+        ("h", values["h"], 0),
+        ("o", values["o"][:, None], 1),
+        ("d", values["d_h"], 0),
+    ):
+        for t, row in enumerate(rows, first):
+            for i, value in enumerate(row):
+                text = visit.figure.locator(f"#value-{kind}{t}-{i}").text_content()
+                assert float(text.replace("−", "-")) == pytest.approx(value, abs=1e-3)
+    hidden = visit.figure.locator(".hide")
+    assert hidden.count() == 0
 
 
 @pytest.mark.browser
-def test_the_unroller_shows_which_weights_are_used_where(browser, address):
+def test_the_unroller_shows_which_weights_are_used_where(use):
     def used(visit):
         edges = visit.figure.locator(".edge.used").all()
         return {edge.get_attribute("id").removeprefix("edge-") for edge in edges}
 
-    with Use(browser, address, "unroller") as visit:
-        assert "the state before the first step" in visit.answer()
-        assert used(visit) == set()
-        visit.press("Next")
-        assert used(visit) == {"W_ih-1", "W_hh-1"}
-        assert "(0.762, −0.462)" in visit.answer()
-        visit.press("Next")
-        assert used(visit) == {"W_ho-1"}
-        assert "−0.663" in visit.answer()
-        # The second step is not calculated yet.
-        assert not visit.figure.locator("#value-h2-0").is_visible()
-        visit.figure.get_by_role("slider", name="Position").focus()
-        visit.page.keyboard.press("End")
-        assert used(visit) == {"W_hh-1"}
-        assert visit.figure.locator(".edge.back").count() == 1
-        visit.press("Back", "Back", "Back", "Back")
-        assert used(visit) == {"W_ho-4"}
-        assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
+    visit = use("unroller")
+    assert "the state before the first step" in visit.answer()
+    assert used(visit) == set()
+    visit.press("Next")
+    assert used(visit) == {"W_ih-1", "W_hh-1"}
+    assert "(0.762, −0.462)" in visit.answer()
+    visit.press("Next")
+    assert used(visit) == {"W_ho-1"}
+    assert "−0.663" in visit.answer()
+    # The second step is not calculated yet.
+    assert not visit.figure.locator("#value-h2-0").is_visible()
+    visit.figure.get_by_role("slider", name="Position").focus()
+    visit.page.keyboard.press("End")
+    assert used(visit) == {"W_hh-1"}
+    assert visit.figure.locator(".edge.back").count() == 1
+    visit.press("Back", "Back", "Back", "Back")
+    assert used(visit) == {"W_ho-4"}
+    assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
 
 
 # ---------------------------------------------------------------------------
@@ -658,51 +653,49 @@ def read_inner(figure):
 
 
 @pytest.mark.browser
-def test_the_memories_say_what_python_computes(browser, address):
-    with Use(browser, address, "two-memories", width=PHONE) as visit:
-        position = visit.figure.get_by_role("slider", name="Symbols read")
-        for string, least in ((None, 0), ("at least 10", 10), ("at least 20", 20)):
-            if string:
-                visit.press(string)
-            inner = read_inner(visit.figure)
-            assert REBER.check(inner) is None
-            assert least <= len(inner) <= 29
-            for upper, choice in (("elman", "tanh"), ("relu", "ReLU")):
-                visit.press(choice)
-                for at in (0, 3, len(inner)):
-                    position.fill(str(at))
-                    panels = shown_beliefs(visit.figure, inner)
-                    for name, (T, P, apart) in zip(
-                        (upper, "lstm"), panels, strict=True
-                    ):
-                        wanted = explorables.beliefs(inner, name)
-                        np.testing.assert_allclose(T, wanted["T"][: at + 1], atol=1e-3)
-                        np.testing.assert_allclose(P, wanted["P"][: at + 1], atol=1e-3)
-                        assert apart == pytest.approx(
-                            wanted["apart"][at], rel=0.06, abs=1e-9
-                        )
+def test_the_memories_say_what_python_computes(use):
+    visit = use("two-memories", width=PHONE)
+    position = visit.figure.get_by_role("slider", name="Symbols read")
+    for string, least in ((None, 0), ("at least 10", 10), ("at least 20", 20)):
+        if string:
+            visit.press(string)
+        inner = read_inner(visit.figure)
+        assert REBER.check(inner) is None
+        assert least <= len(inner) <= 29
+        for upper, choice in (("elman", "tanh"), ("relu", "ReLU")):
+            visit.press(choice)
+            for at in (0, 3, len(inner)):
+                position.fill(str(at))
+                panels = shown_beliefs(visit.figure, inner)
+                for name, (T, P, apart) in zip((upper, "lstm"), panels, strict=True):
+                    wanted = explorables.beliefs(inner, name)
+                    np.testing.assert_allclose(T, wanted["T"][: at + 1], atol=1e-3)
+                    np.testing.assert_allclose(P, wanted["P"][: at + 1], atol=1e-3)
+                    assert apart == pytest.approx(
+                        wanted["apart"][at], rel=0.06, abs=1e-9
+                    )
 
 
 @pytest.mark.browser
-def test_the_lines_grow_with_what_is_read(browser, address):
-    with Use(browser, address, "two-memories") as visit:
-        inner = explorables.inner_string()
-        assert read_inner(visit.figure) == inner
-        opened = drawn_points(visit.figure, "memory-1-T")
-        visit.figure.get_by_role("slider", name="Symbols read").focus()
-        visit.page.keyboard.press("Home")
-        for k in range(len(inner)):
-            assert len(drawn_points(visit.figure, "memory-1-T")) == k + 1
-            visit.press("Next")
-        assert "the question is asked" in visit.answer()
-        np.testing.assert_array_equal(drawn_points(visit.figure, "memory-1-T"), opened)
-        visit.press("Next")  # there is no further symbol
-        assert len(drawn_points(visit.figure, "memory-0-P")) == len(inner) + 1
-        visit.press("Back")
-        assert "E would end it" in visit.answer()
-        visit.figure.get_by_role("slider", name="Symbols read").focus()
-        visit.page.keyboard.press("Home")
-        assert "Nothing of the inner string read" in visit.answer()
+def test_the_lines_grow_with_what_is_read(use):
+    visit = use("two-memories")
+    inner = explorables.inner_string()
+    assert read_inner(visit.figure) == inner
+    opened = drawn_points(visit.figure, "memory-1-T")
+    visit.figure.get_by_role("slider", name="Symbols read").focus()
+    visit.page.keyboard.press("Home")
+    for k in range(len(inner)):
+        assert len(drawn_points(visit.figure, "memory-1-T")) == k + 1
+        visit.press("Next")
+    assert "the question is asked" in visit.answer()
+    np.testing.assert_array_equal(drawn_points(visit.figure, "memory-1-T"), opened)
+    visit.press("Next")  # there is no further symbol
+    assert len(drawn_points(visit.figure, "memory-0-P")) == len(inner) + 1
+    visit.press("Back")
+    assert "E would end it" in visit.answer()
+    visit.figure.get_by_role("slider", name="Symbols read").focus()
+    visit.page.keyboard.press("Home")
+    assert "Nothing of the inner string read" in visit.answer()
 
 
 # ---------------------------------------------------------------------------
@@ -832,17 +825,17 @@ def assert_bars_are(figure, p):
 
 
 @pytest.mark.browser
-def test_the_page_gives_the_probabilities_of_python(browser, address):
-    with Use(browser, address, "reddit-on-tap", width=PHONE) as visit:
-        beginning = visit.figure.get_by_role("textbox", name="Begin with")
-        for prefix in prefixes():
-            beginning.fill(prefix)
-            assert_bars_are(visit.figure, next_words(prefix))
-        heat = visit.figure.get_by_role("slider", name="Temperature")
-        beginning.fill("I can't wait")
-        for place, temperature in ((4, 0.5), (19, 2.0)):
-            heat.fill(str(place))
-            assert_bars_are(visit.figure, next_words("I can't wait", temperature))
+def test_the_page_gives_the_probabilities_of_python(use):
+    visit = use("reddit-on-tap", width=PHONE)
+    beginning = visit.figure.get_by_role("textbox", name="Begin with")
+    for prefix in prefixes():
+        beginning.fill(prefix)
+        assert_bars_are(visit.figure, next_words(prefix))
+    heat = visit.figure.get_by_role("slider", name="Temperature")
+    beginning.fill("I can't wait")
+    for place, temperature in ((4, 0.5), (19, 2.0)):
+        heat.fill(str(place))
+        assert_bars_are(visit.figure, next_words("I can't wait", temperature))
 
 
 def page_draws(seed):
@@ -872,64 +865,64 @@ def written(beginning, seed, temperature=1.0):
 
 
 @pytest.mark.browser
-def test_the_same_number_draws_the_same_sentence_as_in_python(browser, address):
+def test_the_same_number_draws_the_same_sentence_as_in_python(use):
     def drawn(visit):
         return visit.figure.locator(".explorable-text b").all_text_contents()
 
-    with Use(browser, address, "reddit-on-tap") as visit:
-        number = visit.figure.get_by_role("spinbutton", name="Seed number")
-        for seed in (1, 2, 30):
-            number.fill(str(seed))
-            visit.press("Write the rest")
-            sentence = drawn(visit)
-            assert sentence == written("i think", seed)
-            assert "Written to the end" in visit.answer()
-            number.fill(str(seed))  # a word at a time
-            for k in range(len(sentence)):
-                visit.press("Next word")
-                assert drawn(visit) == sentence[: k + 1]
-            visit.press("Next word")  # it has ended
-            assert drawn(visit) == sentence
-        visit.press("Back")
-        assert drawn(visit) == sentence[:-1]
-        visit.press("Draw anew")
-        assert number.input_value() == "31"
-        assert drawn(visit) == written("i think", 31) != sentence
+    visit = use("reddit-on-tap")
+    number = visit.figure.get_by_role("spinbutton", name="Seed number")
+    for seed in (1, 2, 30):
+        number.fill(str(seed))
+        visit.press("Write the rest")
+        sentence = drawn(visit)
+        assert sentence == written("i think", seed)
+        assert "Written to the end" in visit.answer()
+        number.fill(str(seed))  # a word at a time
+        for k in range(len(sentence)):
+            visit.press("Next word")
+            assert drawn(visit) == sentence[: k + 1]
+        visit.press("Next word")  # it has ended
+        assert drawn(visit) == sentence
+    visit.press("Back")
+    assert drawn(visit) == sentence[:-1]
+    visit.press("Draw anew")
+    assert number.input_value() == "31"
+    assert drawn(visit) == written("i think", 31) != sentence
 
 
 @pytest.mark.browser
-def test_the_word_filter_is_on_until_it_is_switched_off(browser, address):
+def test_the_word_filter_is_on_until_it_is_switched_off(use):
     model = explorables.language_model()
     rude = np.flatnonzero(unsuitable(model.vocabulary.words))
     beginnings = ("what the", "you are full of", "holy", "this is")
     found = 0
-    with Use(browser, address, "reddit-on-tap") as visit:
-        for beginning in beginnings:
-            visit.figure.get_by_role("textbox", name="Begin with").fill(beginning)
-            pressed = visit.figure.get_by_role("button", name="Word filter")
-            assert pressed.get_attribute("aria-pressed") == "true"
-            assert_bars_are(visit.figure, next_words(beginning))
-            visit.press("Word filter")
-            assert pressed.get_attribute("aria-pressed") == "false"
-            p = next_words(beginning, filtered=False)
-            assert_bars_are(visit.figure, p)
-            found += np.isin(rude, np.argsort(-p)[:10]).sum()
-            visit.press("Word filter")
+    visit = use("reddit-on-tap")
+    for beginning in beginnings:
+        visit.figure.get_by_role("textbox", name="Begin with").fill(beginning)
+        pressed = visit.figure.get_by_role("button", name="Word filter")
+        assert pressed.get_attribute("aria-pressed") == "true"
+        assert_bars_are(visit.figure, next_words(beginning))
+        visit.press("Word filter")
+        assert pressed.get_attribute("aria-pressed") == "false"
+        p = next_words(beginning, filtered=False)
+        assert_bars_are(visit.figure, p)
+        found += np.isin(rude, np.argsort(-p)[:10]).sum()
+        visit.press("Word filter")
     assert found >= 3  # of the words that were shown without it
 
 
 @pytest.mark.browser
-def test_unknown_words_of_the_beginning_are_shown_as_such(browser, address):
-    with Use(browser, address, "reddit-on-tap") as visit:
-        beginning = visit.figure.get_by_role("textbox", name="Begin with")
-        beginning.fill("My xyzzy can't")
-        assert "does not know “xyzzy”: it reads UNKNOWN" in visit.answer()
-        assert visit.figure.locator("mark").all_text_contents() == ["xyzzy"]
-        assert visit.figure.locator(".explorable-text").inner_text() == "my xyzzy can't"
-        assert_bars_are(visit.figure, next_words("My xyzzy can't"))
-        beginning.fill("")  # the first word, which may not be the end
-        assert visit.figure.locator("mark").count() == 0
-        assert_bars_are(visit.figure, next_words(""))
+def test_unknown_words_of_the_beginning_are_shown_as_such(use):
+    visit = use("reddit-on-tap")
+    beginning = visit.figure.get_by_role("textbox", name="Begin with")
+    beginning.fill("My xyzzy can't")
+    assert "does not know “xyzzy”: it reads UNKNOWN" in visit.answer()
+    assert visit.figure.locator("mark").all_text_contents() == ["xyzzy"]
+    assert visit.figure.locator(".explorable-text").inner_text() == "my xyzzy can't"
+    assert_bars_are(visit.figure, next_words("My xyzzy can't"))
+    beginning.fill("")  # the first word, which may not be the end
+    assert visit.figure.locator("mark").count() == 0
+    assert_bars_are(visit.figure, next_words(""))
 
 
 @pytest.mark.browser
