@@ -53,8 +53,8 @@ def section(title):
 def test_the_figures_are_those_of_the_recorded_run_times(chapters):
     text = section("What does one student need?")
     memory = {number: took["memory_mb"] for number, took in chapters.items()}
-    small, large = min(memory, key=memory.get), max(memory, key=memory.get)
     seconds = {number: took["warm_s"] for number, took in chapters.items()}
+    small, large = min(memory, key=memory.get), max(memory, key=memory.get)
     longest = max(seconds, key=seconds.get)
     assert f"Chapter {small} is content with" in text
     assert f"chapter {large} needs the most" in text
