@@ -24,7 +24,7 @@ from helpers.networks import elman, trained
 from helpers.networks.gated import initial_lstm
 from helpers.networks.gradients import numerical_gradient
 from helpers.press import explorables, model_in_page, notebooks
-from helpers.press.explorables import FOLDER, NUMBERS, PICTURES
+from helpers.press.explorables import EXPLORABLES, FOLDER
 from helpers.results.intervals import median_interval
 from helpers.tasks import corpus
 from helpers.tasks.reber import REBER, SYMBOLS
@@ -56,10 +56,10 @@ def flat(value):
 # What lies in the book is what Python computes
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_committed_numbers_are_those_of_python(name):
     remedy = "run python -m helpers.press.explorables"
-    old, new = flat(json.loads(committed(name, "json"))), flat(NUMBERS[name]())
+    old, new = flat(json.loads(committed(name, "json"))), flat(EXPLORABLES[name][0]())
     assert len(old) == len(new), remedy
     for a, b in zip(old, new, strict=True):
         if name == "gradient-horizon" and isinstance(b, float):
@@ -75,16 +75,16 @@ def test_numbers_are_rounded_to_significant_digits():
     assert explorables.rounded(values[1, 1], 6) == 0.666667
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_committed_picture_is_the_one_that_is_drawn(name):
-    drawn = PICTURES[name]()
+    drawn = EXPLORABLES[name][1]()
     assert committed(name, "svg") == drawn, "run python -m helpers.press.explorables"
     root = ElementTree.fromstring(drawn)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert not re.search(r"href|url\(#|<script|<image|https?:(?!//www.w3.org)", drawn)
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_files_are_small(name):
     sizes = {
         suffix: len(committed(name, suffix).encode())
@@ -108,7 +108,7 @@ def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
                 assert len(caption) > 100
                 found[name] = f"book/{path.stem}.html"
     assert found == PAGES
-    assert set(NUMBERS) == set(PICTURES) == set(PAGES)
+    assert set(EXPLORABLES) == set(PAGES)
 
 
 def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
@@ -117,7 +117,7 @@ def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
     assert set(dark) == set(plots.COLOURS)
     book = (FOLDER.parent / "book.css").read_text(encoding="utf-8")
     [ground] = re.findall(r"--pst-color-background: (#[0-9a-f]{6})", book)
-    for name in PICTURES:
+    for name in EXPLORABLES:
         for role, colour in plots.COLOURS.items():
             assert f"var(--picture-{role}, {colour})" in committed(name, "svg")
     for role, colour in dark.items():
