@@ -155,11 +155,8 @@ class Use(Visit):
     def answer(self):
         return self.figure.get_by_role("status").inner_text()
 
-    def numbers(self, ids):
-        """The numbers that the picture writes in its texts with these ids."""
-        return np.array(
-            [float(self.figure.locator(f"#{name}").text_content()) for name in ids]
-        )
+    def slider(self, name):
+        return self.figure.get_by_role("slider", name=name)
 
 
 @pytest.fixture
@@ -169,6 +166,15 @@ def use(browser, address):
         yield lambda *what, **how: visits.enter_context(
             Use(browser, address, *what, **how)
         )
+
+
+def shown(figure, ids, attribute=None):
+    """The numbers that these parts of a picture show, or have as an attribute."""
+    parts = [figure.locator(f"#{name}") for name in ids]
+    texts = [part.text_content() for part in parts]
+    if attribute:
+        texts = [part.get_attribute(attribute) for part in parts]
+    return np.array([float(text.replace("−", "-").rstrip("%")) for text in texts])
 
 
 # A button that changes something at once.
@@ -263,42 +269,28 @@ def drawn_points(figure, name):
 @pytest.mark.browser
 def test_without_scripts_the_pictures_show_what_python_computes(browser, address):
     """The values at which each of them opens, read from the page."""
-    context = browser.new_context(java_script_enabled=False)
+    page = browser.new_context(java_script_enabled=False).new_page()
 
-    def shown(name, ids, attribute=None):
-        page = context.new_page()
+    def figure(name):
         page.goto(f"{address}/{PAGES[name]}")
-        parts = [page.locator(f'figure [id="{i}"]') for i in ids]
-        texts = [
-            part.get_attribute(attribute) if attribute else part.text_content()
-            for part in parts
-        ]
-        page.close()
-        return np.array([float(t.replace("−", "-").rstrip("%")) for t in texts])
+        return page.locator(f'figure[data-explorable="{name}"]')
 
     outputs = explorables.reber_outputs("BTXX")
     ids = [f"output-{symbol}" for symbol in SYMBOLS]
-    np.testing.assert_allclose(shown("reber-walker", ids), outputs, atol=1e-3)
+    np.testing.assert_allclose(shown(figure("reber-walker"), ids), outputs, atol=1e-3)
 
     lengths = explorables.error_by_lag("tanh", 1.0)[:, 19]
     ids = ("horizon-measured", "horizon-allowed")
     heights = 252 * (6 - np.log10([np.median(lengths), 1])) / 18
-    found = shown("gradient-horizon", ids, "cy")
+    found = shown(figure("gradient-horizon"), ids, "cy")
     np.testing.assert_allclose(found, heights, atol=0.1)
 
-    values = explorables.unrolled_values((1, 0, 0, 0))
-    for kind in "hd":
-        ids = [f"value-{kind}{t}-{i}" for t in range(5) for i in range(2)]
-        wanted = values["d_h" if kind == "d" else "h"].ravel()
-        np.testing.assert_allclose(shown("unroller", ids), wanted, atol=1e-3)
-    ids = [f"value-o{t}-0" for t in range(1, 5)]
-    np.testing.assert_allclose(shown("unroller", ids), values["o"], atol=1e-3)
+    assert_unrolled(figure("unroller"), (1, 0, 0, 0))
 
-    page = context.new_page()
-    page.goto(f"{address}/{PAGES['two-memories']}")
+    memories = figure("two-memories")
     for panel, name in enumerate(("elman", "lstm")):
         for symbol in "TP":
-            points = drawn_points(page, f"memory-{panel}-{symbol}")
+            points = drawn_points(memories, f"memory-{panel}-{symbol}")
             wanted = explorables.beliefs(explorables.inner_string(), name)[symbol]
             shares = 1 - (points[:, 1] - TOPS[panel]) / HEIGHT
             np.testing.assert_allclose(shares, wanted, atol=1e-3)
@@ -306,8 +298,9 @@ def test_without_scripts_the_pictures_show_what_python_computes(browser, address
     p = np.sort(next_words("i think"))[::-1][:10]
     ids = [f"reddit-p-{k}" for k in range(11)]
     wanted = 100 * np.append(p, 1 - p.sum())
-    np.testing.assert_allclose(shown("reddit-on-tap", ids), wanted, atol=0.051)
-    context.close()
+    reddit = figure("reddit-on-tap")
+    np.testing.assert_allclose(shown(reddit, ids), wanted, atol=0.051)
+    page.context.close()
 
 
 # ---------------------------------------------------------------------------
@@ -354,8 +347,8 @@ def test_the_walker_says_what_python_computes(use):
         if string[-1] == "E":
             continue
         outputs = explorables.reber_outputs(string)
-        shown = visit.numbers([f"output-{symbol}" for symbol in SYMBOLS])
-        np.testing.assert_allclose(shown, outputs, atol=1e-3)
+        found = shown(visit.figure, [f"output-{symbol}" for symbol in SYMBOLS])
+        np.testing.assert_allclose(found, outputs, atol=1e-3)
         fits = {f"state-{i}" for i in explorables.fitting_states(outputs)}
         for kind, states in ((mark, {f"state-{place}"}), ("said", fits)):
             found = visit.figure.locator(f".state.{kind}")
@@ -452,31 +445,29 @@ LOOKS = (("tanh", 1.0, 19), ("tanh", 2.0, 39), ("sigmoid", 0.5, 5), ("linear", 1
 @pytest.mark.browser
 def test_the_horizon_shows_what_python_measures(use):
     visit = use("gradient-horizon", width=PHONE)
-    radii = visit.figure.get_by_role("slider", name="Spectral radius")
+    radii = visit.slider("Spectral radius")
     for activation, radius, lag in LOOKS:
         visit.press(activation)
         radii.fill(str(list(explorables.RADII).index(radius)))
-        visit.figure.get_by_role("slider", name="Lag").fill(str(lag))
+        visit.slider("Lag").fill(str(lag))
         slope = explorables.ACTIVATIONS[activation][2]
         samples = explorables.error_by_lag(activation, radius)[:, lag]
         wanted = (*median_interval(samples), (slope * radius) ** lag)
         said = visit.answer()
         assert said.startswith(f"{activation}, spectral radius {radius:.1f}: at lag")
-        _, shown = said.split(f"lag {lag}, ", 1)
-        shown = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", shown)[:4]
-        shown = [float(number.rstrip(".")) for number in shown]
-        np.testing.assert_allclose(shown, wanted, rtol=6e-3)
-        for dot, value in (("measured", wanted[0]), ("allowed", wanted[3])):
-            at = visit.figure.locator(f"#horizon-{dot}").get_attribute("cy")
-            foot, top = -12, 6
-            height = 252 * (top - np.log10(value)) / (top - foot)
-            assert float(at) == pytest.approx(height, abs=0.1)
+        _, told = said.split(f"lag {lag}, ", 1)
+        told = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", told)[:4]
+        told = [float(number.rstrip(".")) for number in told]
+        np.testing.assert_allclose(told, wanted, rtol=6e-3)
+        heights = 252 * (6 - np.log10([wanted[0], wanted[3]])) / 18
+        found = shown(visit.figure, ("horizon-measured", "horizon-allowed"), "cy")
+        np.testing.assert_allclose(found, heights, atol=0.1)
 
 
 @pytest.mark.browser
 def test_the_sliders_of_the_horizon_move_by_keyboard(use):
     visit = use("gradient-horizon")
-    radius = visit.figure.get_by_role("slider", name="Spectral radius")
+    radius = visit.slider("Spectral radius")
     radius.focus()
     visit.page.keyboard.press("ArrowRight")
     assert radius.get_attribute("aria-valuetext") == "1.1"
@@ -513,25 +504,25 @@ def test_the_rows_of_the_unroller_are_derivatives():
         np.testing.assert_allclose(values["d_h"][t], slope, rtol=1e-6)
 
 
+def assert_unrolled(figure, inputs):
+    """That the picture shows all values of the network for these inputs."""
+    values = explorables.unrolled_values(inputs)
+    rows = {"h": values["h"], "d": values["d_h"], "o": values["o"][:, None]}
+    for kind, row in rows.items():
+        steps = range(kind == "o", len(inputs) + 1)
+        ids = [f"value-{kind}{t}-{i}" for t in steps for i in range(row.shape[1])]
+        np.testing.assert_allclose(shown(figure, ids), row.ravel(), atol=1e-3)
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("inputs", [(1, 0, 0, 0), (0, 1, 0, 1), (0, 0, 0, 0)])
 def test_the_unroller_calculates_as_python_does(use, inputs):
-    values = explorables.unrolled_values(inputs)
-    T = len(inputs)
     visit = use("unroller", width=PHONE)
     for t, (x_t, first) in enumerate(zip(inputs, explorables.PULSE, strict=True), 1):
         if x_t != first:
             visit.press(f"x{'₀₁₂₃₄'[t]} = {first:g}")
-    visit.press(*["Next"] * (3 * T + 1))
-    for kind, rows, first in (
-        ("h", values["h"], 0),
-        ("o", values["o"][:, None], 1),
-        ("d", values["d_h"], 0),
-    ):
-        for t, row in enumerate(rows, first):
-            for i, value in enumerate(row):
-                text = visit.figure.locator(f"#value-{kind}{t}-{i}").text_content()
-                assert float(text.replace("−", "-")) == pytest.approx(value, abs=1e-3)
+    visit.press(*["Next"] * (3 * len(inputs) + 1))
+    assert_unrolled(visit.figure, inputs)
     hidden = visit.figure.locator(".hide")
     assert hidden.count() == 0
 
@@ -553,7 +544,7 @@ def test_the_unroller_shows_which_weights_are_used_where(use):
     assert "−0.663" in visit.answer()
     # The second step is not calculated yet.
     assert not visit.figure.locator("#value-h2-0").is_visible()
-    visit.figure.get_by_role("slider", name="Position").focus()
+    visit.slider("Position").focus()
     visit.page.keyboard.press("End")
     assert used(visit) == {"W_hh-1"}
     assert visit.figure.locator(".edge.back").count() == 1
@@ -655,7 +646,7 @@ def read_inner(figure):
 @pytest.mark.browser
 def test_the_memories_say_what_python_computes(use):
     visit = use("two-memories", width=PHONE)
-    position = visit.figure.get_by_role("slider", name="Symbols read")
+    position = visit.slider("Symbols read")
     for string, least in ((None, 0), ("at least 10", 10), ("at least 20", 20)):
         if string:
             visit.press(string)
@@ -682,7 +673,7 @@ def test_the_lines_grow_with_what_is_read(use):
     inner = explorables.inner_string()
     assert read_inner(visit.figure) == inner
     opened = drawn_points(visit.figure, "memory-1-T")
-    visit.figure.get_by_role("slider", name="Symbols read").focus()
+    visit.slider("Symbols read").focus()
     visit.page.keyboard.press("Home")
     for k in range(len(inner)):
         assert len(drawn_points(visit.figure, "memory-1-T")) == k + 1
@@ -693,7 +684,7 @@ def test_the_lines_grow_with_what_is_read(use):
     assert len(drawn_points(visit.figure, "memory-0-P")) == len(inner) + 1
     visit.press("Back")
     assert "E would end it" in visit.answer()
-    visit.figure.get_by_role("slider", name="Symbols read").focus()
+    visit.slider("Symbols read").focus()
     visit.page.keyboard.press("Home")
     assert "Nothing of the inner string read" in visit.answer()
 
@@ -797,11 +788,7 @@ def test_what_the_chapter_says_of_the_tap():
 def bars(figure):
     """The words of the picture and the probabilities that its bars show."""
     words = [figure.locator(f"#reddit-word-{k}").text_content() for k in range(11)]
-    widths = [
-        float(figure.locator(f"#reddit-bar-{k}").get_attribute("width"))
-        for k in range(11)
-    ]
-    return words, np.array(widths) / 200
+    return words, shown(figure, [f"reddit-bar-{k}" for k in range(11)], "width") / 200
 
 
 def readable(model, i):
@@ -813,14 +800,14 @@ def readable(model, i):
 def assert_bars_are(figure, p):
     """That the ten bars and that of all others are those of p (V,), to 1e-3."""
     model = explorables.language_model()
-    words, shown = bars(figure)
+    words, drawn = bars(figure)
     likeliest = np.argsort(-p)[:10]
-    np.testing.assert_allclose(shown[:10], p[likeliest], atol=1e-3)
-    assert shown[10] == pytest.approx(1 - p[likeliest].sum(), abs=5e-3)
+    np.testing.assert_allclose(drawn[:10], p[likeliest], atol=1e-3)
+    assert drawn[10] == pytest.approx(1 - p[likeliest].sum(), abs=5e-3)
     by_word = {}
     for i in np.argsort(-p)[:40]:
         by_word.setdefault(readable(model, i), p[i])
-    for word, value in zip(words[:10], shown[:10], strict=True):
+    for word, value in zip(words[:10], drawn[:10], strict=True):
         assert value == pytest.approx(by_word[word], abs=1e-3), word
 
 
@@ -831,7 +818,7 @@ def test_the_page_gives_the_probabilities_of_python(use):
     for prefix in prefixes():
         beginning.fill(prefix)
         assert_bars_are(visit.figure, next_words(prefix))
-    heat = visit.figure.get_by_role("slider", name="Temperature")
+    heat = visit.slider("Temperature")
     beginning.fill("I can't wait")
     for place, temperature in ((4, 0.5), (19, 2.0)):
         heat.fill(str(place))

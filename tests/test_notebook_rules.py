@@ -2,9 +2,6 @@
 
 import copy
 import re
-import shutil
-import subprocess
-import sys
 
 import nbformat
 import notebook_rules as rules
@@ -13,6 +10,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from helpers import ROOT
 from helpers.press import notebooks
+
+pytestmark = pytest.mark.documents
 
 PATHS = notebooks.find()
 each_notebook = pytest.mark.parametrize(
@@ -64,7 +63,6 @@ def good_notebook():
 SETUP, ENGINE, PRINT, DRAW, FAIL, START, LIST = range(1, 8)
 
 
-@pytest.mark.documents
 def test_the_good_notebook_keeps_every_rule():
     problems = [p for rule in rules.RULES for p in rule(good_notebook())]
     assert problems == []
@@ -155,7 +153,6 @@ BAD = {
 }
 
 
-@pytest.mark.documents
 @pytest.mark.parametrize(
     ("rule", "case"), [(rule, case) for rule in rules.RULES for case in BAD[rule]]
 )
@@ -165,7 +162,6 @@ def test_each_rule_catches_a_bad_notebook(rule, case):
     assert list(rule(notebook)), f"{rule.__name__} passes a notebook with: {case}"
 
 
-@pytest.mark.documents
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
 @each_notebook
 def test_the_notebooks_keep_the_rules(path, rule):
@@ -173,7 +169,6 @@ def test_the_notebooks_keep_the_rules(path, rule):
     assert not problems, "\n".join([f"{rule.__doc__} But:", *problems])
 
 
-@pytest.mark.documents
 @each_notebook
 def test_the_files_are_written_the_one_way(path):
     text = path.read_text(encoding="utf-8")
@@ -183,7 +178,6 @@ def test_the_files_are_written_the_one_way(path):
     assert rules.nb_clean(path) == ""
 
 
-@pytest.mark.documents
 def test_nb_clean_catches_metadata_noise(tmp_path):
     clean, noisy = tmp_path / "clean.ipynb", tmp_path / "noisy.ipynb"
     notebook = good_notebook()
@@ -194,26 +188,6 @@ def test_nb_clean_catches_metadata_noise(tmp_path):
     assert "collapsed" in rules.nb_clean(noisy)
 
 
-@pytest.mark.slow
-def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
-    def outcome(**parts):
-        code = new_code_cell("x = 42\nx;\nprint(x)\nx;", execution_count=1)
-        code.outputs = [stream("42\n")]
-        code.update(parts)
-        nbformat.write(nbformat.v4.new_notebook(cells=[code]), tmp_path / "n.ipynb")
-        options = ["-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
-        command = [sys.executable, "-m", "pytest", "-q", *options, "n.ipynb"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-
-    shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
-    good = outcome()
-    assert good.returncode == 0, good.stdout
-    assert "1 passed" in good.stdout
-    assert "Cell outputs differ" in outcome(outputs=[stream("43\n")]).stdout
-    assert "Unexpected output" in outcome(outputs=[]).stdout
-
-
-@pytest.mark.documents
 def test_every_notebook_stands_in_the_table_of_contents_in_order():
     listed = re.findall(
         r"file: (book/\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8")
@@ -225,7 +199,6 @@ def test_every_notebook_stands_in_the_table_of_contents_in_order():
         assert part == [p for p in listed if p in part]
 
 
-@pytest.mark.documents
 def test_every_chapter_has_its_solutions():
     solutions = [path.name for path in PATHS if path.parent.name == "solutions"]
     assert [path.name for path in notebooks.chapters()] == solutions

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -275,3 +276,20 @@ def test_make_diff_shows_words_and_no_pictures(tmp_path):
     assert changed == ["-# A short pulse", "+# A long pulse"]
     assert "iVBOR" not in said
     assert "iVBOR" in shell("git diff", path.parent)  # where nothing is set up
+
+
+@pytest.mark.slow
+def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
+    shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
+    for name, said in {"same": ["42\n"], "other": ["43\n"], "silent": []}.items():
+        code = new_code_cell("x = 42\nx;\nprint(x)\nx;", execution_count=1)
+        code.outputs = [new_output("stream", name="stdout", text=s) for s in said]
+        nbformat.write(new_notebook(cells=[code]), tmp_path / f"{name}.ipynb")
+    options = ["-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "-rA"]
+    command = [sys.executable, "-m", "pytest", *options]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "\nPASSED same.ipynb" in said, said
+    other, silent = said.split("FAILURES")[1].split("silent.ipynb::")[:2]
+    assert "Cell outputs differ" in other
+    assert "Unexpected output" in silent
+    assert len(re.findall(r"(?m)^FAILED (?:other|silent)\.ipynb", said)) == 2
