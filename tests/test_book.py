@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -57,10 +58,8 @@ def test_the_book_builds_without_a_warning():
 
 def test_the_contents_list_every_page_and_no_other(html, pages):
     assert set(pages) == set(listed())
-    in_book = {path.relative_to(ROOT).as_posix() for path in notebooks.find()}
-    assert in_book == {
-        f"{n}.ipynb" for n in contents() if (ROOT / f"{n}.ipynb").exists()
-    }
+    listed_notebooks = {ROOT / f"{name}.ipynb" for name in contents()}
+    assert set(notebooks.find()) == set(filter(Path.exists, listed_notebooks))
 
 
 def test_the_entry_leads_to_the_first_page(html):
@@ -399,12 +398,10 @@ def project(folder, repository="", remote=""):
 
 def test_the_repository_is_that_of_pyproject_or_else_of_git(tmp_path):
     ours = "https://github.com/ours/course"
+    theirs = "https://github.com/someone/rnns"
     find = book_repository.find_repository
     assert find(project(tmp_path / "none")) == ("", "main")
-    assert find(project(tmp_path / "git", remote=REMOTE)) == (
-        "https://github.com/someone/rnns",
-        "main",
-    )
+    assert find(project(tmp_path / "git", remote=REMOTE)) == (theirs, "main")
     assert find(project(tmp_path / "both", ours, REMOTE)) == (ours, "main")
 
 
@@ -464,13 +461,10 @@ def test_with_a_public_remote_buttons_lead_to_the_notebook(published):
     assert address in notebook
     assert address in text
     assert any(link.startswith(f"{address}/issues/new") for link in notebook)
-    colab = (
-        "https://colab.research.google.com/github/someone/rnns/blob/main/book/one.ipynb"
-    )
-    binder = (
-        "https://mybinder.org/v2/gh/someone/rnns/main?urlpath=lab/tree/book/one.ipynb"
-    )
-    assert {colab, binder} <= set(notebook)
+    assert {
+        "https://colab.research.google.com/github/someone/rnns/blob/main/book/one.ipynb",
+        "https://mybinder.org/v2/gh/someone/rnns/main?urlpath=lab/tree/book/one.ipynb",
+    } <= set(notebook)
     assert not any("colab" in link or "mybinder" in link for link in text)
 
 
@@ -494,9 +488,8 @@ def test_a_strict_build_fails_on_what_is_not_true(published):
 def test_a_new_style_reaches_a_book_that_was_built_before(published):
     source = published.html.parents[1]
     style = source / "book/_static/book.css"
-    style.write_text(
-        style.read_text(encoding="utf-8") + "/* new */\n", encoding="utf-8"
-    )
+    with style.open("a", encoding="utf-8") as file:
+        file.write("/* new */\n")
     render(source, source)
     built = (published.html / "_static/book.css").read_text(encoding="utf-8")
     assert built.endswith("/* new */\n")

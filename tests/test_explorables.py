@@ -604,7 +604,6 @@ def test_the_last_belief_is_the_answer_that_the_chapter_judges(name):
             assert right == ((values[symbol][-1] > 0.5) == (symbol == "T"))
 
 
-@pytest.mark.slow
 def test_what_the_chapter_says_of_the_memories():
     default = explorables.beliefs(explorables.inner_string(), "elman")
     for symbol in "TP":
