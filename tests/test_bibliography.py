@@ -35,6 +35,12 @@ def test_the_page_is_the_one_that_is_made():
     assert committed == bibliography.page(references()), message
 
 
+def test_every_entry_of_the_file_is_read():
+    """BibTeX skips whatever does not begin with an @."""
+    text = (BOOK / SOURCE).read_text(encoding="utf-8")
+    assert len(re.findall(r"(?m)^}$", text)) == len(references())
+
+
 def test_an_article_becomes_one_line_with_its_anchor():
     [entry] = bibliography.parse(ARTICLE)
     assert bibliography.markdown(entry) == (
