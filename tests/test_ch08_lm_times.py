@@ -24,21 +24,6 @@ def sequences():
     return [np.r_[0, rng.integers(3, 30, n), 1] for n in rng.integers(1, 9, 60)]
 
 
-def losses(name):
-    timed = times.step(name)
-    return timed.numbers(timed.run())["losses"]
-
-
-@pytest.mark.parametrize("name", ["python", "jax by hand", "torch"])
-def test_all_ways_take_the_same_steps(name):
-    for needed in ("jax", "torch"):
-        if needed in name:
-            pytest.importorskip(needed)
-    expected = losses("numpy")
-    assert expected[0] > expected[-1]
-    np.testing.assert_allclose(losses(name), expected, rtol=1e-5)
-
-
 @pytest.mark.parametrize("name", ["gradient", "rows", "in place", "torch"])
 def test_all_updates_cost_the_same(name, sequences, monkeypatch, tmp_path):
     """In the first batch: dense Adam and that of rows part afterwards."""

@@ -107,7 +107,7 @@ RECORDING = Recording(
     name="elman-engines",
     schema="rnns-unrolled engines 1",
     key="engines",
-    summary="Seconds to compile an Elman network and microseconds to run one update of it, by "
-    "engine.",
+    summary="Seconds to compile an Elman network and microseconds to run one update "
+    "of it, by engine.",
     plan=plan,
 )

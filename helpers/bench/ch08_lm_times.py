@@ -17,10 +17,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.bench import by_torch, ways
+from helpers.bench import by_torch, step_times, ways
 from helpers.bench.recording import Part, Plan, Recording, spread
 from helpers.bench.timing import Timed, select
-from helpers.bench.workloads import language
 from helpers.engine import selection
 from helpers.lm import batches, model, training
 from helpers.networks.elman import readout
@@ -54,28 +53,13 @@ def first_values(size: int | None = None) -> model.Params:
     return type(params)(*(value.astype(np.float32) for value in params))
 
 
-# One SGD step on one sentence -------------------------------------------------
-
-# Their names in `helpers.bench.ways`.
+# The step of `helpers.bench.step_times` on one sentence, by the names of its ways
 STEPS = {
     "numpy": "numpy loop",
     **{name: f"pytensor {name}" for name in selection.NAMES},
     "jax by hand": "jax",
     "torch": "torch rnn",
 }
-
-
-def step(name: str) -> Timed:
-    """One step of `helpers.bench.ways` on a sentence; a call returns the loss before.
-
-    Its numbers are the losses of five steps.
-    """
-    training.keep_memory()  # for all ways alike
-    way = STEPS[name]
-    ways.prepare(way, "float32")
-    run = ways.WAYS[way].make(language(V, T=WORDS, H=H)).run
-    return Timed(run, lambda first: {"losses": [first, *(run() for _ in range(4))]})
-
 
 # Updates on batches ---------------------------------------------------------------
 #
@@ -228,8 +212,15 @@ def updates(name: str, folder: str) -> Timed:
 # The softmax layer alone, and the size of the vocabulary --------------------------
 
 
-def layer(kind: str) -> Callable[[], list[np.ndarray]]:
+LAYERS = ("products", *("autodiff", "autodiff, memory kept"))
+LAYERS += ("written out", "written out, memory kept")
+
+
+def softmax(name: str) -> Timed:
     """Costs and gradients of the layer, for N states; "products" only multiplies."""
+    kind, _, kept = name.partition(", ")
+    if kept or kind == "products":
+        training.keep_memory()
     select(ENGINE, "float32")
     rng = np.random.default_rng(2)
     params = shared(first_values())
@@ -247,24 +238,10 @@ def layer(kind: str) -> Callable[[], list[np.ndarray]]:
         costs, o, d_o = training.softmax_layer(h, pt.constant(y), ones, params)
         outputs = [costs.sum(), *pt.grad(None, wrt, known_grads={o: d_o})]
     compute = pytensor.function([], outputs)
-    return lambda: [np.asarray(value) for value in compute()]  # np.asarray waits
-
-
-LAYERS = {
-    "products": ("products", False, True),  # kind, whether it has a cost, memory kept
-    "autodiff": ("autodiff", True, False),
-    "autodiff, memory kept": ("autodiff", True, True),
-    "written out": ("written out", True, False),
-    "written out, memory kept": ("written out", True, True),
-}
-
-
-def softmax(name: str) -> Timed:
-    """One of LAYERS; those that have a cost must agree on it."""
-    kind, costs, keep = LAYERS[name]
-    if keep:
-        training.keep_memory()
-    return Timed(layer(kind), lambda found: {"cost": found[0]} if costs else {})
+    return Timed(
+        lambda: [np.asarray(value) for value in compute()],  # np.asarray waits
+        lambda found: {"cost": found[0]} if kind != "products" else {},
+    )
 
 
 def vocabulary(size: str) -> Timed:
@@ -277,7 +254,7 @@ def vocabulary(size: str) -> Timed:
 
 # Recording ------------------------------------------------------------------------
 
-KINDS = {"step": step, "batch": updates, "softmax": softmax, "vocabulary": vocabulary}
+KINDS = {"batch": updates, "softmax": softmax, "vocabulary": vocabulary}
 
 
 def prepare(way: str, what: str, **given) -> Callable[[], Timed]:
@@ -291,7 +268,7 @@ def plan(
     sizes: Sequence[int] = SIZES,
     sequences: Sequence[np.ndarray] | None = None,
 ) -> Plan:
-    """All of `KINDS`; a quick run has no step by Numba or C++, and fewer sizes.
+    """Steps and `KINDS`; a quick run has no step by Numba or C++, and fewer sizes.
 
     `sequences` are those of the training part of GoEmotions if not given. Raises what
     `helpers.tasks.corpus.load` raises where the corpus is not there.
@@ -299,48 +276,45 @@ def plan(
     if sequences is None:
         sequences = training.data("goemotions", V).train
     words = write_sample(sequences, folder)
-    slow = ("numba", "c") * quick
-    names = {
-        "step": [n for n in STEPS if n not in slow and not ways.missing(STEPS[n])],
-        "batch": [n for n in UPDATES if n != "torch" or not ways.missing("torch")],
-        "softmax": LAYERS,
-        "vocabulary": [str(size) for size in sizes[:: 3 if quick else 1]],
+    slow, rounds = ("numba", "c") * quick, 3 if quick else 9
+    steps = {
+        way: name
+        for name, way in STEPS.items()
+        if name not in slow and not ways.missing(way)
     }
-    given = {"batch": {"folder": str(folder)}}
+    sizes = [str(size) for size in sizes[:: 3 if quick else 1]]
+    no_torch = ("torch",) * bool(ways.missing("torch"))
+    batch = tuple(name for name in UPDATES if name not in no_torch)
+
+    def part(what: str, names: Sequence[str], tolerance: dict, **given) -> Part:
+        given = ({"what": what} | given,)
+        return Part(what, __name__, tuple(names), given, rounds, **tolerance)
+
     parts = [
-        Part(
-            what,
-            __name__,
-            tuple(names[what]),
-            ({"what": what} | given.get(what, {}),),
-            rounds=3 if quick else 9,
-            **(TOLERANCE if what != "vocabulary" else {}),
-        )
-        for what in KINDS
+        step_times.by_all("step", "sentence", tuple(steps), rounds=rounds, again=True),
+        part("batch", batch, TOLERANCE, folder=str(folder)),
+        part("softmax", LAYERS, TOLERANCE),
+        part("vocabulary", sizes, {}),
     ]
 
-    def of_batches(row: dict) -> dict:
-        rate = round(words / float(np.median(row["seconds"])))
-        return {"text": UPDATES[row["way"]].text, "tokens_per_s": rate}
+    def written(row: dict) -> dict:
+        name = steps.get(row["way"], row["way"])
+        new = {"name": name} | spread(row["seconds"]) | {"MB": round(row["peak_MB"])}
+        if row["part"] == "batch":
+            rate = round(words / float(np.median(row["seconds"])))
+            new |= {"text": UPDATES[name].text, "tokens_per_s": rate}
+        return new
 
     def contents(rows: list[dict], _) -> dict:
-        found = {
-            what: [
-                {"name": row["way"]}
-                | spread(row["seconds"])
-                | {"MB": round(row["peak_MB"])}
-                | (of_batches(row) if what == "batch" else {})
-                for row in rows
-                if row["part"] == what
-            ]
-            for what in KINDS
-        }
         return {
             "network": f"Elman, V = {V}, H = {H}, float32",
             "published_ms": PUBLISHED_MS,
             "step_words": WORDS,
             "batch_predictions": N,
-            **found,
+            **{
+                part.name: [written(row) for row in rows if row["part"] == part.name]
+                for part in parts
+            },
         }
 
     return Plan(parts, contents)

@@ -5,9 +5,8 @@
 writes `data/results/bench.json`, which the appendix on engines reads with `load`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import joblib
 
@@ -22,34 +21,10 @@ ALL = WAYS | FLOORS
 TOLERANCE = 1e-8  # of losses and gradients in float64
 
 
-class Effort(NamedTuple):
-    """How much is measured."""
-
-    rounds: int
-    round_s: float
-    again: bool  # whether compiling is timed a second time, in a process of its own
-    skipped: tuple[str, ...]  # ways that take long to compile
-    series: tuple[str, ...]  # ways whose series by size are taken
-    every: int  # 1: all sizes of a series; 3: every third
-
-
-PRODUCTS = ("products", "products jax")
-FULL = Effort(
-    15,
-    0.2,
-    True,
-    (),
-    ("numpy", "pytensor numba", "pytensor jax", "jax", "torch rnn", *PRODUCTS),
-    1,
-)
-QUICK = Effort(
-    3,
-    0.02,
-    False,
-    ("pytensor python", "pytensor c", "pytensor numba"),
-    ("numpy", "pytensor jax", "products"),
-    3,
-)
+SERIES = ("numpy", "pytensor numba", "pytensor jax", "jax", "torch rnn")
+SERIES += ("products", "products jax")
+QUICK_SERIES = ("numpy", "pytensor jax", "products")
+SLOW = ("pytensor python", "pytensor c", "pytensor numba")  # not in a quick run
 
 
 def load(folder: Path | str | None = None) -> dict:
@@ -98,45 +73,43 @@ def prepare(way: str, **given) -> Callable[[], Timed]:
     return lambda: Timed(ALL[way].make(todo).run, numbers)
 
 
+def by_all(name: str, which: str, names: Sequence[str], **options) -> Part:
+    """A part: one of WORKLOADS by these ways, which must agree."""
+    threads, given = WORKLOADS[which].threads, ({"workload": which},)
+    options |= {"threads": threads, "rtol": TOLERANCE, "atol": TOLERANCE}
+    return Part(name, __name__, tuple(names), given, **options)
+
+
 def plan(quick: bool, folder: Path) -> Plan:
-    """All workloads, with the check, and all series."""
-    effort, left_out = QUICK if quick else FULL, []
+    """All workloads, with the check, and all series.
 
-    def there(what: str, names) -> tuple[str, ...]:
+    A quick run takes every third size, and does not time compiling a second time.
+    """
+    rounds, round_s = (3, 0.02) if quick else (15, 0.2)
+    effort = {"rounds": rounds, "round_s": round_s, "together": True}
+    left_out = []
+
+    def there(what: str, names: Iterable[str]) -> Iterator[str]:
         """Those of the ways that can take part; the others are left out."""
-        skipped = dict.fromkeys(effort.skipped, "left out of a quick run")
-        why = {way: skipped.get(way) or ways.missing(way) for way in names}
-        left_out.extend(
-            {"what": what, "way": way, "why": why[way]} for way in names if why[way]
-        )
-        return tuple(way for way in names if not why[way])
+        for way in names:
+            skipped = "left out of a quick run" if quick and way in SLOW else None
+            if why := skipped or ways.missing(way):
+                left_out.append({"what": what, "way": way, "why": why})
+            else:
+                yield way
 
-    def part(name: str, given, names, threads: int | None, **options) -> Part:
-        taking = there(name, names)
-        return Part(
-            name,
-            __name__,
-            taking,
-            tuple(given),
-            effort.rounds,
-            effort.round_s,
-            threads=threads,
-            together=True,
-            **options,
-        )
-
-    closely = {"rtol": TOLERANCE, "atol": TOLERANCE, "again": effort.again}
     parts = [
-        part(name, [{"workload": name}], ALL, chapter.threads, **closely)
-        for name, chapter in WORKLOADS.items()
+        by_all(name, name, there(name, ALL), again=not quick, **effort)
+        for name in WORKLOADS
     ]
-    for name, axis in AXES.items():
-        given = [{name: size} for size in axis.sizes[:: effort.every]]
-        parts.append(part(name, given, effort.series, axis.threads))
+    for name, (_, sizes, threads) in AXES.items():
+        taking = tuple(there(name, QUICK_SERIES if quick else SERIES))
+        given = tuple({name: size} for size in sizes[:: 3 if quick else 1])
+        parts.append(Part(name, __name__, taking, given, threads=threads, **effort))
 
     def contents(rows: list[dict], slow: list[dict]) -> dict:
         return {
-            "rounds": effort.rounds,
+            "rounds": rounds,
             "workloads": [_described(name) for name in WORKLOADS],
             "steps": [_step(row) for row in rows if row["part"] in WORKLOADS],
             "series": [_of_size(row) for row in rows if row["part"] in AXES],
@@ -182,7 +155,7 @@ RECORDING = Recording(
     name=BENCH,
     schema="rnns-unrolled bench 1",
     key="steps",
-    summary="Milliseconds of one SGD step, medians and ranges of rounds in which all ways take "
-    "turns; seconds to compile; memory in MB.",
+    summary="Milliseconds of one SGD step, medians and ranges of rounds in which all "
+    "ways take turns; seconds to compile; memory in MB.",
     plan=plan,
 )
