@@ -32,7 +32,7 @@ def processes(monkeypatch):
 
         def ask(self, do, **options):
             asked.append((self.way, do, options))
-            if slow.get(self.way) == "interrupted":
+            if "interrupted" in map(slow.get, (self.way, *options)):
                 raise KeyboardInterrupt
             rounds = [slow.get(self.way, 0.001)] * options.get("rounds", 0)
             return {
@@ -63,6 +63,9 @@ def what_is_told_apart(document):
     }
 
 
+# The way, or the size, at which a recording is interrupted
+LAST = {"elman-engines": "python", "bptt-costs": "numba", "lm-speed": "torch"}
+LAST["bench"] = "T"  # in the first of the series
 MEASURED = ("MB", "tokens_per_s", "title")
 
 
@@ -83,26 +86,16 @@ def test_the_record_is_complete(name, processes, tmp_path):
                     assert 0 < low <= row[key.removesuffix("_range")] <= high
 
 
-@every
+@pytest.mark.parametrize("name", [*RECORDINGS, *command.EXPERIMENTS])
 def test_a_missing_or_damaged_file_says_how_to_make_it(name, tmp_path):
-    damaged = ("[]", "not JSON", '{"schema": "other"}')
-    says_how(RECORDINGS[name].load, RECORDINGS[name], tmp_path, damaged)
-
-
-def test_so_does_that_of_an_experiment(tmp_path):
-    (experiment,) = ch06_embedded_reber_times.EXPERIMENTS
-    says_how(ch06_embedded_reber_times.load, experiment, tmp_path, ("[]", "not JSON"))
-
-
-def says_how(load, recording, folder, damaged):
-    name = "" if recording.name == "bench" else f" {recording.name}"
-    remedy = f"`python -m helpers.bench{name}` makes it"
+    of = RECORDINGS.get(name, ch06_embedded_reber_times)
+    remedy = f"`python -m helpers.bench {name}` makes it".replace(" bench`", "`")
     with pytest.raises(FileNotFoundError, match=remedy):
-        load(folder)
-    for text in damaged:
-        (folder / f"{recording.name}.json").write_text(text, encoding="utf-8")
-        with pytest.raises(ValueError, match=f"{remedy} a"):
-            load(folder)
+        of.load(tmp_path)
+    for text in ("[]", "not JSON", '{"schema": "other"}'):
+        (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=f"{remedy} a"):  # "anew", "again"
+            of.load(tmp_path)
 
 
 # Agreeing ------------------------------------------------------------------------
@@ -145,43 +138,37 @@ def test_only_what_several_ways_have_is_compared():
 # Going on ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [
-        ("bench", "torch rnn"),
-        ("elman-engines", "python"),
-        ("bptt-costs", "numba"),
-        ("lm-speed", "torch"),
-    ],
-)
-def test_an_interrupted_recording_goes_on_where_it_was(
-    name, way, processes, tmp_path, monkeypatch
-):
+@every
+def test_an_interrupted_recording_goes_on_where_it_was(name, processes, tmp_path):
     asked, _, slow = processes
+
+    def timed():
+        return [entry for entry in asked if entry[1] == "time"]
+
+    def interrupted():
+        slow[LAST[name]] = "interrupted"
+        asked.clear()
+        with pytest.raises(KeyboardInterrupt):
+            record(name, tmp_path)
+        assert not (tmp_path / f"{name}.json").exists()
+        del slow[LAST[name]]
+
     record(name, tmp_path)
-    everything = list(asked)
+    everything, first = timed(), asked[0]
     (tmp_path / f"{name}.json").unlink()
-    slow[way] = "interrupted"
-    asked.clear()
-    with pytest.raises(KeyboardInterrupt):
-        record(name, tmp_path)
-    assert not (tmp_path / f"{name}.json").exists()
-    done = [entry for entry in asked if entry[1] == "time" and entry[0] != way]
-    slow.clear()
+    interrupted()
+    before = timed()
     asked.clear()
     record(name, tmp_path)
-    times = [entry for entry in everything if entry[1] == "time"]
-    assert done + [entry for entry in asked if entry[1] == "time"] == times
-    assert not (tmp_path / ".partial").exists()
+    assert before + timed() == everything
+    assert 0 < len(before) < len(everything)
+    (tmp_path / f"{name}.json").unlink()
     # Another effort is another setting: nothing is taken over.
-    slow[way] = "interrupted"
-    with pytest.raises(KeyboardInterrupt):
-        record(name, tmp_path)
-    slow.clear()
+    interrupted()
     asked.clear()
     record(name, tmp_path, quick=True)
-    first = next(way for way, do, _ in everything if do == "start")
-    assert asked[0][:2] == (first, "start")
+    assert asked[0] == first
+    assert not (tmp_path / ".partial").exists()
 
 
 # Measuring -----------------------------------------------------------------------
