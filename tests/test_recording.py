@@ -263,6 +263,13 @@ def test_a_process_that_cannot_start_says_why(module, way, says, tmp_path):
     process.close()
 
 
+def test_the_memory_of_a_process_is_not_that_of_its_parent(tmp_path):
+    ours = np.ones(1 << 27)  # 1 GB
+    process = Process("helpers.bench.step_times", "numpy", tmp_path)
+    assert process.ask("memory")["peak_MB"] < ours.nbytes / (1 << 20)
+    process.close()
+
+
 def test_seconds_per_call_counts_the_calls():
     calls = []
     seconds = timing.seconds_per_call(lambda: calls.append(1), rounds=3, round_s=0.01)
