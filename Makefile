@@ -82,6 +82,11 @@ serve: book ## show the book at a local address (PORT=8000)
 class: book ## make dist/: editions for students and teachers, an offline kit
 	@$(BIN)/python -m helpers.press.editions
 
+.PHONY: diff
+diff: $(READY) ## show what has changed, notebooks as text (AGAINST=main)
+	@git -c diff.ipynb.textconv="$(BIN)/jupytext --to py:percent --output -" \
+	  diff $(AGAINST)
+
 .PHONY: clean
 clean: ## remove the book, the editions, the environments and all caches
 	@rm -rf _build dist .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -7,6 +7,10 @@ unsupported one gets a sentence and not a traceback. It does nothing where the
 environment already agrees with the lock; it redoes one whose installation was
 interrupted, or that another Python or another folder made. In an offline kit
 (helpers/press/editions.py makes it) it takes the packages from there and asks no index.
+
+uv would do most of this, and would have to be installed first. Whoever begins has a
+Python and no more, on the computers of a class perhaps no network: this file needs only
+the standard library, the venv module and the pip that comes with it.
 """
 
 import hashlib

@@ -1,5 +1,6 @@
 """A copy of the course as a git repository, for the tests that hand it on."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
+
+# What a command in a copy needs, without what leads it to this folder's course.
+ELSEWHERE = {"PYTHONPATH", "RNN_ENGINE", "MPLBACKEND"}
+PLAIN = {key: value for key, value in os.environ.items() if key not in ELSEWHERE}
 
 
 def make_copy(folder: Path) -> Path:

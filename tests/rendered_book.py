@@ -5,17 +5,14 @@ import functools
 import http.server
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 
 import yaml
+from bs4 import BeautifulSoup
 
 from helpers import ROOT
 from helpers.press import rendering
 from helpers.press.rendering import Rendered
-
-VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 # The explorables, and the page on which each stands.
 EXPLORABLES = {
@@ -76,63 +73,7 @@ def served(folder: Path) -> Iterator[str]:
             server.shutdown()
 
 
-@dataclass(eq=False)
-class Element:
-    """An element of a page: tag, attributes, and the elements around it."""
-
-    tag: str
-    attributes: dict[str, str | None]
-    around: tuple["Element", ...] = field(repr=False)
-    # Where it begins and ends among all elements, and among all texts, of its page.
-    page: "Page" = field(repr=False)
-    first: tuple[int, int] = field(repr=False)
-    last: tuple[int, int] | None = field(default=None, repr=False)
-
-    @property
-    def inside(self) -> list["Element"]:
-        """The elements in it, in order."""
-        end = self.last and self.last[0]
-        return self.page.elements[self.first[0] + 1 : end]
-
-    @property
-    def text(self) -> str:
-        """Its text and that of the elements in it."""
-        end = self.last and self.last[1]
-        return "".join(self.page.texts[self.first[1] : end])
-
-    def has_class(self, name: str) -> bool:
-        return name in (self.attributes.get("class") or "").split()
-
-
-class Page(HTMLParser):
-    """All elements of a page, in order."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[Element] = []
-        self.texts: list[str] = []
-        self.open: list[Element] = []
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        place = len(self.elements), len(self.texts)
-        element = Element(tag, dict(attrs), tuple(self.open), self, place)
-        self.elements.append(element)
-        if tag in VOID:
-            element.last = len(self.elements), len(self.texts)
-        else:
-            self.open.append(element)
-
-    def handle_endtag(self, tag):
-        while any(element.tag == tag for element in self.open):
-            ended = self.open.pop()
-            ended.last = len(self.elements), len(self.texts)
-            if ended.tag == tag:
-                return
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    def find(self, tag: str) -> list[Element]:
-        """The elements with a tag."""
-        return [element for element in self.elements if element.tag == tag]
+@functools.cache
+def parsed(path: Path) -> BeautifulSoup:
+    """The elements of an HTML file; parsing the longest takes a second."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")

@@ -15,12 +15,14 @@ def test_the_committed_drawing_is_the_one_that_is_drawn(name):
     assert committed == artwork.FILES[name](), "run python -m helpers.press.artwork"
 
 
-@pytest.mark.parametrize("name", artwork.FILES)
-def test_a_drawing_is_whole_and_loads_nothing(name):
-    text = artwork.FILES[name]()
+@pytest.mark.parametrize("name", [*artwork.FILES, "logo.svg", "favicon.svg"])
+def test_a_drawing_is_whole_loads_nothing_and_has_the_colours(name):
+    text = (artwork.FOLDER / name).read_text(encoding="utf-8")
     root = ElementTree.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert not re.search(r"href|url\(|<script|<image", text)
+    colours = {artwork.BLUE, artwork.ORANGE, artwork.GREY}
+    assert set(re.findall(r"#\w{6}", text)) <= colours
 
 
 def test_the_cover_does_not_depend_on_the_last_digits(monkeypatch):

@@ -1,13 +1,12 @@
-"""The bench: every way computes the same, and what it writes can be trusted."""
+"""The ways of the bench: all compute the same."""
 
 import numpy as np
 import pytensor
 import pytest
 
 from helpers import engine
-from helpers.bench import __main__ as command
-from helpers.bench import by_numpy, floors, recording, worker
-from helpers.bench.ways import FLOORS, WAYS, missing, prepare
+from helpers.bench import by_numpy, floors, step_times
+from helpers.bench.ways import WAYS, missing, prepare
 from helpers.bench.workloads import AXES, LR, WORKLOADS, language, reber, sine
 from helpers.networks.gradients import numerical_gradient
 
@@ -102,7 +101,7 @@ def test_a_batch_is_its_examples_and_filler():
 
 @pytest.mark.parametrize("axis", AXES)
 def test_a_series_changes_one_size(axis):
-    small, large = (worker.workload(f"{axis}={size}") for size in (13, 17))
+    small, large = (step_times.workload({axis: size}) for size in (13, 17))
     shapes = [
         [part.shape for part in w[1:4]] + [w.start.W_ho.shape] for w in (small, large)
     ]
@@ -126,153 +125,3 @@ def test_what_is_missing_has_a_reason(monkeypatch):
     assert missing("pytensor numba") == "numba is not installed"
     assert missing("pytensor jax") is None
     assert missing("numpy") is None
-
-
-# Recording ----------------------------------------------------------------------
-
-
-def test_a_process_answers_and_says_why_it_failed(tmp_path):
-    process = worker.Process("numpy", tmp_path, 1)
-    assert process.ask("build", what="reber")["seconds"] > 0
-    assert process.ask("time", seconds=0.001)["seconds"] > 0
-    assert process.ask("memory")["MB"] >= 0
-    process.ask("check", what="sentence", path=str(tmp_path / "check.npz"))
-    with np.load(tmp_path / "check.npz") as found:
-        assert found["loss"] == pytest.approx(20 * np.log(8000), rel=0.05)
-        assert found["W_ho"].dtype == "float64"
-    with pytest.raises(RuntimeError, match="numpy failed to build: KeyError: 'tea'"):
-        process.ask("build", what="tea")
-    process.close()
-
-
-@pytest.fixture
-def processes(monkeypatch):
-    """Pretended processes; returns what they were asked, and lets one be wrong."""
-    asked, wrong, slow = [], {}, set()
-
-    class Pretended:
-        def __init__(self, name, cache, threads):
-            self.name = name
-            asked.append((name, "start", threads))
-
-        def ask(self, do, **options):
-            asked.append((self.name, do, options.get("what")))
-            if do == "check":
-                values = {"loss": 1.0, "W_hh": np.ones(3) + wrong.get(self.name, 0)}
-                np.savez(options["path"], **values)
-            return {"seconds": 3.0 if self.name in slow else 0.001, "MB": 12.3}
-
-        def close(self):
-            asked.append((self.name, "close", None))
-
-    monkeypatch.setattr(worker, "Process", Pretended)
-    monkeypatch.setattr(recording, "reason", lambda way, effort: None)
-    return asked, wrong, slow
-
-
-def test_ways_take_turns_and_all_is_written(processes, tmp_path):
-    asked, _, _ = processes
-    recording.record(False, tmp_path)
-    bench = recording.load(tmp_path)
-    assert [row["name"] for row in bench["workloads"]] == list(WORKLOADS)
-    timed = [name for name, do, _ in asked if do == "time"]
-    n = len(WAYS | FLOORS)
-    assert timed[:n] == timed[n : 2 * n] == [*WAYS, *FLOORS]
-    for row in bench["steps"]:
-        assert row["ms"] == 1.0
-        assert ("cold_s" in row) == (row["way"] in WAYS)
-    built = [what for name, do, what in asked if (name, do) == ("numpy", "build")]
-    # cold and warm on each workload, once at each size
-    assert built[:2] == ["reber", "reber"]
-    assert built[2 * len(WORKLOADS) :] == [
-        f"{axis}={size}" for axis in AXES for size in AXES[axis].sizes
-    ]
-    assert not (tmp_path / ".partial").exists()
-
-
-def test_ways_that_disagree_are_not_recorded(processes, tmp_path):
-    _, wrong, _ = processes
-    wrong["jax"] = 1e-7
-    with pytest.raises(
-        RuntimeError, match=r"jax differs .* on reber: W_hh by 1\.0e-07"
-    ):
-        recording.record(True, tmp_path)
-    assert not (tmp_path / "bench.json").exists()
-    wrong["jax"] = 1e-9
-    recording.record(True, tmp_path)
-
-
-def test_an_interrupted_run_goes_on_where_it_was(processes, tmp_path, monkeypatch):
-    asked, _, _ = processes
-    measure = recording.measure_series
-
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(recording, "measure_series", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        recording.record(True, tmp_path)
-    monkeypatch.setattr(recording, "measure_series", measure)
-    asked.clear()
-    recording.record(True, tmp_path)
-    assert {what for _, do, what in asked if do == "build"} == {
-        f"{axis}={size}" for axis in AXES for size in AXES[axis].sizes[::3]
-    }
-    # Another effort is another setting: nothing is taken over.
-    monkeypatch.setattr(recording, "measure_series", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        recording.record(True, tmp_path)
-    monkeypatch.setattr(recording, "measure_series", measure)
-    asked.clear()
-    recording.record(False, tmp_path)
-    assert "reber" in {what for _, do, what in asked if do == "build"}
-
-
-def test_a_way_that_is_too_slow_leaves_the_series(processes, tmp_path):
-    _, _, slow = processes
-    slow.add("torch rnn")
-    recording.record(False, tmp_path)
-    bench = recording.load(tmp_path)
-    sizes = [
-        row["size"]
-        for row in bench["series"]
-        if (row["axis"], row["way"]) == ("T", "torch rnn")
-    ]
-    assert sizes == [10]
-    assert {
-        "what": "T",
-        "way": "torch rnn",
-        "why": "a step took over 2 s at T = 10",
-    } in bench["left_out"]
-
-
-def test_the_command_says_what_went_wrong(processes, capsys, monkeypatch, tmp_path):
-    _, wrong, _ = processes
-    wrong["jax"] = 1.0
-    monkeypatch.setattr(
-        command, "record", lambda quick: recording.record(quick, tmp_path)
-    )
-    assert command.main(["--quick"]) == 1
-    assert "jax differs from the others" in capsys.readouterr().err
-
-
-def test_a_missing_or_damaged_file_says_how_to_make_it(tmp_path):
-    remedy = "`python -m helpers.bench` makes it"
-    with pytest.raises(FileNotFoundError, match=remedy):
-        recording.load(tmp_path)
-    (tmp_path / "bench.json").write_text('{"schema": "other"}', encoding="utf-8")
-    with pytest.raises(ValueError, match=f"{remedy} anew"):
-        recording.load(tmp_path)
-
-
-def test_the_recorded_bench_is_complete():
-    bench = recording.load()
-    assert {row["name"] for row in bench["workloads"]} == set(WORKLOADS)
-    out = {(row["what"], row["way"]) for row in bench["left_out"]}
-    steps = {(row["workload"], row["way"]) for row in bench["steps"]}
-    for name in WORKLOADS:
-        for way in [*WAYS, *FLOORS]:
-            assert ((name, way) in steps) != ((name, way) in out), (name, way)
-    for row in bench["steps"] + bench["series"]:
-        low, high = row["ms_range"]
-        assert 0 < low <= row["ms"] <= high

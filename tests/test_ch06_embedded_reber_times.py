@@ -5,7 +5,6 @@ import pytest
 from helpers import engine
 from helpers.bench import ch06_embedded_reber_times as times
 from helpers.bench.__main__ import main
-from helpers.results import records
 
 UNIT = {"init": "unit_singular_value"}
 
@@ -31,16 +30,11 @@ def test_cost_times_each_stack_and_counts_parameters(python_engine):
     assert result["metrics"]["parameters"] == {"elman 3": 64, "gru 3": 130}
 
 
-def test_the_recorded_result_holds_what_the_chapter_reads():
-    (experiment,) = times.EXPERIMENTS
-    recorded = records.load(experiment.name)
+def test_the_recorded_result_holds_what_the_chapter_reads(capsys):
+    recorded = times.load()
     assert len(recorded.seeds) >= 20
     assert all(len(losses) == 4 for losses in recorded.runs[0]["trace"].values())
-
-
-def test_the_recorded_command_is_known(capsys):
-    recorded = records.load("embedded-reber-cost").meta["command"]
-    command, _, name = recorded.partition(" --")[0].rpartition(" ")
-    assert command == times.COMMAND
+    command, _, name = recorded.meta["command"].partition(" --")[0].rpartition(" ")
+    assert (command, name) == (times.COMMAND, recorded.name)
     assert main([name, "--list"]) == 0
     assert name in capsys.readouterr().out

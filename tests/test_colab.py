@@ -1,6 +1,5 @@
 """The set-up cell: nothing at home, on Colab everything that a notebook needs."""
 
-import os
 import subprocess
 import sys
 import venv
@@ -9,7 +8,7 @@ from types import ModuleType
 
 import nbformat
 import pytest
-from course_copy import make_copy
+from course_copy import PLAIN, make_copy
 
 from helpers.press import notebooks
 
@@ -155,13 +154,10 @@ def test_a_chapter_alone_runs_on_colab(repository, colab_python, tmp_path):
     content.mkdir()
     alone = content / chapter.name
     nbformat.write(notebook, alone)
-    course_elsewhere = {"PYTHONPATH", "RNN_ENGINE", "MPLBACKEND"}
-    environment = {k: v for k, v in os.environ.items() if k not in course_elsewhere}
-    environment["IPYTHONDIR"] = str(tmp_path / "ipython")
     result = subprocess.run(
         [colab_python, "-c", RUN, alone],
         cwd=content,
-        env=environment,
+        env={**PLAIN, "IPYTHONDIR": str(tmp_path / "ipython")},
         capture_output=True,
         text=True,
     )

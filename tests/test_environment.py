@@ -39,18 +39,20 @@ def command(project, *arguments, pretend="", **options):
     )
 
 
+def assert_refused(result, project, *words):
+    """That the command made nothing, and said why in one line that has these words."""
+    assert result.returncode == 1
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert [word for word in words if word not in result.stderr] == []
+    assert not (project / ".venv").exists()
+
+
 @pytest.mark.parametrize("version", [(3, 10), (3, 14), (2, 7), (4, 0)])
 def test_an_unsupported_python_gets_one_sentence(project, version):
     pretend = f"import sys\nsys.version_info = {(*version, 0, 'final', 0)}"
     result = command(project, ".venv", pretend=pretend)
-    assert result.returncode == 1
-    number = ".".join(map(str, version))
-    assert f"needs Python 3.11, 3.12 or 3.13, and {sys.executable} is {number}" in (
-        result.stderr
-    )
-    assert "PYTHON=python3.12" in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert not (project / ".venv").exists()
+    said = f"3.11, 3.12 or 3.13, and {sys.executable} is {version[0]}.{version[1]}"
+    assert_refused(result, project, f"needs Python {said}", "PYTHON=python3.12")
 
 
 def test_the_range_is_that_of_the_package():
@@ -64,12 +66,8 @@ def test_the_range_is_that_of_the_package():
 def test_a_missing_module_gets_one_sentence(project, module):
     pretend = f"import sys\nsys.modules[{module!r}] = None"
     result = command(project, ".venv", pretend=pretend)
-    assert result.returncode == 1
-    version = "{}.{}".format(*sys.version_info)
-    assert f"has no {module} module" in result.stderr
-    assert f"sudo apt install python{version}-venv" in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert not (project / ".venv").exists()
+    install = "sudo apt install python{}.{}-venv".format(*sys.version_info)
+    assert_refused(result, project, f"has no {module} module", install)
 
 
 @pytest.mark.slow
@@ -123,19 +121,18 @@ def make(project):
     return environment.make_environment(project / ".venv", project)
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def test_an_interruption_is_seen(project, commands, monkeypatch):
     assert make(project)
     assert not make(project)
-    remember = environment.run_logged
-
-    def interrupt(command, log, root):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(environment, "run_logged", interrupt)
     (project / "requirements.lock").write_text("# something else\n")
-    with pytest.raises(KeyboardInterrupt):
-        make(project)
-    monkeypatch.setattr(environment, "run_logged", remember)
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "run_logged", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make(project)
     (project / ".venv" / "half-written").touch()
     assert make(project)
     assert not (project / ".venv" / "half-written").exists()
@@ -191,9 +188,6 @@ def test_pips_last_words_get_advice(said, advice, tmp_path):
 
 
 def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
-    def interrupt(folder):
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(environment, "make_environment", interrupt)
     assert environment.main([str(tmp_path)]) == environment.INTERRUPTED
     assert "Interrupted" in capsys.readouterr().err
@@ -205,7 +199,7 @@ def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
 def run_make(*arguments, **environ):
     """Run make as from a fresh shell: without what an outer make hands on."""
     handed_on = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHON", "ENGINE", "CHAPTER"}
-    handed_on |= {"MARKS", "JOBS"}
+    handed_on |= {"MARKS", "JOBS", "AGAINST"}
     kept = {k: v for k, v in os.environ.items() if k not in handed_on}
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
@@ -218,10 +212,8 @@ def run_make(*arguments, **environ):
 
 def test_make_alone_lists_every_command():
     listed = run_make().stdout
-    for name in (
-        *("environment", "book", "test", "test-all", "execute", "times", "lab"),
-        *("serve", "class", "clean", "lock", "repository"),
-    ):
+    names = "environment book test test-all execute times lab serve class diff clean"
+    for name in [*names.split(), "lock", "repository"]:
         assert f"  make {name} " in listed
 
 

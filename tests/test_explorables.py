@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import ExitStack
 from functools import cache
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ import pytest
 import rendered_book
 import test_browser
 from rendered_book import EXPLORABLES as PAGES
+from test_artwork import contrast
 from test_browser import DESKTOP, PHONE, Visit, grave
 
 from helpers import ROOT
@@ -22,7 +24,7 @@ from helpers.networks import elman, trained
 from helpers.networks.gated import initial_lstm
 from helpers.networks.gradients import numerical_gradient
 from helpers.press import explorables, model_in_page, notebooks
-from helpers.press.explorables import FOLDER, NUMBERS, PICTURES
+from helpers.press.explorables import EXPLORABLES, FOLDER
 from helpers.results.intervals import median_interval
 from helpers.tasks import corpus
 from helpers.tasks.reber import REBER, SYMBOLS
@@ -54,10 +56,10 @@ def flat(value):
 # What lies in the book is what Python computes
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_committed_numbers_are_those_of_python(name):
     remedy = "run python -m helpers.press.explorables"
-    old, new = flat(json.loads(committed(name, "json"))), flat(NUMBERS[name]())
+    old, new = flat(json.loads(committed(name, "json"))), flat(EXPLORABLES[name][0]())
     assert len(old) == len(new), remedy
     for a, b in zip(old, new, strict=True):
         if name == "gradient-horizon" and isinstance(b, float):
@@ -73,16 +75,16 @@ def test_numbers_are_rounded_to_significant_digits():
     assert explorables.rounded(values[1, 1], 6) == 0.666667
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_committed_picture_is_the_one_that_is_drawn(name):
-    drawn = PICTURES[name]()
+    drawn = EXPLORABLES[name][1]()
     assert committed(name, "svg") == drawn, "run python -m helpers.press.explorables"
     root = ElementTree.fromstring(drawn)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert not re.search(r"href|url\(#|<script|<image|https?:(?!//www.w3.org)", drawn)
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_files_are_small(name):
     sizes = {
         suffix: len(committed(name, suffix).encode())
@@ -106,14 +108,7 @@ def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
                 assert len(caption) > 100
                 found[name] = f"book/{path.stem}.html"
     assert found == PAGES
-    assert set(NUMBERS) == set(PICTURES) == set(PAGES)
-
-
-def luminance(colour):
-    """Relative luminance of "#rrggbb", as WCAG 2 defines it."""
-    c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-    return linear @ (0.2126, 0.7152, 0.0722)
+    assert set(EXPLORABLES) == set(PAGES)
 
 
 def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
@@ -122,12 +117,11 @@ def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
     assert set(dark) == set(plots.COLOURS)
     book = (FOLDER.parent / "book.css").read_text(encoding="utf-8")
     [ground] = re.findall(r"--pst-color-background: (#[0-9a-f]{6})", book)
-    for name in PICTURES:
+    for name in EXPLORABLES:
         for role, colour in plots.COLOURS.items():
             assert f"var(--picture-{role}, {colour})" in committed(name, "svg")
     for role, colour in dark.items():
-        contrast = (luminance(colour) + 0.05) / (luminance(ground) + 0.05)
-        assert contrast > 4.5, role
+        assert contrast(colour, ground) > 4.5, role
 
 
 # ---------------------------------------------------------------------------
@@ -161,11 +155,26 @@ class Use(Visit):
     def answer(self):
         return self.figure.get_by_role("status").inner_text()
 
-    def numbers(self, ids):
-        """The numbers that the picture writes in its texts with these ids."""
-        return np.array(
-            [float(self.figure.locator(f"#{name}").text_content()) for name in ids]
+    def slider(self, name):
+        return self.figure.get_by_role("slider", name=name)
+
+
+@pytest.fixture
+def use(browser, address):
+    """Opens the page of an explorable, as `Use` does, until the test is over."""
+    with ExitStack() as visits:
+        yield lambda *what, **how: visits.enter_context(
+            Use(browser, address, *what, **how)
         )
+
+
+def shown(figure, ids, attribute=None):
+    """The numbers that these parts of a picture show, or have as an attribute."""
+    parts = [figure.locator(f"#{name}") for name in ids]
+    texts = [part.text_content() for part in parts]
+    if attribute:
+        texts = [part.get_attribute(attribute) for part in parts]
+    return np.array([float(text.replace("−", "-").rstrip("%")) for text in texts])
 
 
 # A button that changes something at once.
@@ -182,48 +191,46 @@ USED = {
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_quiet_accessible_and_no_wider_than_the_page(
-    browser, address, name, theme, width
-):
-    with Use(browser, address, name, theme, width) as visit:
-        before = visit.answer()
-        visit.press(USED[name])
-        assert visit.answer() != before
-        wide = visit.page.evaluate("document.documentElement.scrollWidth")
-        assert (wide, visit.said, visit.foreign) == (width, [], [])
-        # The rest of the page is judged in test_browser.
-        assert grave(visit.page, f'figure[data-explorable="{name}"]') == []
+def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name, theme, width):
+    visit = use(name, theme, width)
+    before = visit.answer()
+    visit.press(USED[name])
+    assert visit.answer() != before
+    wide = visit.page.evaluate("document.documentElement.scrollWidth")
+    assert (wide, visit.said, visit.foreign) == (width, [], [])
+    # The rest of the page is judged in test_browser.
+    assert grave(visit.page, f'figure[data-explorable="{name}"]') == []
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_used_by_keyboard(browser, address, name):
-    with Use(browser, address, name) as visit:
-        before = visit.answer()
-        controls = visit.figure.locator("button, input, select")
-        controls.first.focus()
-        for _ in range(controls.count()):
-            focused = "document.activeElement"
-            if visit.page.evaluate(f"{focused}.textContent") == USED[name]:
-                break
-            visit.page.keyboard.press("Tab")
-        else:
-            pytest.fail(f"Tab does not reach {USED[name]}")
-        outline = visit.page.evaluate(f"getComputedStyle({focused}).outlineStyle")
-        assert outline == "solid"
-        visit.page.keyboard.press("Enter")
-        assert visit.answer() != before
-        assert visit.page.evaluate(f"{focused}.textContent") == USED[name]
+def test_it_is_used_by_keyboard(use, name):
+    visit = use(name)
+    before = visit.answer()
+    controls = visit.figure.locator("button, input, select")
+    controls.first.focus()
+    for _ in range(controls.count()):
+        focused = "document.activeElement"
+        if visit.page.evaluate(f"{focused}.textContent") == USED[name]:
+            break
+        visit.page.keyboard.press("Tab")
+    else:
+        pytest.fail(f"Tab does not reach {USED[name]}")
+    outline = visit.page.evaluate(f"getComputedStyle({focused}).outlineStyle")
+    assert outline == "solid"
+    visit.page.keyboard.press("Enter")
+    assert visit.answer() != before
+    assert visit.page.evaluate(f"{focused}.textContent") == USED[name]
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_large_enough_for_a_finger(browser, address, name):
-    with Use(browser, address, name, width=PHONE) as visit:
-        for control in visit.figure.locator("button, input, select").all():
-            box = control.bounding_box()
-            assert box["height"] >= 40, control
-            assert box["width"] >= 40, control
+def test_it_is_large_enough_for_a_finger(use, name):
+    visit = use(name, width=PHONE)
+    for control in visit.figure.locator("button, input, select").all():
+        box = control.bounding_box()
+        assert box["height"] >= 40, control
+        assert box["width"] >= 40, control
 
 
 @pytest.mark.browser
@@ -262,42 +269,28 @@ def drawn_points(figure, name):
 @pytest.mark.browser
 def test_without_scripts_the_pictures_show_what_python_computes(browser, address):
     """The values at which each of them opens, read from the page."""
-    context = browser.new_context(java_script_enabled=False)
+    page = browser.new_context(java_script_enabled=False).new_page()
 
-    def shown(name, ids, attribute=None):
-        page = context.new_page()
+    def figure(name):
         page.goto(f"{address}/{PAGES[name]}")
-        parts = [page.locator(f'figure [id="{i}"]') for i in ids]
-        texts = [
-            part.get_attribute(attribute) if attribute else part.text_content()
-            for part in parts
-        ]
-        page.close()
-        return np.array([float(t.replace("−", "-").rstrip("%")) for t in texts])
+        return page.locator(f'figure[data-explorable="{name}"]')
 
     outputs = explorables.reber_outputs("BTXX")
     ids = [f"output-{symbol}" for symbol in SYMBOLS]
-    np.testing.assert_allclose(shown("reber-walker", ids), outputs, atol=1e-3)
+    np.testing.assert_allclose(shown(figure("reber-walker"), ids), outputs, atol=1e-3)
 
     lengths = explorables.error_by_lag("tanh", 1.0)[:, 19]
     ids = ("horizon-measured", "horizon-allowed")
     heights = 252 * (6 - np.log10([np.median(lengths), 1])) / 18
-    found = shown("gradient-horizon", ids, "cy")
+    found = shown(figure("gradient-horizon"), ids, "cy")
     np.testing.assert_allclose(found, heights, atol=0.1)
 
-    values = explorables.unrolled_values((1, 0, 0, 0))
-    for kind in "hd":
-        ids = [f"value-{kind}{t}-{i}" for t in range(5) for i in range(2)]
-        wanted = values["d_h" if kind == "d" else "h"].ravel()
-        np.testing.assert_allclose(shown("unroller", ids), wanted, atol=1e-3)
-    ids = [f"value-o{t}-0" for t in range(1, 5)]
-    np.testing.assert_allclose(shown("unroller", ids), values["o"], atol=1e-3)
+    assert_unrolled(figure("unroller"), (1, 0, 0, 0))
 
-    page = context.new_page()
-    page.goto(f"{address}/{PAGES['two-memories']}")
+    memories = figure("two-memories")
     for panel, name in enumerate(("elman", "lstm")):
         for symbol in "TP":
-            points = drawn_points(page, f"memory-{panel}-{symbol}")
+            points = drawn_points(memories, f"memory-{panel}-{symbol}")
             wanted = explorables.beliefs(explorables.inner_string(), name)[symbol]
             shares = 1 - (points[:, 1] - TOPS[panel]) / HEIGHT
             np.testing.assert_allclose(shares, wanted, atol=1e-3)
@@ -305,8 +298,9 @@ def test_without_scripts_the_pictures_show_what_python_computes(browser, address
     p = np.sort(next_words("i think"))[::-1][:10]
     ids = [f"reddit-p-{k}" for k in range(11)]
     wanted = 100 * np.append(p, 1 - p.sum())
-    np.testing.assert_allclose(shown("reddit-on-tap", ids), wanted, atol=0.051)
-    context.close()
+    reddit = figure("reddit-on-tap")
+    np.testing.assert_allclose(shown(reddit, ids), wanted, atol=0.051)
+    page.context.close()
 
 
 # ---------------------------------------------------------------------------
@@ -338,55 +332,55 @@ WALKS = ("B", "BT", "BPVPXVV", "BTSSXXTVV", "BTXT", "BV", "BE", "BBPXXS", "BTXSS
 
 
 @pytest.mark.browser
-def test_the_walker_says_what_python_computes(browser, address):
-    with Use(browser, address, "reber-walker", width=PHONE) as visit:
-        for string in WALKS:
-            visit.press("Start again", *string[1:])
-            wrong = REBER.check(string)
-            if wrong and wrong.found:  # it has left the grammar
-                assert str(wrong) in visit.answer()
-                place, mark = REBER.states(string[: wrong.position])[-1], "left"
-                assert visit.figure.locator("mark").inner_text() == wrong.found
-            else:
-                place, mark = REBER.states(string)[-1], "here"
-                assert visit.figure.locator("mark").count() == 0
-            if string[-1] == "E":
-                continue
-            outputs = explorables.reber_outputs(string)
-            shown = visit.numbers([f"output-{symbol}" for symbol in SYMBOLS])
-            np.testing.assert_allclose(shown, outputs, atol=1e-3)
-            fits = {f"state-{i}" for i in explorables.fitting_states(outputs)}
-            for kind, states in ((mark, {f"state-{place}"}), ("said", fits)):
-                found = visit.figure.locator(f".state.{kind}")
-                assert {e.get_attribute("id") for e in found.all()} == states, string
+def test_the_walker_says_what_python_computes(use):
+    visit = use("reber-walker", width=PHONE)
+    for string in WALKS:
+        visit.press("Start again", *string[1:])
+        wrong = REBER.check(string)
+        if wrong and wrong.found:  # it has left the grammar
+            assert str(wrong) in visit.answer()
+            place, mark = REBER.states(string[: wrong.position])[-1], "left"
+            assert visit.figure.locator("mark").inner_text() == wrong.found
+        else:
+            place, mark = REBER.states(string)[-1], "here"
+            assert visit.figure.locator("mark").count() == 0
+        if string[-1] == "E":
+            continue
+        outputs = explorables.reber_outputs(string)
+        found = shown(visit.figure, [f"output-{symbol}" for symbol in SYMBOLS])
+        np.testing.assert_allclose(found, outputs, atol=1e-3)
+        fits = {f"state-{i}" for i in explorables.fitting_states(outputs)}
+        for kind, states in ((mark, {f"state-{place}"}), ("said", fits)):
+            found = visit.figure.locator(f".state.{kind}")
+            assert {e.get_attribute("id") for e in found.all()} == states, string
 
 
 @pytest.mark.browser
-def test_a_whole_string_ends_the_walk_and_back_undoes(browser, address):
-    with Use(browser, address, "reber-walker") as visit:
-        visit.press("Start again", *"TXSE")
-        assert "BTXSE is in the grammar" in visit.answer()
-        visit.press("T", "Network’s turn")  # nothing follows E
-        assert "BTXSE is in the grammar" in visit.answer()
+def test_a_whole_string_ends_the_walk_and_back_undoes(use):
+    visit = use("reber-walker")
+    visit.press("Start again", *"TXSE")
+    assert "BTXSE is in the grammar" in visit.answer()
+    visit.press("T", "Network’s turn")  # nothing follows E
+    assert "BTXSE is in the grammar" in visit.answer()
+    visit.press("Back")
+    assert "the automaton is in state 6: E may follow" in visit.answer()
+    for _ in range(10):
         visit.press("Back")
-        assert "the automaton is in state 6: E may follow" in visit.answer()
-        for _ in range(10):
-            visit.press("Back")
-        assert "the automaton is in state 1: T or P may follow" in visit.answer()
+    assert "the automaton is in state 1: T or P may follow" in visit.answer()
 
 
 @pytest.mark.browser
-def test_the_network_speaks_by_itself(browser, address):
-    with Use(browser, address, "reber-walker") as visit:
-        visit.press("Start again")
-        for _ in range(40):
-            visit.press("Network’s turn")
-        read = visit.figure.locator(".explorable-read").inner_text()
-        string = read.removeprefix("Read: ")
-        assert set(string) <= set(SYMBOLS)
-        assert string.endswith("E") or len(string) == 40
-        # A mistake is possible, and is named as such.
-        assert (REBER.check(string) is None) == ("is in the grammar" in visit.answer())
+def test_the_network_speaks_by_itself(use):
+    visit = use("reber-walker")
+    visit.press("Start again")
+    for _ in range(40):
+        visit.press("Network’s turn")
+    read = visit.figure.locator(".explorable-read").inner_text()
+    string = read.removeprefix("Read: ")
+    assert set(string) <= set(SYMBOLS)
+    assert string.endswith("E") or len(string) == 40
+    # A mistake is possible, and is named as such.
+    assert (REBER.check(string) is None) == ("is in the grammar" in visit.answer())
 
 
 # ---------------------------------------------------------------------------
@@ -449,42 +443,38 @@ LOOKS = (("tanh", 1.0, 19), ("tanh", 2.0, 39), ("sigmoid", 0.5, 5), ("linear", 1
 
 
 @pytest.mark.browser
-def test_the_horizon_shows_what_python_measures(browser, address):
-    with Use(browser, address, "gradient-horizon", width=PHONE) as visit:
-        radii = visit.figure.get_by_role("slider", name="Spectral radius")
-        for activation, radius, lag in LOOKS:
-            visit.press(activation)
-            radii.fill(str(list(explorables.RADII).index(radius)))
-            visit.figure.get_by_role("slider", name="Lag").fill(str(lag))
-            slope = explorables.ACTIVATIONS[activation][2]
-            samples = explorables.error_by_lag(activation, radius)[:, lag]
-            wanted = (*median_interval(samples), (slope * radius) ** lag)
-            said = visit.answer()
-            assert said.startswith(
-                f"{activation}, spectral radius {radius:.1f}: at lag"
-            )
-            _, shown = said.split(f"lag {lag}, ", 1)
-            shown = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", shown)[:4]
-            shown = [float(number.rstrip(".")) for number in shown]
-            np.testing.assert_allclose(shown, wanted, rtol=6e-3)
-            for dot, value in (("measured", wanted[0]), ("allowed", wanted[3])):
-                at = visit.figure.locator(f"#horizon-{dot}").get_attribute("cy")
-                foot, top = -12, 6
-                height = 252 * (top - np.log10(value)) / (top - foot)
-                assert float(at) == pytest.approx(height, abs=0.1)
+def test_the_horizon_shows_what_python_measures(use):
+    visit = use("gradient-horizon", width=PHONE)
+    radii = visit.slider("Spectral radius")
+    for activation, radius, lag in LOOKS:
+        visit.press(activation)
+        radii.fill(str(list(explorables.RADII).index(radius)))
+        visit.slider("Lag").fill(str(lag))
+        slope = explorables.ACTIVATIONS[activation][2]
+        samples = explorables.error_by_lag(activation, radius)[:, lag]
+        wanted = (*median_interval(samples), (slope * radius) ** lag)
+        said = visit.answer()
+        assert said.startswith(f"{activation}, spectral radius {radius:.1f}: at lag")
+        _, told = said.split(f"lag {lag}, ", 1)
+        told = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", told)[:4]
+        told = [float(number.rstrip(".")) for number in told]
+        np.testing.assert_allclose(told, wanted, rtol=6e-3)
+        heights = 252 * (6 - np.log10([wanted[0], wanted[3]])) / 18
+        found = shown(visit.figure, ("horizon-measured", "horizon-allowed"), "cy")
+        np.testing.assert_allclose(found, heights, atol=0.1)
 
 
 @pytest.mark.browser
-def test_the_sliders_of_the_horizon_move_by_keyboard(browser, address):
-    with Use(browser, address, "gradient-horizon") as visit:
-        radius = visit.figure.get_by_role("slider", name="Spectral radius")
-        radius.focus()
-        visit.page.keyboard.press("ArrowRight")
-        assert radius.get_attribute("aria-valuetext") == "1.1"
-        assert "tanh, spectral radius 1.1: at lag 19" in visit.answer()
-        visit.page.keyboard.press("Tab")
-        visit.page.keyboard.press("Home")
-        assert "at lag 0, 1.00 [1.00, 1.00] of the error" in visit.answer()
+def test_the_sliders_of_the_horizon_move_by_keyboard(use):
+    visit = use("gradient-horizon")
+    radius = visit.slider("Spectral radius")
+    radius.focus()
+    visit.page.keyboard.press("ArrowRight")
+    assert radius.get_attribute("aria-valuetext") == "1.1"
+    assert "tanh, spectral radius 1.1: at lag 19" in visit.answer()
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Home")
+    assert "at lag 0, 1.00 [1.00, 1.00] of the error" in visit.answer()
 
 
 # ---------------------------------------------------------------------------
@@ -514,57 +504,53 @@ def test_the_rows_of_the_unroller_are_derivatives():
         np.testing.assert_allclose(values["d_h"][t], slope, rtol=1e-6)
 
 
+def assert_unrolled(figure, inputs):
+    """That the picture shows all values of the network for these inputs."""
+    values = explorables.unrolled_values(inputs)
+    rows = {"h": values["h"], "d": values["d_h"], "o": values["o"][:, None]}
+    for kind, row in rows.items():
+        steps = range(kind == "o", len(inputs) + 1)
+        ids = [f"value-{kind}{t}-{i}" for t in steps for i in range(row.shape[1])]
+        np.testing.assert_allclose(shown(figure, ids), row.ravel(), atol=1e-3)
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("inputs", [(1, 0, 0, 0), (0, 1, 0, 1), (0, 0, 0, 0)])
-def test_the_unroller_calculates_as_python_does(browser, address, inputs):
-    values = explorables.unrolled_values(inputs)
-    T = len(inputs)
-    with Use(browser, address, "unroller", width=PHONE) as visit:
-        for t, (x_t, first) in enumerate(
-            zip(inputs, explorables.PULSE, strict=True), 1
-        ):
-            if x_t != first:
-                visit.press(f"x{'₀₁₂₃₄'[t]} = {first:g}")
-        visit.press(*["Next"] * (3 * T + 1))
-        for kind, rows, first in (
-            ("h", values["h"], 0),
-            ("o", values["o"][:, None], 1),
-            ("d", values["d_h"], 0),
-        ):
-            for t, row in enumerate(rows, first):
-                for i, value in enumerate(row):
-                    text = visit.figure.locator(f"#value-{kind}{t}-{i}").text_content()
-                    assert float(text.replace("−", "-")) == pytest.approx(
-                        value, abs=1e-3
-                    )
-        hidden = visit.figure.locator(".hide")
-        assert hidden.count() == 0
+def test_the_unroller_calculates_as_python_does(use, inputs):
+    visit = use("unroller", width=PHONE)
+    for t, (x_t, first) in enumerate(zip(inputs, explorables.PULSE, strict=True), 1):
+        if x_t != first:
+            visit.press(f"x{'₀₁₂₃₄'[t]} = {first:g}")
+    visit.press(*["Next"] * (3 * len(inputs) + 1))
+    assert_unrolled(visit.figure, inputs)
+    hidden = visit.figure.locator(".hide")
+    assert hidden.count() == 0
 
 
 @pytest.mark.browser
-def test_the_unroller_shows_which_weights_are_used_where(browser, address):
+def test_the_unroller_shows_which_weights_are_used_where(use):
     def used(visit):
         edges = visit.figure.locator(".edge.used").all()
         return {edge.get_attribute("id").removeprefix("edge-") for edge in edges}
 
-    with Use(browser, address, "unroller") as visit:
-        assert "the state before the first step" in visit.answer()
-        assert used(visit) == set()
-        visit.press("Next")
-        assert used(visit) == {"W_ih-1", "W_hh-1"}
-        assert "(0.762, −0.462)" in visit.answer()
-        visit.press("Next")
-        assert used(visit) == {"W_ho-1"}
-        assert "−0.663" in visit.answer()
-        # The second step is not calculated yet.
-        assert not visit.figure.locator("#value-h2-0").is_visible()
-        visit.figure.get_by_role("slider", name="Position").focus()
-        visit.page.keyboard.press("End")
-        assert used(visit) == {"W_hh-1"}
-        assert visit.figure.locator(".edge.back").count() == 1
-        visit.press("Back", "Back", "Back", "Back")
-        assert used(visit) == {"W_ho-4"}
-        assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
+    visit = use("unroller")
+    assert "the state before the first step" in visit.answer()
+    assert used(visit) == set()
+    visit.press("Next")
+    assert used(visit) == {"W_ih-1", "W_hh-1"}
+    assert "(0.762, −0.462)" in visit.answer()
+    visit.press("Next")
+    assert used(visit) == {"W_ho-1"}
+    assert "−0.663" in visit.answer()
+    # The second step is not calculated yet.
+    assert not visit.figure.locator("#value-h2-0").is_visible()
+    visit.slider("Position").focus()
+    visit.page.keyboard.press("End")
+    assert used(visit) == {"W_hh-1"}
+    assert visit.figure.locator(".edge.back").count() == 1
+    visit.press("Back", "Back", "Back", "Back")
+    assert used(visit) == {"W_ho-4"}
+    assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
 
 
 # ---------------------------------------------------------------------------
@@ -618,7 +604,6 @@ def test_the_last_belief_is_the_answer_that_the_chapter_judges(name):
             assert right == ((values[symbol][-1] > 0.5) == (symbol == "T"))
 
 
-@pytest.mark.slow
 def test_what_the_chapter_says_of_the_memories():
     default = explorables.beliefs(explorables.inner_string(), "elman")
     for symbol in "TP":
@@ -658,51 +643,49 @@ def read_inner(figure):
 
 
 @pytest.mark.browser
-def test_the_memories_say_what_python_computes(browser, address):
-    with Use(browser, address, "two-memories", width=PHONE) as visit:
-        position = visit.figure.get_by_role("slider", name="Symbols read")
-        for string, least in ((None, 0), ("at least 10", 10), ("at least 20", 20)):
-            if string:
-                visit.press(string)
-            inner = read_inner(visit.figure)
-            assert REBER.check(inner) is None
-            assert least <= len(inner) <= 29
-            for upper, choice in (("elman", "tanh"), ("relu", "ReLU")):
-                visit.press(choice)
-                for at in (0, 3, len(inner)):
-                    position.fill(str(at))
-                    panels = shown_beliefs(visit.figure, inner)
-                    for name, (T, P, apart) in zip(
-                        (upper, "lstm"), panels, strict=True
-                    ):
-                        wanted = explorables.beliefs(inner, name)
-                        np.testing.assert_allclose(T, wanted["T"][: at + 1], atol=1e-3)
-                        np.testing.assert_allclose(P, wanted["P"][: at + 1], atol=1e-3)
-                        assert apart == pytest.approx(
-                            wanted["apart"][at], rel=0.06, abs=1e-9
-                        )
+def test_the_memories_say_what_python_computes(use):
+    visit = use("two-memories", width=PHONE)
+    position = visit.slider("Symbols read")
+    for string, least in ((None, 0), ("at least 10", 10), ("at least 20", 20)):
+        if string:
+            visit.press(string)
+        inner = read_inner(visit.figure)
+        assert REBER.check(inner) is None
+        assert least <= len(inner) <= 29
+        for upper, choice in (("elman", "tanh"), ("relu", "ReLU")):
+            visit.press(choice)
+            for at in (0, 3, len(inner)):
+                position.fill(str(at))
+                panels = shown_beliefs(visit.figure, inner)
+                for name, (T, P, apart) in zip((upper, "lstm"), panels, strict=True):
+                    wanted = explorables.beliefs(inner, name)
+                    np.testing.assert_allclose(T, wanted["T"][: at + 1], atol=1e-3)
+                    np.testing.assert_allclose(P, wanted["P"][: at + 1], atol=1e-3)
+                    assert apart == pytest.approx(
+                        wanted["apart"][at], rel=0.06, abs=1e-9
+                    )
 
 
 @pytest.mark.browser
-def test_the_lines_grow_with_what_is_read(browser, address):
-    with Use(browser, address, "two-memories") as visit:
-        inner = explorables.inner_string()
-        assert read_inner(visit.figure) == inner
-        opened = drawn_points(visit.figure, "memory-1-T")
-        visit.figure.get_by_role("slider", name="Symbols read").focus()
-        visit.page.keyboard.press("Home")
-        for k in range(len(inner)):
-            assert len(drawn_points(visit.figure, "memory-1-T")) == k + 1
-            visit.press("Next")
-        assert "the question is asked" in visit.answer()
-        np.testing.assert_array_equal(drawn_points(visit.figure, "memory-1-T"), opened)
-        visit.press("Next")  # there is no further symbol
-        assert len(drawn_points(visit.figure, "memory-0-P")) == len(inner) + 1
-        visit.press("Back")
-        assert "E would end it" in visit.answer()
-        visit.figure.get_by_role("slider", name="Symbols read").focus()
-        visit.page.keyboard.press("Home")
-        assert "Nothing of the inner string read" in visit.answer()
+def test_the_lines_grow_with_what_is_read(use):
+    visit = use("two-memories")
+    inner = explorables.inner_string()
+    assert read_inner(visit.figure) == inner
+    opened = drawn_points(visit.figure, "memory-1-T")
+    visit.slider("Symbols read").focus()
+    visit.page.keyboard.press("Home")
+    for k in range(len(inner)):
+        assert len(drawn_points(visit.figure, "memory-1-T")) == k + 1
+        visit.press("Next")
+    assert "the question is asked" in visit.answer()
+    np.testing.assert_array_equal(drawn_points(visit.figure, "memory-1-T"), opened)
+    visit.press("Next")  # there is no further symbol
+    assert len(drawn_points(visit.figure, "memory-0-P")) == len(inner) + 1
+    visit.press("Back")
+    assert "E would end it" in visit.answer()
+    visit.slider("Symbols read").focus()
+    visit.page.keyboard.press("Home")
+    assert "Nothing of the inner string read" in visit.answer()
 
 
 # ---------------------------------------------------------------------------
@@ -804,11 +787,7 @@ def test_what_the_chapter_says_of_the_tap():
 def bars(figure):
     """The words of the picture and the probabilities that its bars show."""
     words = [figure.locator(f"#reddit-word-{k}").text_content() for k in range(11)]
-    widths = [
-        float(figure.locator(f"#reddit-bar-{k}").get_attribute("width"))
-        for k in range(11)
-    ]
-    return words, np.array(widths) / 200
+    return words, shown(figure, [f"reddit-bar-{k}" for k in range(11)], "width") / 200
 
 
 def readable(model, i):
@@ -820,29 +799,29 @@ def readable(model, i):
 def assert_bars_are(figure, p):
     """That the ten bars and that of all others are those of p (V,), to 1e-3."""
     model = explorables.language_model()
-    words, shown = bars(figure)
+    words, drawn = bars(figure)
     likeliest = np.argsort(-p)[:10]
-    np.testing.assert_allclose(shown[:10], p[likeliest], atol=1e-3)
-    assert shown[10] == pytest.approx(1 - p[likeliest].sum(), abs=5e-3)
+    np.testing.assert_allclose(drawn[:10], p[likeliest], atol=1e-3)
+    assert drawn[10] == pytest.approx(1 - p[likeliest].sum(), abs=5e-3)
     by_word = {}
     for i in np.argsort(-p)[:40]:
         by_word.setdefault(readable(model, i), p[i])
-    for word, value in zip(words[:10], shown[:10], strict=True):
+    for word, value in zip(words[:10], drawn[:10], strict=True):
         assert value == pytest.approx(by_word[word], abs=1e-3), word
 
 
 @pytest.mark.browser
-def test_the_page_gives_the_probabilities_of_python(browser, address):
-    with Use(browser, address, "reddit-on-tap", width=PHONE) as visit:
-        beginning = visit.figure.get_by_role("textbox", name="Begin with")
-        for prefix in prefixes():
-            beginning.fill(prefix)
-            assert_bars_are(visit.figure, next_words(prefix))
-        heat = visit.figure.get_by_role("slider", name="Temperature")
-        beginning.fill("I can't wait")
-        for place, temperature in ((4, 0.5), (19, 2.0)):
-            heat.fill(str(place))
-            assert_bars_are(visit.figure, next_words("I can't wait", temperature))
+def test_the_page_gives_the_probabilities_of_python(use):
+    visit = use("reddit-on-tap", width=PHONE)
+    beginning = visit.figure.get_by_role("textbox", name="Begin with")
+    for prefix in prefixes():
+        beginning.fill(prefix)
+        assert_bars_are(visit.figure, next_words(prefix))
+    heat = visit.slider("Temperature")
+    beginning.fill("I can't wait")
+    for place, temperature in ((4, 0.5), (19, 2.0)):
+        heat.fill(str(place))
+        assert_bars_are(visit.figure, next_words("I can't wait", temperature))
 
 
 def page_draws(seed):
@@ -872,64 +851,64 @@ def written(beginning, seed, temperature=1.0):
 
 
 @pytest.mark.browser
-def test_the_same_number_draws_the_same_sentence_as_in_python(browser, address):
+def test_the_same_number_draws_the_same_sentence_as_in_python(use):
     def drawn(visit):
         return visit.figure.locator(".explorable-text b").all_text_contents()
 
-    with Use(browser, address, "reddit-on-tap") as visit:
-        number = visit.figure.get_by_role("spinbutton", name="Seed number")
-        for seed in (1, 2, 30):
-            number.fill(str(seed))
-            visit.press("Write the rest")
-            sentence = drawn(visit)
-            assert sentence == written("i think", seed)
-            assert "Written to the end" in visit.answer()
-            number.fill(str(seed))  # a word at a time
-            for k in range(len(sentence)):
-                visit.press("Next word")
-                assert drawn(visit) == sentence[: k + 1]
-            visit.press("Next word")  # it has ended
-            assert drawn(visit) == sentence
-        visit.press("Back")
-        assert drawn(visit) == sentence[:-1]
-        visit.press("Draw anew")
-        assert number.input_value() == "31"
-        assert drawn(visit) == written("i think", 31) != sentence
+    visit = use("reddit-on-tap")
+    number = visit.figure.get_by_role("spinbutton", name="Seed number")
+    for seed in (1, 2, 30):
+        number.fill(str(seed))
+        visit.press("Write the rest")
+        sentence = drawn(visit)
+        assert sentence == written("i think", seed)
+        assert "Written to the end" in visit.answer()
+        number.fill(str(seed))  # a word at a time
+        for k in range(len(sentence)):
+            visit.press("Next word")
+            assert drawn(visit) == sentence[: k + 1]
+        visit.press("Next word")  # it has ended
+        assert drawn(visit) == sentence
+    visit.press("Back")
+    assert drawn(visit) == sentence[:-1]
+    visit.press("Draw anew")
+    assert number.input_value() == "31"
+    assert drawn(visit) == written("i think", 31) != sentence
 
 
 @pytest.mark.browser
-def test_the_word_filter_is_on_until_it_is_switched_off(browser, address):
+def test_the_word_filter_is_on_until_it_is_switched_off(use):
     model = explorables.language_model()
     rude = np.flatnonzero(unsuitable(model.vocabulary.words))
     beginnings = ("what the", "you are full of", "holy", "this is")
     found = 0
-    with Use(browser, address, "reddit-on-tap") as visit:
-        for beginning in beginnings:
-            visit.figure.get_by_role("textbox", name="Begin with").fill(beginning)
-            pressed = visit.figure.get_by_role("button", name="Word filter")
-            assert pressed.get_attribute("aria-pressed") == "true"
-            assert_bars_are(visit.figure, next_words(beginning))
-            visit.press("Word filter")
-            assert pressed.get_attribute("aria-pressed") == "false"
-            p = next_words(beginning, filtered=False)
-            assert_bars_are(visit.figure, p)
-            found += np.isin(rude, np.argsort(-p)[:10]).sum()
-            visit.press("Word filter")
+    visit = use("reddit-on-tap")
+    for beginning in beginnings:
+        visit.figure.get_by_role("textbox", name="Begin with").fill(beginning)
+        pressed = visit.figure.get_by_role("button", name="Word filter")
+        assert pressed.get_attribute("aria-pressed") == "true"
+        assert_bars_are(visit.figure, next_words(beginning))
+        visit.press("Word filter")
+        assert pressed.get_attribute("aria-pressed") == "false"
+        p = next_words(beginning, filtered=False)
+        assert_bars_are(visit.figure, p)
+        found += np.isin(rude, np.argsort(-p)[:10]).sum()
+        visit.press("Word filter")
     assert found >= 3  # of the words that were shown without it
 
 
 @pytest.mark.browser
-def test_unknown_words_of_the_beginning_are_shown_as_such(browser, address):
-    with Use(browser, address, "reddit-on-tap") as visit:
-        beginning = visit.figure.get_by_role("textbox", name="Begin with")
-        beginning.fill("My xyzzy can't")
-        assert "does not know “xyzzy”: it reads UNKNOWN" in visit.answer()
-        assert visit.figure.locator("mark").all_text_contents() == ["xyzzy"]
-        assert visit.figure.locator(".explorable-text").inner_text() == "my xyzzy can't"
-        assert_bars_are(visit.figure, next_words("My xyzzy can't"))
-        beginning.fill("")  # the first word, which may not be the end
-        assert visit.figure.locator("mark").count() == 0
-        assert_bars_are(visit.figure, next_words(""))
+def test_unknown_words_of_the_beginning_are_shown_as_such(use):
+    visit = use("reddit-on-tap")
+    beginning = visit.figure.get_by_role("textbox", name="Begin with")
+    beginning.fill("My xyzzy can't")
+    assert "does not know “xyzzy”: it reads UNKNOWN" in visit.answer()
+    assert visit.figure.locator("mark").all_text_contents() == ["xyzzy"]
+    assert visit.figure.locator(".explorable-text").inner_text() == "my xyzzy can't"
+    assert_bars_are(visit.figure, next_words("My xyzzy can't"))
+    beginning.fill("")  # the first word, which may not be the end
+    assert visit.figure.locator("mark").count() == 0
+    assert_bars_are(visit.figure, next_words(""))
 
 
 @pytest.mark.browser

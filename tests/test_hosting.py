@@ -27,6 +27,7 @@ from helpers.press import editions
 from helpers.press.notebooks import RUN_TIMES
 
 PAGE = (ROOT / "book" / "hosting.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CONFIG = ROOT / "book" / "jupyterhub_config.py"
 SERVER_MB = 200  # of one student's JupyterLab, without a chapter
 FREE_GIB = 2  # for the system and the hub
@@ -53,8 +54,8 @@ def section(title):
 def test_the_figures_are_those_of_the_recorded_run_times(chapters):
     text = section("What does one student need?")
     memory = {number: took["memory_mb"] for number, took in chapters.items()}
-    small, large = min(memory, key=memory.get), max(memory, key=memory.get)
     seconds = {number: took["warm_s"] for number, took in chapters.items()}
+    small, large = min(memory, key=memory.get), max(memory, key=memory.get)
     longest = max(seconds, key=seconds.get)
     assert f"Chapter {small} is content with" in text
     assert f"chapter {large} needs the most" in text
@@ -84,8 +85,7 @@ def test_the_values_for_kubernetes_fit_the_chapters(chapters):
     assert in_gb["guarantee"] == round((largest + SERVER_MB) / 1e3 + 0.04, 1)
     assert in_gb["limit"] == round((2 * largest + SERVER_MB) / 1e3 + 0.04, 1)
     assert values["cpu"]["guarantee"] == 1 / 4  # "one core for four students"
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert values["image"]["tag"] == version["project"]["version"]
+    assert values["image"]["tag"] == PROJECT["version"]
     assert f"{values['image']['name']}:{values['image']['tag']} " in PAGE
 
 
@@ -116,9 +116,8 @@ def test_binder_installs_the_lock_on_a_python_that_it_covers():
     folder = ROOT / ".binder"
     assert (folder / "requirements.txt").read_text() == "-r ../requirements.lock\n"
     name, _, version = (folder / "runtime.txt").read_text().strip().partition("-")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert name == "python"
-    assert SpecifierSet(project["project"]["requires-python"]).contains(version)
+    assert SpecifierSet(PROJECT["requires-python"]).contains(version)
 
 
 # The hub -------------------------------------------------------------------------

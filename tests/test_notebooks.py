@@ -2,12 +2,19 @@
 
 import json
 import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from test_environment import run_make
 
+from helpers import ROOT
 from helpers.press import notebooks
 from helpers.results import files
 
@@ -28,16 +35,9 @@ def course(tmp_path):
     """A course of two chapters and one solution, as files."""
     (tmp_path / "book" / "solutions").mkdir(parents=True)
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
-    for name in (
-        "book/extra.ipynb",
-        "book/02_b.ipynb",
-        "book/01_a.ipynb",
-        "book/solutions/01_a.ipynb",
-    ):
-        notebook = new_notebook(
-            cells=[new_markdown_cell("# A chapter"), new_code_cell("print(6 * 7)")]
-        )
-        nbformat.write(notebook, tmp_path / name)
+    for name in ("extra", "02_b", "01_a", "solutions/01_a"):
+        cells = [new_markdown_cell("# A chapter"), new_code_cell("print(6 * 7)")]
+        nbformat.write(new_notebook(cells=cells), tmp_path / f"book/{name}.ipynb")
     (tmp_path / "book" / "draft.txt").write_text("not a notebook", encoding="utf-8")
     return tmp_path
 
@@ -46,23 +46,20 @@ def names(paths):
     return [f"{path.parent.name}/{path.name}" for path in paths]
 
 
-def test_find_gives_the_reading_order(course):
-    assert names(notebooks.find(root=course)) == [
-        "book/01_a.ipynb",
-        "solutions/01_a.ipynb",
-        "book/02_b.ipynb",
-        "book/extra.ipynb",
-    ]
+FIRST = ["book/01_a.ipynb", "solutions/01_a.ipynb"]
 
 
-def test_find_gives_an_appendix(course):
-    assert names(notebooks.find("extra", root=course)) == ["book/extra.ipynb"]
-
-
-@pytest.mark.parametrize("chapter", ["1", "01"])
-def test_find_gives_a_chapter_and_its_solutions(course, chapter):
-    found = names(notebooks.find(chapter, root=course))
-    assert found == ["book/01_a.ipynb", "solutions/01_a.ipynb"]
+@pytest.mark.parametrize(
+    ("chapter", "found"),
+    [
+        (None, [*FIRST, "book/02_b.ipynb", "book/extra.ipynb"]),
+        ("extra", ["book/extra.ipynb"]),
+        ("1", FIRST),
+        ("01", FIRST),
+    ],
+)
+def test_find_gives_chapters_with_solutions_and_appendices(course, chapter, found):
+    assert names(notebooks.find(chapter, root=course)) == found
 
 
 @pytest.mark.parametrize("chapter", ["9", "draft", "", "../01"])
@@ -135,15 +132,22 @@ def test_run_gives_the_same_bytes_each_time(tmp_path):
     assert 0.3 <= seconds[0] < 30
 
 
-def test_execute_writes_outputs_and_then_leaves_the_file(course, capsys):
+def test_execute_writes_outputs_and_then_leaves_the_file(course, capsys, monkeypatch):
     path = course / "book" / "01_a.ipynb"
-    notebooks.execute([path])
+    with monkeypatch.context() as patch:
+        patch.setattr(notebooks, "SLOW_CELL", 0.0)
+        patch.setattr(notebooks, "SLOW_NOTEBOOK", 0.0)
+        notebooks.execute([path])
     assert notebooks.read(path).cells[1].outputs[0].text == "42\n"
-    assert "written" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    for words in ("written", "warning: cell [1] took", "warning: over 0.0 s"):
+        assert words in said
     before = path.stat().st_mtime_ns
     notebooks.execute([path])
     assert path.stat().st_mtime_ns == before
-    assert "unchanged" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "unchanged" in said
+    assert "warning" not in said
 
 
 def test_execute_leaves_a_failing_notebook_as_it_was(course):
@@ -178,15 +182,6 @@ def test_execute_runs_two_notebooks_at_once(course):
     notebooks.execute(paths)
     outputs = [notebooks.read(path).cells[0].outputs[0].text for path in paths]
     assert outputs == ["True\n", "True\n"]
-
-
-def test_execute_names_a_slow_cell(course, capsys, monkeypatch):
-    monkeypatch.setattr(notebooks, "SLOW_CELL", 0.0)
-    monkeypatch.setattr(notebooks, "SLOW_NOTEBOOK", 0.0)
-    notebooks.execute([course / "book" / "02_b.ipynb"])
-    said = capsys.readouterr().err
-    assert "warning: cell [1] took" in said
-    assert "warning: over 0.0 s" in said
 
 
 def test_write_text_keeps_the_old_file_if_it_fails(tmp_path, monkeypatch):
@@ -256,3 +251,45 @@ def test_the_command_says_what_is_wrong_without_a_traceback(capsys):
     said = capsys.readouterr().err
     assert "got '99'" in said
     assert "got 'somewhere'" in said
+
+
+def test_make_diff_shows_words_and_no_pictures(tmp_path):
+    path = tmp_path / "book" / "one.ipynb"
+    path.parent.mkdir()
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+
+    def write(word, picture):
+        output = new_output("display_data", {"image/png": picture * 99})
+        cells = [new_markdown_cell(f"A {word} pulse"), new_code_cell("draw()")]
+        cells[1].outputs = [output]
+        path.write_text(notebooks.dumps(new_notebook(cells=cells)), encoding="utf-8")
+
+    def shell(command, folder=tmp_path):
+        return subprocess.check_output(command, shell=True, cwd=folder, text=True)
+
+    write("short", "iVBORw0KGgo=")
+    shell("git init -q && git add .")
+    write("long", "iVBORw0KGgp=")
+    command = run_make("-n", "diff").stdout.replace("\\\n", "").splitlines()[-1]
+    said = shell(command.replace(".venv/bin", str(Path(sys.executable).parent)))
+    changed = [line for line in said.splitlines() if line.startswith(("-#", "+#"))]
+    assert changed == ["-# A short pulse", "+# A long pulse"]
+    assert "iVBOR" not in said
+    assert "iVBOR" in shell("git diff", path.parent)  # where nothing is set up
+
+
+@pytest.mark.slow
+def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
+    shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
+    for name, said in {"same": ["42\n"], "other": ["43\n"], "silent": []}.items():
+        code = new_code_cell("x = 42\nx;\nprint(x)\nx;", execution_count=1)
+        code.outputs = [new_output("stream", name="stdout", text=s) for s in said]
+        nbformat.write(new_notebook(cells=[code]), tmp_path / f"{name}.ipynb")
+    options = ["-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "-rA"]
+    command = [sys.executable, "-m", "pytest", *options]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "\nPASSED same.ipynb" in said, said
+    other, silent = said.split("FAILURES")[1].split("silent.ipynb::")[:2]
+    assert "Cell outputs differ" in other
+    assert "Unexpected output" in silent
+    assert len(re.findall(r"(?m)^FAILED (?:other|silent)\.ipynb", said)) == 2

@@ -19,8 +19,8 @@ book_records = importlib.import_module("book_records")
 
 def shown():
     """What the page says, as one line of text."""
-    page = rendered_book.Page(rendered_book.book().html / "book/results.html")
-    (article,) = page.find("article")
+    page = rendered_book.parsed(rendered_book.book().html / "book/results.html")
+    [article] = page.find_all("article")
     return " ".join(article.text.split()).replace("’", "'")
 
 

@@ -1,24 +1,14 @@
 """The workloads in PyTensor: one graph, compiled for any engine."""
 
-import contextlib
-import io
-
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers import engine
 from helpers.bench.by_numpy import flat
 from helpers.bench.workloads import LR, Step, Workload
 from helpers.lm import compiled, inplace, model
 from helpers.networks.elman import Elman, readout, shared
 from helpers.networks.optimisers import sgd
-
-
-def select(name: str, dtype: str) -> None:
-    """`helpers.engine.select` without its line."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        engine.select(name, floatX=dtype)
 
 
 def make(workload: Workload, name: str) -> Step:

@@ -1,85 +1,38 @@
 """What each engine needs to compile one Elman network, and to run it.
 
-    python -m helpers.bench.ch03_engine_times
+    python -m helpers.bench elman-engines [--quick]
 
-writes `data/results/elman-engines.json`, which chapter 3 reads with `load`. Each
-engine has a process of its own; no number is written unless all engines agree.
+writes `data/results/elman-engines.json`, which chapter 3 reads with `load`.
 """
 
-import argparse
-import contextlib
-import io
-import json
-import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import joblib
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
 from helpers import engine
-from helpers.bench.timing import in_new_process, seconds_per_call
+from helpers.bench.recording import Part, Plan, Recording, spread
+from helpers.bench.timing import Timed, select
 from helpers.networks.elman import hidden_states, initial_elman, readout, shared
 from helpers.networks.feedforward import mean_squared_error
 from helpers.networks.optimisers import sgd
-from helpers.results import records, tables
-from helpers.results.provenance import load_average, machine, write_measured
 
-SCHEMA = "rnns-unrolled engines 1"
-NAME = "elman-engines"
-MODULE = "helpers.bench.ch03_engine_times"
-COMMAND = f"python -m {MODULE}"
 STEPS, INPUTS, HIDDEN, LR = 12, 2, 10, 0.05
 COMPARED_UPDATES = 5
-ROUNDS = 15
+TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}  # of losses, and of parameters after them
 
 
-class Timing(NamedTuple):
-    """One engine."""
+def load(folder: Path | str | None = None) -> dict:
+    """The recorded timings: "engines" holds a row for each, fastest first.
 
-    engine: str
-    title: str  # with its version
-    compile_s: float  # to the end of the first call, with empty caches
-    again_s: float  # the same in a new process, with what the first left on disk
-    call_us: float  # one update: the median of the rounds, each many calls
-    call_us_range: tuple[float, float]  # the fastest and the slowest round
-
-
-@dataclass(frozen=True)
-class Timings:
-    """All engines of one machine, fastest first."""
-
-    rows: tuple[Timing, ...]
-    meta: dict  # summary, graph, command, versions, machine, cores, load_before, date
-
-
-def load(folder: Path | str | None = None) -> Timings:
-    """The recorded timings, from `folder` (the course's own if not given).
-
-    Raises FileNotFoundError where there are none and ValueError for a file that is
-    damaged or of another form; both say how to make it.
+    A row has "engine", "title" (with its version), "compile_s" (to the end of the first
+    call, with empty caches), "again_s" (the same in a new process, with what the first
+    left on disk), "call_us" (one update: the median of the rounds, each many calls) and
+    "call_us_range". Errors as in `recording.Recording.load`.
     """
-
-    def timings(document: dict) -> Timings:
-        del document["schema"]
-        rows = tuple(
-            Timing(**row | {"call_us_range": tuple(row["call_us_range"])})
-            for row in document.pop("engines")
-        )
-        return Timings(rows, document)
-
-    return records.load_measured(
-        NAME, SCHEMA, "timings of engines", "engines", COMMAND, folder, timings
-    )
-
-
-# One engine, in its own process -----------------------------------------------
+    return RECORDING.load(folder)
 
 
 def example() -> tuple[np.ndarray, np.ndarray]:
@@ -102,120 +55,59 @@ def build():
     return pytensor.function([x, y], loss, updates=updates), params
 
 
-def measure(name: str, rounds: int) -> dict:
-    """Compile and run on this engine: seconds, microseconds and the numbers it gives.
-
-    Without rounds, only compiling is timed.
-    """
-    with contextlib.redirect_stdout(io.StringIO()):
-        chosen = engine.select(name)
+def prepare(name: str) -> Callable[[], Timed]:
+    """What compiles the update for this engine, which is selected now."""
+    title = select(name).title
     x, y = example()
-    start = time.perf_counter()
-    step, params = build()
-    losses = [float(step(x, y))]
-    compile_s = time.perf_counter() - start
-    losses += [float(step(x, y)) for _ in range(COMPARED_UPDATES - 1)]
-    values = [np.asarray(p.get_value()).ravel() for p in params]
-    # float waits: the value may still be on its way
-    call_us = [1e6 * s for s in seconds_per_call(lambda: float(step(x, y)), rounds)]
-    return {
-        "title": chosen.title,
-        "compile_s": compile_s,
-        "call_us": call_us,
-        "numbers": np.concatenate([losses, *values]).tolist(),
-    }
+
+    def make() -> Timed:
+        step, params = build()
+
+        def run() -> float:
+            return float(step(x, y))  # float waits: the value may be on its way
+
+        def numbers(first: float) -> dict:
+            losses = [first, *(run() for _ in range(COMPARED_UPDATES - 1))]
+            values = {k: p.get_value() for k, p in params._asdict().items()}
+            return {"losses": losses} | values
+
+        return Timed(run, numbers, title)
+
+    return make
 
 
-def measure_in_new_process(name: str, rounds: int, cache: str) -> dict:
-    """`measure` in a process that keeps what it compiles in the folder `cache`."""
-    return in_new_process(MODULE, ["--engine", name, "--rounds", str(rounds)], cache)
+def plan(quick: bool, folder: Path, names: Sequence[str] | None = None) -> Plan:
+    """These engines (all installed ones if not given); a quick run skips two."""
+    slow = ("numba", "c") * quick
+    names = names or [name for name in engine.installed() if name not in slow]
+    rounds = 3 if quick else 15
+    part = Part("elman", __name__, tuple(names), rounds=rounds, again=True, **TOLERANCE)
 
-
-# All engines --------------------------------------------------------------------
-
-
-def check_equal(outcomes: dict[str, dict]) -> None:
-    """Losses and parameters of all engines to 1e-9; RuntimeError where they differ."""
-    (first, expected), *others = outcomes.items()
-    for name, outcome in others:
-        if not np.allclose(
-            outcome["numbers"], expected["numbers"], rtol=1e-9, atol=1e-12
-        ):
-            raise RuntimeError(
-                f"{name} and {first} differ after {COMPARED_UPDATES} updates"
-            )
-
-
-def record(
-    names: Sequence[str] | None = None,
-    rounds: int = ROUNDS,
-    folder: Path | str = records.FOLDER,
-) -> Path:
-    """Time these engines (all installed ones if not given); returns the file's path.
-
-    Raises RuntimeError where an engine fails or gives other numbers than the rest.
-    """
-    outcomes, begun, load_before = {}, time.perf_counter(), load_average()
-    for name in names or engine.installed():
-        with tempfile.TemporaryDirectory() as cache:
-            outcomes[name] = measure_in_new_process(name, rounds, cache)
-            again = measure_in_new_process(name, 0, cache)
-            outcomes[name]["again_s"] = again["compile_s"]
-    check_equal(outcomes)
-    timings = [
-        Timing(
-            name,
-            outcome["title"],
-            round(outcome["compile_s"], 2),
-            round(outcome["again_s"], 2),
-            round(float(np.median(outcome["call_us"])), 1),
-            (round(min(outcome["call_us"]), 1), round(max(outcome["call_us"]), 1)),
-        )
-        for name, outcome in outcomes.items()
-    ]
-    return write_measured(
-        NAME,
-        SCHEMA,
-        COMMAND,
-        {
-            "summary": "Seconds to compile an Elman network and microseconds to run "
-            "one update of it, by engine.",
+    def contents(rows: list[dict], _) -> dict:
+        engines = [
+            {
+                "engine": row["way"],
+                "title": row["title"],
+                "compile_s": row["cold_s"],
+                "again_s": row["again_s"],
+                **spread(row["seconds"], "call_us", 1e6),
+            }
+            for row in rows
+        ]
+        return {
             "graph": f"Elman network, {INPUTS} inputs, {HIDDEN} hidden units, {STEPS} "
             "steps, float64: loss at the end, its gradient, one SGD update",
-            "machine": machine(),
-            "cores": joblib.cpu_count(),
-            "load_before": load_before,
-            "engines": [
-                row._asdict() for row in sorted(timings, key=lambda row: row.call_us)
-            ],
-        },
-        begun,
-        folder,
-        ("numba",),
-    )
+            "engines": sorted(engines, key=lambda row: row["call_us"]),
+        }
+
+    return Plan([part], contents)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line: without arguments, record all engines."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND, description="Time each engine and record it in data/results/."
-    )
-    parser.add_argument("--engine", help="time this one here and print what came out")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args(argv)
-    if options.engine:
-        print(json.dumps(measure(options.engine, options.rounds)))
-        return 0
-    try:
-        path = record(rounds=options.rounds)
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    rows = [(row.title, row.compile_s, row.again_s, row.call_us) for row in load().rows]
-    print(tables.table(rows, ("engine", "compile s", "again s", "update us")))
-    print(f"written to {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+RECORDING = Recording(
+    name="elman-engines",
+    schema="rnns-unrolled engines 1",
+    key="engines",
+    summary="Seconds to compile an Elman network and microseconds to run one update "
+    "of it, by engine.",
+    plan=plan,
+)

@@ -1,28 +1,20 @@
 """What one gradient through T steps costs, in time and memory, by T.
 
-    python -m helpers.bench.ch04_bptt_times
+    python -m helpers.bench bptt-costs [--quick]
 
-writes `data/results/bptt-costs.json`, which chapter 4 reads with `load`. Each
-implementation and length has a process of its own; no number is written unless all
-implementations give the same gradient.
+writes `data/results/bptt-costs.json`, which chapter 4 reads with `load`.
 """
 
-import argparse
-import contextlib
-import io
-import json
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers import engine
-from helpers.bench.timing import in_new_process, peak_memory_MB, seconds_per_call
+from helpers.bench.recording import Part, Plan, Recording, spread
+from helpers.bench.timing import Timed, select
 from helpers.networks import bptt
 from helpers.networks.elman import (
     Elman,
@@ -33,27 +25,21 @@ from helpers.networks.elman import (
     shared,
 )
 from helpers.networks.initialisation import orthogonal
-from helpers.results import records
-from helpers.results.provenance import load_average, machine, write_measured
 
-SCHEMA = "rnns-unrolled costs 1"
-NAME = "bptt-costs"
-MODULE = "helpers.bench.ch04_bptt_times"
-COMMAND = f"python -m {MODULE}"
 LENGTHS = (10, 30, 100, 300, 1000)
 WAYS = ("numpy", "jax", "numba")
 BATCH, INPUTS, HIDDEN, OUTPUTS = 64, 2, 64, 1
-ROUNDS = 9
+# The last bits of a sum over T steps depend on its order; norms do for a check.
+TOLERANCE = {"rtol": 1e-9, "atol": 1e-8}
 
 
 def load(folder: Path | str | None = None) -> dict:
     """The recorded costs: "ways" holds a list of rows for each implementation.
 
     A row has "T", "ms" (median of the rounds), "ms_range" and "MB" (peak memory of the
-    process). Raises FileNotFoundError where there is no file and ValueError for a
-    damaged one; both say how to make it.
+    process). Errors as in `recording.Recording.load`.
     """
-    return records.load_measured(NAME, SCHEMA, "costs", "ways", COMMAND, folder)
+    return RECORDING.load(folder)
 
 
 def slope(rows: Sequence[dict], column: str, at_least: int) -> float:
@@ -86,9 +72,7 @@ def by_numpy(T: int) -> Callable[[], list[np.ndarray]]:
 
 
 def by_pytensor(T: int, name: str) -> Callable[[], list[np.ndarray]]:
-    """The same by `pytensor.grad`, compiled for the engine `name`."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        engine.select(name)
+    """The same by `pytensor.grad`, compiled for the engine `name`, now selected."""
     x, y, values = problem(T)
     params = shared(values)
     steps = T if name == "jax" else None  # JAX must know it when it compiles
@@ -102,94 +86,70 @@ def by_pytensor(T: int, name: str) -> Callable[[], list[np.ndarray]]:
     return lambda: [np.asarray(g) for g in compiled(x, y)]
 
 
-def measure(way: str, T: int, rounds: int) -> dict:
-    """One implementation at one length, in this process."""
-    gradient = by_numpy(T) if way == "numpy" else by_pytensor(T, way)
-    gradients = gradient()
-    # The last bits of a sum over T steps depend on its order; norms do for a check.
-    numbers = [float(np.linalg.norm(g)) for g in gradients]
-    seconds = seconds_per_call(gradient, rounds)
-    return {"seconds": seconds, "MB": peak_memory_MB(), "numbers": numbers}
+def prepare(way: str, T: int) -> Callable[[], Timed]:
+    """What makes the gradient of one implementation; its engine is selected now."""
+    if way == "numpy":
+        make = partial(by_numpy, T)
+    else:
+        select(way)
+        make = partial(by_pytensor, T, way)
+
+    def norms(gradients: list[np.ndarray]) -> dict:
+        return dict(zip(Elman._fields, map(np.linalg.norm, gradients), strict=True))
+
+    return lambda: Timed(make(), norms)
 
 
-def record(
+def plan(
+    quick: bool,
+    folder: Path,
     ways: Sequence[str] = WAYS,
     lengths: Sequence[int] = LENGTHS,
-    rounds: int = ROUNDS,
-    folder: Path | str = records.FOLDER,
-) -> Path:
-    """Measure everything; returns the file's path.
+) -> Plan:
+    """All lengths; a quick run skips Numba.
 
-    Raises RuntimeError where a process fails or the implementations disagree.
+    Each gradient is timed in a second process: compiling takes memory of its own.
     """
-    begun, load_before = time.perf_counter(), load_average()
-    rows: dict[str, list] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory() as cache:
+    ways = tuple(way for way in ways if way != "numba" or not quick)
+    parts = [
+        Part(
+            f"T = {T}",
+            __name__,
+            ways,
+            ({"T": T},),
+            rounds=3 if quick else 9,
+            threads=1,
+            again=True,
+            cold=False,
+            **TOLERANCE,
+        )
+        for T in lengths
+    ]
 
-        def measured(way: str, T: int, rounds: int) -> dict:
-            arguments = ["--way", way, "--T", str(T), "--rounds", str(rounds)]
-            return in_new_process(MODULE, arguments, cache, threads=1)
-
-        for way in ways:  # fill the cache: compiling takes memory of its own
-            measured(way, lengths[0], 0)
-        for T in lengths:
-            expected = None
-            for way in ways:
-                got = measured(way, T, rounds)
-                expected = expected or got["numbers"]
-                if not np.allclose(got["numbers"], expected, rtol=1e-9):
-                    raise RuntimeError(f"{way} and {ways[0]} differ at T = {T}")
-                ms = 1000 * np.array(got["seconds"])
-                rows[way].append(
-                    {
-                        "T": T,
-                        "ms": float(f"{np.median(ms):.4g}"),
-                        "ms_range": [float(f"{v:.4g}") for v in (ms.min(), ms.max())],
-                        "MB": round(got["MB"], 1),
-                    }
-                )
-    return write_measured(
-        NAME,
-        SCHEMA,
-        COMMAND,
-        {
-            "summary": "Milliseconds for one gradient through T steps, and the peak "
-            "memory of the process, by implementation and T.",
+    def contents(rows: list[dict], _) -> dict:
+        found = {
+            way: [
+                row["given"] | spread(row["seconds"]) | {"MB": round(row["peak_MB"], 1)}
+                for row in rows
+                if row["way"] == way
+            ]
+            for way in ways
+        }
+        return {
             "network": f"Elman {INPUTS}-{HIDDEN}-{OUTPUTS}, batch of {BATCH}, float64; "
             "loss at every step, forward pass and all six gradients",
-            "machine": machine(),
             "threads": 1,
-            "load_before": load_before,
-            "ways": rows,
-        },
-        begun,
-        folder,
-    )
+            "ways": found,
+        }
+
+    return Plan(parts, contents)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line: without arguments, record everything."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND, description="Time gradients by length; record in data/results/."
-    )
-    parser.add_argument("--way", choices=WAYS, help="measure this one here and print")
-    parser.add_argument("--T", type=int, default=LENGTHS[0])
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args(argv)
-    if options.way:
-        print(json.dumps(measure(options.way, options.T, options.rounds)))
-        return 0
-    try:
-        path = record(rounds=options.rounds)
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for way, rows in load()["ways"].items():
-        for row in rows:
-            print(f"{way:6} T = {row['T']:4}: {row['ms']:8.4g} ms, {row['MB']:6.1f} MB")
-    print(f"written to {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+RECORDING = Recording(
+    name="bptt-costs",
+    schema="rnns-unrolled costs 1",
+    key="ways",
+    summary="Milliseconds for one gradient through T steps, and the peak memory of the "
+    "process, by implementation and T.",
+    plan=plan,
+)

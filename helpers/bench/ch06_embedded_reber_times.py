@@ -7,9 +7,11 @@ It is an experiment with seeds like those of
 """
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from helpers.bench.recording import COMMAND
 from helpers.bench.timing import seconds_per_call
 from helpers.experiments.ch06_embedded_reber_runs import (
     INITIAL,
@@ -19,10 +21,11 @@ from helpers.experiments.ch06_embedded_reber_runs import (
     train,
 )
 from helpers.experiments.runner import Experiment
+from helpers.results import records
 from helpers.results.provenance import machine
+from helpers.results.tables import significant
 from helpers.tasks.reber import EMBEDDED
 
-COMMAND = "python -m helpers.bench"
 COST = {
     "updates": 200,
     "rounds": 3,
@@ -35,6 +38,12 @@ COST = {
         *[["lstm", 15, 1], ["lstm", 15, 4], ["gru", 15, 1], ["gru", 15, 4]],
     ],
 }
+
+
+def load(folder: Path | str | None = None) -> records.Results:
+    """The recorded cost. Errors as in `helpers.results.records.load`."""
+    (experiment,) = EXPERIMENTS
+    return records.load(experiment.name, folder, experiment.command)
 
 
 def cost(seed: int, parameters: dict, updates: int | None = None) -> dict:
@@ -68,7 +77,7 @@ def cost(seed: int, parameters: dict, updates: int | None = None) -> dict:
         if not updates:
             step = partial(net.trainer.step, *EMBEDDED.batch(training[:1], length))
             seconds = seconds_per_call(step, parameters["rounds"])
-            us[name] = round(1e6 * np.median(seconds), 1)
+            us[name] = significant(1e6 * np.median(seconds))
     if updates:
         return {"trace": traces}
     return {

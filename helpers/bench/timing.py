@@ -1,11 +1,30 @@
-"""Timing honestly: warm, waited for, in a process of its own, the machine named."""
+"""What is timed, and how: warm, waited for, in rounds of many calls."""
 
-import json
-import os
-import subprocess
+import contextlib
+import io
+import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from helpers import engine
+
+
+class Timed(NamedTuple):
+    """Something that is ready to be timed."""
+
+    run: Callable[[], Any]  # one call, which returns when its value is there
+    # From what the first call returned, arrays by name that all ways have to agree on.
+    numbers: Callable[[Any], dict] = lambda first: {}
+    title: str = ""
+
+
+def select(name: str, dtype: str = "float64") -> engine.Engine:
+    """`helpers.engine.select` without its line."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return engine.select(name, floatX=dtype)
 
 
 def seconds_per_call(
@@ -29,48 +48,13 @@ def seconds_per_call(
     return seconds
 
 
-def environment(cache: str, threads: int | None = None) -> dict[str, str]:
-    """The environment of a process that is to be timed.
-
-    Whatever it compiles is kept in the folder `cache`; it may use so many threads for
-    products of matrices.
-    """
-    chosen = os.environ | {
-        "PYTENSOR_FLAGS": f"base_compiledir={cache}",
-        "NUMBA_CACHE_DIR": cache,
-        "JAX_ENABLE_COMPILATION_CACHE": "false",  # unless one is set up, it has none
-        "RNN_QUIET": "1",
-    }
-    if threads:
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-        chosen |= dict.fromkeys(names, str(threads))
-        chosen["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    return chosen
-
-
-def in_new_process(
-    module: str, arguments: Sequence[str], cache: str, threads: int | None = None
-):
-    """What `python -m module arguments` prints as JSON in its last line.
-
-    `cache` and `threads` as in `environment`. Raises RuntimeError with the last line
-    that the process said if it fails.
-    """
-    process = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env=environment(cache, threads),
-        capture_output=True,
-        text=True,
-    )
-    if process.returncode:
-        *_, error = process.stderr.splitlines() or ["without a word"]
-        raise RuntimeError(f"{module} {' '.join(arguments)} failed: {error}")
-    return json.loads(process.stdout.splitlines()[-1])
-
-
 def peak_memory_MB() -> float:
     """The most memory that this process has held so far. Not on Windows."""
     import resource
 
+    # Linux counts in `ru_maxrss` what the parent held when it started this process.
+    with contextlib.suppress(OSError):
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / (1 << 10)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from helpers import engine
 from helpers.bench import by_jax, by_numpy, by_pytensor, by_torch, floors
+from helpers.bench.timing import select
 from helpers.bench.workloads import Step, Workload
 
 
@@ -46,7 +47,7 @@ def prepare(name: str, dtype: str) -> None:
     if needs == "torch":
         import torch  # noqa: F401
     elif needs:
-        by_pytensor.select(needs, dtype)  # for JAX too: its precision and its threads
+        select(needs, dtype)  # for JAX too: its precision and its threads
 
 
 def missing(name: str) -> str | None:

@@ -415,7 +415,7 @@ def verify(
     The recorded file is only read. Raises RuntimeError for a record made with other
     parameters or lacking a metric, and Incomplete for seeds that fail.
     """
-    recorded = records.load(experiment.name, folder)
+    recorded = records.load(experiment.name, folder, experiment.command)
     again = f"record it again: `{recorded.meta['command']}`"
     if recorded.parameters != files.plain(experiment.parameters, "parameters"):
         raise RuntimeError(

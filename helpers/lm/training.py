@@ -169,9 +169,12 @@ def _adam(p, m, v, g, rate):
 class Trainer:
     """Parameters, Adam's memory of them, and the compiled functions."""
 
-    def __init__(self, params: Params, settings: Settings) -> None:
+    def __init__(
+        self, params: Params, settings: Settings, in_place: bool = True
+    ) -> None:
+        """`in_place` is False only to time what it gains."""
         keep_memory()
-        self.settings = settings
+        self.settings, self._in_place = settings, in_place
         self.n_hid = len(params.W_hh)
         self._widths = (params.W_ih.shape[1], self.n_hid)
         self.params = shared(params)
@@ -275,7 +278,7 @@ class Trainer:
             [rows, used, inverse, y, mask, *kept, rate],
             outputs,
             updates=updates,
-            mode=inplace.mode(),
+            mode=inplace.mode() if self._in_place else None,
         )
 
     # Judging ------------------------------------------------------------------

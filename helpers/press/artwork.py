@@ -1,9 +1,11 @@
-"""The cover, the map of the chapters, the logo and the favicon, as SVG.
+"""The cover and the map of the chapters, as SVG.
 
     python -m helpers.press.artwork        writes them into book/_static/
 
-The drawings are transparent and in colours that stand out from a white page and from a
-dark one, so that one file serves both.
+The text of the first page says what the networks of the cover do, and the map what the
+chapters say of each other: so both are computed and not only drawn. Logo and favicon
+are files without a source. All are transparent and in colours that stand out from a
+white page and from a dark one, so that one file serves both.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import numpy as np
 
 from helpers import ROOT
 from helpers.press import notebooks
+from helpers.results.files import write_text
 
 FOLDER = ROOT / "book" / "_static"
 
@@ -140,43 +143,7 @@ def cover() -> str:
     parts.append(
         f'<text x="{total}" y="{bottom}" text-anchor="end">{STEPS} steps later</text>'
     )
-    text = f'font-family="{FONTS}" font-size="33" fill="{GREY}"'
-    return svg(
-        (0, 0, total, bottom + 12), [f'<g {text} shape-rendering="crispEdges">', *parts]
-    )
-
-
-# ---------------------------------------------------------------------------
-# The mark: a loop that unrolls into steps of equal length
-
-
-def mark(steps: int, stroke: float = 3) -> list[str]:
-    """A loop of radius 10 about (0, 0), three quarters left, and its unrolled end.
-
-    The dots stand a quarter of the loop apart: unrolled, it keeps its length.
-    """
-    step = 10 * np.pi / 2
-    end = step * steps
-    line = f'd="M10 0A10 10 0 1 0 0 10H{end:.2f}"'
-    dots = [
-        f'<circle cx="{step * i:.2f}" cy="10" r="{1.15 * stroke:g}"/>'
-        for i in range(steps + 1)
-    ]
-    return [
-        f'<path {line} fill="none" stroke="{BLUE}" stroke-width="{stroke:g}" '
-        'stroke-linecap="round"/>',
-        f'<g fill="{ORANGE}">{"".join(dots)}</g>',
-    ]
-
-
-def logo() -> str:
-    """The mark with three steps unrolled."""
-    return svg((-12, -12, 64, 26), mark(3))
-
-
-def favicon() -> str:
-    """The mark in a square, with one step unrolled."""
-    return svg((-13, -15, 35, 35), mark(1, stroke=4.5))
+    return svg((0, 0, total, bottom + 12), parts, 33, ' shape-rendering="crispEdges"')
 
 
 # ---------------------------------------------------------------------------
@@ -238,35 +205,30 @@ def learning_map() -> str:
             f'{number}</text><text x="{x + 42}" y="{y + 32}">{title}</text>'
         )
     box = (-2, -2, INDENT + width + 4, top[ORDER[-1]] + height + 4)
-    text = f'font-family="{FONTS}" font-size="19" fill="{GREY}"'
-    return svg(box, [f"<g {text}>", *arrows, *boxes])
+    return svg(box, [*arrows, *boxes], 19)
 
 
-def svg(box: tuple[float, float, float, float], parts: list[str]) -> str:
-    """An SVG document; a <g> that `parts` opens first is closed."""
-    closing = ["</g>"] if parts[0].startswith("<g") and "</g>" not in parts[0] else []
+def svg(
+    box: tuple[float, float, float, float], parts: list[str], font: int, more: str = ""
+) -> str:
+    """An SVG document in one group, with this size of letters and more attributes."""
     view = " ".join(f"{number:g}" for number in box)
     size = f'width="{box[2]:g}" height="{box[3]:g}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{view}">'
-    return "\n".join([head, *parts, *closing, "</svg>", ""])
+    group = f'<g font-family="{FONTS}" font-size="{font}" fill="{GREY}"{more}>'
+    return "\n".join([head, group, *parts, "</g>", "</svg>", ""])
 
 
-FILES = {
-    "cover.svg": cover,
-    "map.svg": learning_map,
-    "logo.svg": logo,
-    "favicon.svg": favicon,
-}
+FILES = {"cover.svg": cover, "map.svg": learning_map}
 
 
 def main() -> None:
     argparse.ArgumentParser(
         prog="python -m helpers.press.artwork",
-        description="Draw the cover, the map and the logo.",
+        description="Draw the cover and the map.",
     ).parse_args()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for name, draw in FILES.items():
-        (FOLDER / name).write_text(draw(), encoding="utf-8", newline="\n")
+        write_text(FOLDER / name, draw())
         print(f"book/_static/{name}")
 
 

@@ -7,10 +7,13 @@ leads to the entry in the book and to a readable page in JupyterLab.
 """
 
 import argparse
-import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from itertools import chain
+
+from pybtex.database import Entry, Person, parse_string
 
 from helpers import ROOT
+from helpers.results.files import write_text
 
 BOOK = ROOT / "book"
 SOURCE, PAGE = "references.bib", "bibliography.md"
@@ -22,97 +25,76 @@ Where the course comes from, and what it rests on. The same list for a reference
 manager: [references.bib](references.bib).
 """
 SECTIONS = {"Tutorials": "source", "Papers": ""}  # the title, the wanted keyword
-ENTRY = re.compile(r"^@(\w+)\{([a-z0-9-]+),\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
-FIELD = re.compile(r"  (\w+) = \{(.+)\},?")
+VENUES = ("journal", "booktitle", "school", "howpublished")
 
 
-@dataclass(frozen=True)
-class Reference:
-    """An entry of the .bib file; `fields` by their names, as they stand there."""
+def parse(text: str) -> Collection[Entry]:
+    """The entries of a .bib file, in order.
 
-    key: str
-    fields: dict[str, str]
-
-    @property
-    def authors(self) -> list[str]:
-        """Full names, "others" if the list was cut; a team's name is one author."""
-        return [
-            name.strip("{}") for name in self.fields.get("author", "").split(" and ")
-        ]
-
-    @property
-    def label(self) -> str:
-        """How a chapter names it: family names and year; unsigned, its short title."""
-        if self.authors == [""]:
-            return self.fields["shorttitle"]
-        team = self.fields["author"].startswith("{")
-        names = self.authors if team else [name.split()[-1] for name in self.authors]
-        if len(names) > 3:
-            names = [names[0], "others"]
-        *first, last = names
-        who = f"{', '.join(first)} and {last}" if first else last
-        return f"{who} {self.fields['year']}"
-
-    @property
-    def markdown(self) -> str:
-        """The entry as an item of a list, with an anchor named by the key."""
-        *first, last = self.authors
-        names = f"{', '.join(first)} and {last}." if first else f"{last}."
-        parts = [f'<a id="{self.key}"></a>**{self.label}.**']
-        if last:
-            parts.append(names)
-        parts.append(f"*{self.fields['title']}.*")
-        if place := self.place:
-            parts.append(f"{place}.")
-        if doi := self.fields.get("doi"):
-            parts.append(f"[doi:{doi}](<https://doi.org/{doi}>)")
-        if number := self.fields.get("eprint"):
-            parts.append(f"[arXiv:{number}](https://arxiv.org/abs/{number})")
-        return "- " + " ".join(parts)
-
-    @property
-    def place(self) -> str:
-        """Journal, conference or school, with volume, number and pages."""
-        names = ("journal", "booktitle", "school", "howpublished")
-        venue = next((self.fields[n] for n in names if n in self.fields), "")
-        volume = self.fields.get("volume", "")
-        if number := self.fields.get("number"):
-            volume += f"({number})"
-        pages = self.fields.get("pages", "").replace("--", "–")
-        return ", ".join(filter(None, [f"{venue} {volume}".strip(), pages]))
-
-
-def parse(text: str) -> list[Reference]:
-    """The entries of a .bib file that has one field a line.
-
-    Raises:
-        ValueError: if a key comes twice, or a line is neither field nor comment.
+    Raises PybtexError if BibTeX cannot read it, or a key comes twice.
     """
-    references = []
-    for _, key, body in ENTRY.findall(text):
-        fields = {}
-        for line in body.splitlines():
-            if not (match := FIELD.fullmatch(line)):
-                raise ValueError(f"{key} must have lines 'name = {{...}},'; got {line}")
-            fields[match[1]] = match[2]
-        references.append(Reference(key, fields))
-    rest = [line for line in ENTRY.sub("", text).splitlines() if line.strip()]
-    if stray := [line for line in rest if not line.startswith("%")]:
-        raise ValueError(f"text must hold entries and % comments only; got {stray[0]}")
-    keys = [reference.key for reference in references]
-    if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise ValueError(f"each key must stand once; got {', '.join(twice)} again")
-    return references
+    return parse_string(text, "bibtex").entries.values()
 
 
-def page(references: list[Reference]) -> str:
+def full_name(person: Person) -> str:
+    """Given names first; the braces that keep a team's name together are left out."""
+    names = (person.first_names, person.middle_names, person.prelast_names)
+    names += (person.last_names, person.lineage_names)
+    return " ".join(chain(*names)).strip("{}")
+
+
+def listing(names: list[str]) -> str:
+    """Names as a sentence has them: A; A and B; A, B and C."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def label(entry: Entry) -> str:
+    """How a chapter names it: family names and year; unsigned, its short title.
+
+    A list of authors that the file cuts ends in "others", as in BibTeX.
+    """
+    authors = entry.persons.get("author", [])
+    names = [" ".join(person.last_names).strip("{}") for person in authors]
+    if not names:
+        return entry.fields["shorttitle"]
+    if len(names) > 3:
+        names = [names[0], "others"]
+    return f"{listing(names)} {entry.fields['year']}"
+
+
+def place(entry: Entry) -> str:
+    """Journal, conference or school, with volume, number and pages."""
+    fields = entry.fields
+    venue = next((fields[name] for name in VENUES if name in fields), "")
+    volume = fields.get("volume", "")
+    if "number" in fields:
+        volume += f"({fields['number']})"
+    pages = fields.get("pages", "").replace("--", "–")
+    return ", ".join(filter(None, [f"{venue} {volume}".strip(), pages]))
+
+
+def markdown(entry: Entry) -> str:
+    """The entry as an item of a list, with an anchor named by the key."""
+    parts = [f'<a id="{entry.key}"></a>**{label(entry)}.**']
+    if authors := entry.persons.get("author"):
+        parts.append(f"{listing([*map(full_name, authors)])}.")
+    parts.append(f"*{entry.fields['title']}.*")
+    if venue := place(entry):
+        parts.append(f"{venue}.")
+    if doi := entry.fields.get("doi"):
+        parts.append(f"[doi:{doi}](<https://doi.org/{doi}>)")
+    if number := entry.fields.get("eprint"):
+        parts.append(f"[arXiv:{number}](https://arxiv.org/abs/{number})")
+    return "- " + " ".join(parts)
+
+
+def page(entries: Collection[Entry]) -> str:
     """The text of the bibliography page: each section sorted by author and year."""
     parts = [HEAD]
     for title, keyword in SECTIONS.items():
-        chosen = [r for r in references if r.fields.get("keywords", "") == keyword]
-        chosen.sort(key=lambda r: (r.label.rpartition(" ")[0].casefold(), r.label))
-        items = "\n".join(reference.markdown for reference in chosen)
-        parts.append(f"## {title}\n\n{items}\n")
+        chosen = [e for e in entries if e.fields.get("keywords", "") == keyword]
+        chosen.sort(key=lambda e: (label(e).rpartition(" ")[0].casefold(), label(e)))
+        parts.append(f"## {title}\n\n" + "\n".join(map(markdown, chosen)) + "\n")
     return "\n".join(parts)
 
 
@@ -121,9 +103,9 @@ def main() -> None:
         prog="python -m helpers.press.bibliography",
         description=f"Make book/{PAGE} from book/{SOURCE}.",
     ).parse_args()
-    references = parse((BOOK / SOURCE).read_text(encoding="utf-8"))
-    (BOOK / PAGE).write_text(page(references), encoding="utf-8", newline="\n")
-    print(f"book/{PAGE}: {len(references)} entries")
+    entries = parse((BOOK / SOURCE).read_text(encoding="utf-8"))
+    write_text(BOOK / PAGE, page(entries))
+    print(f"book/{PAGE}: {len(entries)} entries")
 
 
 if __name__ == "__main__":

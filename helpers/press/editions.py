@@ -29,32 +29,22 @@ from pathlib import Path
 import nbformat
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from helpers import ROOT, environment
 from helpers.environment import SetUpError
 from helpers.press import notebooks
+from helpers.press.notebooks import say
 from helpers.press.rendering import render
 from helpers.results.files import write_bytes, write_text
 
 NAME = "rnns-unrolled"
 # What runs and what is read; the rest of the repository builds and tests it.
-HANDED_OUT = (
-    ".binder/",
-    "book/",
-    "data/",
-    "helpers/",
-    "CITATION.cff",
-    "LICENSE",
-    "pyproject.toml",
-)
+HANDED_OUT = (".binder/", "book/", "data/", "helpers/")
+HANDED_OUT += ("CITATION.cff", "LICENSE", "pyproject.toml")
 LEFT_OUT = ("book/_extensions/", "book/conftest.py", "book/ruff.toml")
-FOR_TEACHERS = (
-    "book/solutions/",
-    "book/teaching.",
-    "book/hosting.",
-    "book/jupyterhub_config.",
-    "helpers/press/",
-)
+FOR_TEACHERS = ("book/solutions/", "book/teaching.", "helpers/press/")
+FOR_TEACHERS += ("book/hosting.", "book/jupyterhub_config.")
 TO_BUILD = ("_config.yml", "_toc.yml", "book/_extensions/", "helpers/press/")
 SECTIONS = ("# To run", "# To read and write")  # of requirements.txt, for an edition
 LINK = re.compile(r"(?<!!)\[([^]]+)\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
@@ -145,25 +135,20 @@ def edition(root: Path, student: bool) -> dict[str, bytes]:
     handed_out = {
         name: without_links(name, (root / name).read_bytes(), gone)
         for name in names
-        if name.startswith(HANDED_OUT)
-        and not name.startswith(LEFT_OUT)
-        and name not in gone
+        if name.startswith(HANDED_OUT) and not name.startswith(LEFT_OUT)
+        if name not in gone
     }
-    requirements, lock = (
-        (root / name).read_text(encoding="utf-8")
-        for name in ("requirements.txt", "requirements.lock")
-    )
+    lists = ("requirements.txt", "requirements.lock")
+    lock = short_lock(*((root / name).read_text(encoding="utf-8") for name in lists))
     which = "student" if student else "teacher"
-    texts = {
-        "README.md": README.format(
-            edition=which,
-            python="Python 3.11, 3.12 or 3.13",
-            how=ONLINE,
-            last=LAST[which],
-        ),
-        "requirements.lock": short_lock(requirements, lock),
-    }
-    return handed_out | {name: text.encode() for name, text in texts.items()}
+    said = readme(which, "Python 3.11, 3.12 or 3.13", ONLINE)
+    return {**handed_out, "README.md": said, "requirements.lock": lock.encode()}
+
+
+def readme(edition: str, python: str, how: str) -> bytes:
+    """The README of an edition, "student" or "teacher": what to run it on, and how."""
+    last = LAST[edition]
+    return README.format(edition=edition, python=python, how=how, last=last).encode()
 
 
 def without_links(name: str, content: bytes, gone: set[str]) -> bytes:
@@ -201,16 +186,12 @@ def without_links(name: str, content: bytes, gone: set[str]) -> bytes:
     return notebooks.dumps(notebook).encode()
 
 
-def normal(name: str) -> str:
-    """The name of a package as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def short_lock(requirements: str, lock: str) -> str:
     """The lines of requirements.lock that running the notebooks needs.
 
     The others build the book and test it. Who needs a package stands in its comment:
-    "click==8.5.1  # via dask, nltk".
+    "click==8.5.1  # via dask, nltk". What is installed here could tell as well
+    (importlib.metadata), but of this Python and this system only.
 
     Raises ValueError where the sections of requirements.txt have other titles.
     """
@@ -220,20 +201,15 @@ def short_lock(requirements: str, lock: str) -> str:
             f"requirements.txt must have the sections {SECTIONS}, got {len(sections)}"
         )
     direct = re.findall(r"^([\w.-]+)[<>=]", "\n".join(sections), re.MULTILINE)
-    needed = {normal(name) for name in direct}
-    lines = [line for line in lock.splitlines() if line[:1] not in ("", "#", "-")]
-    users = []
-    for line in lines:
-        pin, _, via = line.partition("# via ")
-        names = {normal(user.strip()) for user in via.split(",")}
-        users.append((normal(pin.partition("==")[0]), names))
-    size = 0
-    while size < len(needed):
-        size = len(needed)
-        needed |= {package for package, names in users if names & needed}
-    kept = [
-        line for line, (name, _) in zip(lines, users, strict=True) if name in needed
-    ]
+    needed = {canonicalize_name(name) for name in direct}
+    # A lock has canonical names only.
+    pins = re.findall(r"^(([\w.-]+)==[^#]+(?:# via (.*))?)$", lock, re.MULTILINE)
+    while (
+        more := {name for _, name, users in pins if needed & {*users.split(", ")}}
+        - needed
+    ):
+        needed |= more
+    kept = [line for line, name, _ in pins if name in needed]
     return "\n".join(["-e .  # the course itself", *kept, ""])
 
 
@@ -295,8 +271,8 @@ def pins(lock: str, patch: int) -> set[str]:
     What is locked can differ between 3.11.4 and 3.11.5, and a class has both.
     """
     minor = environment.this_computer()["python"]
-    lines = [line for line in lock.splitlines() if not line.startswith("-e")]
-    packages = [Requirement(line.partition("#")[0]) for line in lines]
+    lines = [line.partition("#")[0] for line in lock.splitlines()]
+    packages = [Requirement(line) for line in lines if not line.startswith("-e")]
     where = {"python_full_version": f"{minor}.{patch}"}
     return {
         f"{package.name}{package.specifier}"
@@ -336,20 +312,14 @@ def kit(student: dict[str, bytes], wheels: Path) -> dict[str, bytes | Path]:
     here = environment.this_computer()
     windows = here["system"] == "Windows"
     script = "install.bat" if windows else "install.sh"
-    python = environment.python_of(Path(".venv"))
     how = OFFLINE.format(
         install=script if windows else f"sh {script}",
-        jupyterlab=f"{python} -m jupyterlab",
+        jupyterlab=f"{environment.python_of(Path('.venv'))} -m jupyterlab",
     )
-    readme = README.format(
-        edition="student",
-        python="Python {python} on {system} {machine}".format(**here),
-        how=how,
-        last=LAST["student"],
-    )
+    python = "Python {python} on {system} {machine}".format(**here)
     return {
         **student,
-        "README.md": readme.encode(),
+        "README.md": readme("student", python, how),
         script: INSTALL[script].replace("{python}", here["python"]).encode(),
         **{f"{environment.WHEELS}/{path.name}": path for path in wheels.iterdir()},
     }
@@ -427,11 +397,6 @@ def replace(folder: Path, new: Path) -> None:
         os.replace(folder, former)
     os.replace(new, folder)
     shutil.rmtree(former, ignore_errors=True)
-
-
-def say(text: str) -> None:
-    """Report progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:

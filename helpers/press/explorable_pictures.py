@@ -92,12 +92,9 @@ def _point(place: np.ndarray) -> str:
 
 # The Reber walker: the automaton, and over each symbol what the network gives it. ---
 
-PLACES = 1.0 * np.array(
-    [
-        *((24, 122), (80, 122), (150, 72), (150, 172)),
-        *((258, 72), (258, 172), (332, 122), (394, 122)),
-    ]
-)
+X = (24, 80, 150, 150, 258, 258, 332, 394)
+Y = (122, 122, 72, 172, 72, 172, 122, 122)
+PLACES = np.array([X, Y], float).T
 COLUMNS = 30 + 60 * np.arange(len(SYMBOLS))
 BASE, FULL = 374, 90  # where the bars stand, and the height of an output of 1
 
@@ -212,9 +209,8 @@ def gradient_horizon(
     foot, top = DECADES
 
     def at(k: int, value: float) -> str:
-        return (
-            f"{per_lag * k:.1f} {height * (top - np.log10(value)) / (top - foot):.1f}"
-        )
+        down = height * (top - np.log10(value)) / (top - foot)
+        return f"{per_lag * k:.1f} {down:.1f}"
 
     def line(values: Sequence[float]) -> str:
         return "L".join(at(k, value) for k, value in enumerate(values))
@@ -303,29 +299,15 @@ def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) 
             _box(f"x{t}", column, ROWS["x"], f"x{suffix}", "input", [x[t - 1]]),
             _box(f"o{t}", column, ROWS["o"], f"o{suffix}", "output", [o[t - 1]]),
         ]
-        left = columns[t - 1]
+        left, beside = columns[t - 1], column - 6
+        x_top, h_foot = (column, ROWS["x"] - 30), (column, ROWS["h"] + 30)
+        h_top, o_foot = (column, ROWS["h"] - 30), (column, ROWS["o"] + 30)
+        before, after = (left + 29, ROWS["h"] + 8), (column - 29, ROWS["h"] + 8)
+        over = ((left + column) / 2, 114, "")
         parts += [
-            _edge(
-                f"W_ih-{t}",
-                (column, ROWS["x"] - 30),
-                (column, ROWS["h"] + 30),
-                "input",
-                (column - 6, 208, "end"),
-            ),
-            _edge(
-                f"W_hh-{t}",
-                (left + 29, ROWS["h"] + 8),
-                (column - 29, ROWS["h"] + 8),
-                "hidden",
-                ((left + column) / 2, 114, ""),
-            ),
-            _edge(
-                f"W_ho-{t}",
-                (column, ROWS["h"] - 30),
-                (column, ROWS["o"] + 30),
-                "output",
-                (column - 6, 94, "end"),
-            ),
+            _edge(f"W_ih-{t}", x_top, h_foot, "input", (beside, 208, "end")),
+            _edge(f"W_hh-{t}", before, after, "hidden", over),
+            _edge(f"W_ho-{t}", h_top, o_foot, "output", (beside, 94, "end")),
         ]
     last = SUBSCRIPTS[steps]
     parts.append(text(4, 312, f"∂o{last}/∂h, backwards:", "start named gradient small"))
@@ -353,17 +335,11 @@ def _box(
     name: str, x: float, y: float, title: str, role: str, values: Sequence[float]
 ) -> str:
     """A node: its name over its one or two values."""
+    top, first = y - 28, y + 14 - 8 * (len(values) - 1)
     lines = [
-        text(
-            x,
-            y + 14 + 16 * i - 8 * (len(values) - 1),
-            signed(value),
-            "value small",
-            f"value-{name}-{i}",
-        )
+        text(x, first + 16 * i, signed(value), "value small", f"value-{name}-{i}")
         for i, value in enumerate(values)
     ]
-    top = y - 28
     return (
         f'<g id="node-{name}" class="{role}"><rect class="box" x="{x - 29}" y="{top}" '
         f'width="58" height="56" rx="8"/>'
@@ -398,7 +374,7 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
     `networks` gives by title what `helpers.press.explorables.beliefs` returns.
     """
     left, width, height = PANEL
-    per_symbol = width / len(inner)
+    right, per_symbol = left + width, width / len(inner)
     parts = [
         '<path class="input drawn under" d="M4 12H30"/>',
         text(36, 17, "began with BT", "start small"),
@@ -406,10 +382,9 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
         text(182, 17, "began with BP", "start small"),
     ]
     said = []
-    for panel, (top, (title, values)) in enumerate(
-        zip(PANELS, networks.items(), strict=True)
-    ):
-        apart = short(values["apart"][-1])
+    for panel, (title, values) in enumerate(networks.items()):
+        top = PANELS[panel]
+        distance = f"states {short(values['apart'][-1])} apart"
         parts += [
             text(left, top - 12, title, "start small", f"memory-title-{panel}"),
             text(4, top + 10, "all T", "start small"),
@@ -417,11 +392,7 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
             f'<path class="line half" d="M{left} {top + height / 2}h{width}"/>',
             f'<path class="line" d="M{left} {top}v{height}h{width}"/>',
             text(
-                left + width,
-                top + height + 18,
-                f"states {apart} apart",
-                "end small",
-                f"memory-apart-{panel}",
+                right, top + height + 18, distance, "end small", f"memory-apart-{panel}"
             ),
         ]
         for symbol, classes in (("T", "input drawn under"), ("P", "output drawn over")):
@@ -432,7 +403,7 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
             name = f"memory-{panel}-{symbol}"
             parts.append(f'<path id="{name}" class="{classes}" d="M{points}"/>')
         ends = " and ".join(f"{values[symbol][-1]:.2f}" for symbol in "TP")
-        said.append(f"{title}: {ends}, states {apart} apart")
+        said.append(f"{title}: {ends}, {distance}")
     foot = PANELS[1] + PANEL[2] + 50
     parts.append(f'<g id="memory-symbols">{_read(inner, left, per_symbol, foot)}</g>')
     now = "".join(f"M{left + width} {top}v{height}" for top in PANELS)
@@ -453,19 +424,13 @@ def short(value: float) -> str:
 
 def _read(inner: str, left: float, per_symbol: float, y: float) -> str:
     """The symbols under the panels: T over P, and the inner string."""
-    both = [
+    parts = [
         text(left, y - 14, "T", "named input small"),
         text(left, y + 1, "P", "named output small"),
     ]
-    return "".join(
-        [
-            *both,
-            *(
-                text(left + per_symbol * k, y - 6, symbol, "small")
-                for k, symbol in enumerate(inner, 1)
-            ),
-        ]
-    )
+    for k, symbol in enumerate(inner, 1):
+        parts.append(text(left + per_symbol * k, y - 6, symbol, "small"))
+    return "".join(parts)
 
 
 # Reddit on tap: what the language model may say next. -------------------------------
@@ -473,13 +438,8 @@ def _read(inner: str, left: float, per_symbol: float, y: float) -> str:
 BARS = (132, 200)  # where they stand, and the length of a probability of 1
 ROW = 25
 FIRST_ROW = 44
-READABLE = {
-    "SENTENCE_END": "(end)",
-    "``": "“",
-    "''": "”",
-    "_name_": "(name)",
-    "_religion_": "(religion)",
-}
+READABLE = {"SENTENCE_END": "(end)", "``": "“", "''": "”"}
+READABLE |= {"_name_": "(name)", "_religion_": "(religion)"}
 
 REDDIT_STYLE = """\
 .picture .all {fill: var(--picture-line, #888); fill-opacity: 0.14}
@@ -492,9 +452,7 @@ def reddit_on_tap(beginning: str, likeliest: dict[str, float]) -> str:
     rest = 1 - sum(likeliest.values())
     rows = [(READABLE.get(word, word), p, "output") for word, p in likeliest.items()]
     rows.append(("all others", rest, "baseline"))
-    parts = [
-        text(4, 17, f"After “{beginning}”, what next?", "start", "reddit-after"),
-    ]
+    parts = [text(4, 17, f"After “{beginning}”, what next?", "start", "reddit-after")]
     for row, (word, p, role) in enumerate(rows):
         y = FIRST_ROW + ROW * row
         parts += [

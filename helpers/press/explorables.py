@@ -121,36 +121,29 @@ def error_by_lag(activation: str, radius: float, draws: int = DRAWS) -> np.ndarr
 @cache
 def gradient_horizon() -> dict:
     """For each activation and radius: median and its 95% interval, by lag."""
-    measured = {
-        name: [
-            dict(
-                zip(
-                    ("median", "low", "high"),
-                    (rounded(part, 3) for part in median_interval(samples)),
-                    strict=True,
-                )
-            )
-            for samples in (error_by_lag(name, radius) for radius in RADII)
-        ]
-        for name in ACTIVATIONS
-    }
+
+    def curves(activation: str, radius: float) -> dict[str, list]:
+        median, low, high = (
+            rounded(part, 3)
+            for part in median_interval(error_by_lag(activation, radius))
+        )
+        return {"median": median, "low": low, "high": high}
+
     return {
         "radii": RADII.tolist(),
         "slopes": {name: slope for name, (_, _, slope) in ACTIVATIONS.items()},
         "look": FIRST_LOOK,
         "decades": list(explorable_pictures.DECADES),
-        "measured": measured,
+        "measured": {name: [curves(name, r) for r in RADII] for name in ACTIVATIONS},
     }
 
 
 def gradient_horizon_picture() -> str:
     """The curves at the place of `FIRST_LOOK`."""
     numbers = gradient_horizon()
-    at = numbers["radii"].index(FIRST_LOOK["radius"])
-    curves = numbers["measured"][FIRST_LOOK["activation"]][at]
-    bound = (
-        numbers["slopes"][FIRST_LOOK["activation"]] * FIRST_LOOK["radius"]
-    ) ** np.arange(STEPS)
+    activation, radius = FIRST_LOOK["activation"], FIRST_LOOK["radius"]
+    curves = numbers["measured"][activation][numbers["radii"].index(radius)]
+    bound = (numbers["slopes"][activation] * radius) ** np.arange(STEPS)
     return explorable_pictures.gradient_horizon(**FIRST_LOOK, **curves, bound=bound)
 
 
@@ -229,6 +222,7 @@ def endings() -> list[str]:
     return [found[state] for state in range(len(moves))]
 
 
+@cache
 def memory(name: str) -> NamedTuple:
     """The parameters of a network of `MEMORIES`."""
     return trained.load(f"embedded-reber-{name}", MEMORIES[name][0])
@@ -332,19 +326,12 @@ def reddit_on_tap_picture() -> str:
 
 # All of them -----------------------------------------------------------------------
 
-NUMBERS = {
-    "reber-walker": reber_walker,
-    "gradient-horizon": gradient_horizon,
-    "unroller": unroller,
-    "two-memories": two_memories,
-    "reddit-on-tap": reddit_on_tap,
-}
-PICTURES = {
-    "reber-walker": reber_walker_picture,
-    "gradient-horizon": gradient_horizon_picture,
-    "unroller": unroller_picture,
-    "two-memories": two_memories_picture,
-    "reddit-on-tap": reddit_on_tap_picture,
+EXPLORABLES = {  # by name: its numbers, and its picture
+    "reber-walker": (reber_walker, reber_walker_picture),
+    "gradient-horizon": (gradient_horizon, gradient_horizon_picture),
+    "unroller": (unroller, unroller_picture),
+    "two-memories": (two_memories, two_memories_picture),
+    "reddit-on-tap": (reddit_on_tap, reddit_on_tap_picture),
 }
 
 
@@ -353,9 +340,9 @@ def main() -> None:
         prog="python -m helpers.press.explorables",
         description="Write the numbers and the pictures of the explorables.",
     ).parse_args()
-    for name in NUMBERS:
-        write_json(FOLDER / f"{name}.json", NUMBERS[name]())
-        write_text(FOLDER / f"{name}.svg", PICTURES[name]())
+    for name, (numbers, picture) in EXPLORABLES.items():
+        write_json(FOLDER / f"{name}.json", numbers())
+        write_text(FOLDER / f"{name}.svg", picture())
         print(f"{name}: {FOLDER.relative_to(FOLDER.parents[2])}/{name}.json and .svg")
 
 

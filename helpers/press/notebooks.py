@@ -1,10 +1,9 @@
 """Run, time and look after the notebooks of the course.
 
     python -m helpers.press.notebooks execute [--chapter 03]   refresh the outputs
-    python -m helpers.press.notebooks time [--chapter 03]      measure seconds and
-    memory python -m helpers.press.notebooks setup                    write the Colab
-    cell, tidy python -m helpers.press.notebooks repository ADDRESS       set the public
-    address
+    python -m helpers.press.notebooks time [--chapter 03]      measure seconds, memory
+    python -m helpers.press.notebooks setup                    write the Colab cell
+    python -m helpers.press.notebooks repository ADDRESS       set the public address
 
 A notebook is always written the same way (``dumps``): two runs on one machine give
 the same bytes, so that a difference in git is a difference in what a reader sees.
@@ -30,22 +29,16 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
 from helpers import ROOT
+from helpers.press.rendering import COLOURS
 from helpers.results.files import write_text
 
 RUN_TIMES = Path("data/results/run_times.json")
 TIMEOUT = 600  # seconds that one cell may take
 SLOW_CELL, SLOW_NOTEBOOK = 20.0, 60.0  # seconds that a reader may wait
-METADATA = {
-    "kernelspec": {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    },
-    "language_info": {"name": "python"},
-}
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+METADATA = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
 CELL_METADATA = ("tags", "mystnb")
 SETUP_TAGS = ["setup", "remove-cell"]
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 # The first code cell of every notebook, which the book leaves out. ADDRESS and BRANCH
 # come from pyproject.toml.
@@ -165,6 +158,18 @@ def dumps(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook, version=4) + "\n"
 
 
+def save(path: Path, notebook: NotebookNode) -> bool:
+    """Write a notebook to its file, which is left alone where nothing has changed.
+
+    Returns whether it was written; errors as `dumps`.
+    """
+    text = dumps(notebook)
+    changed = text != path.read_text(encoding="utf-8")
+    if changed:
+        write_text(path, text)
+    return changed
+
+
 # ---------------------------------------------------------------------------
 # Running them
 
@@ -234,21 +239,19 @@ def refresh(path: Path) -> str:
         CellExecutionError, CellTimeoutError: see ``run``.
     """
     start = time.perf_counter()
-    before, notebook = path.read_text(encoding="utf-8"), read(path)
+    notebook = read(path)
     cells = run(notebook, path.parent)
     total = time.perf_counter() - start
-    after = dumps(notebook)
-    if after != before:
-        write_text(path, after)
     told = [
         f"{path.name} in {path.parent.name}/: {total:.1f} s,"
         f" slowest cell {max(cells, default=0):.1f} s,"
-        f" {'written' if after != before else 'unchanged'}"
+        f" {'written' if save(path, notebook) else 'unchanged'}"
     ]
-    for count, took in enumerate(cells, start=1):
-        if took > SLOW_CELL:
-            too_slow = f"cell [{count}] took {took:.0f} s, over {SLOW_CELL} s"
-            told.append(f"  warning: {too_slow}")
+    told += [
+        f"  warning: cell [{count}] took {took:.0f} s, over {SLOW_CELL} s"
+        for count, took in enumerate(cells, start=1)
+        if took > SLOW_CELL
+    ]
     if total > SLOW_NOTEBOOK:
         told.append(f"  warning: over {SLOW_NOTEBOOK} s (the first run also compiles)")
     return "\n".join(told)
@@ -349,11 +352,9 @@ def set_up(root: Path = ROOT) -> None:
     """Write the set-up cell into every notebook, leaving its outputs as they are."""
     source = setup_source(*repository(root))
     for path in find(root=root):
-        before, notebook = path.read_text(encoding="utf-8"), read(path)
+        notebook = read(path)
         put_setup(notebook, source)
-        after = dumps(notebook)
-        if after != before:
-            write_text(path, after)
+        if save(path, notebook):
             say(f"{path.relative_to(root)} written")
 
 
@@ -369,11 +370,9 @@ def set_repository(address: str, branch: str = "main", root: Path = ROOT) -> Non
         ValueError: if the address or the branch has another form.
     """
     address = address.removesuffix("/").removesuffix(".git")
-    name = r"[\w.-]+"
+    name, form = r"[\w.-]+", "https://github.com/OWNER/NAME"
     if address and not re.fullmatch(rf"https://github\.com/{name}/{name}", address):
-        raise ValueError(
-            f"address must be https://github.com/OWNER/NAME, got {address!r}"
-        )
+        raise ValueError(f"address must be {form}, got {address!r}")
     if not re.fullmatch(rf"{name}(/{name})*", branch):
         raise ValueError(f"branch must be the name of a git branch, got {branch!r}")
     file = root / "pyproject.toml"

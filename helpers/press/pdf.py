@@ -19,13 +19,8 @@ from helpers import ROOT
 from helpers.press.rendering import render
 from helpers.results.files import write_text
 
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
+BROWSERS = ("chromium", "chromium-browser")
+BROWSERS += ("google-chrome", "google-chrome-stable", "chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 PDF = Path("_build/rnns-unrolled.pdf")
 FOOTER = """\

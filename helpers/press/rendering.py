@@ -1,7 +1,6 @@
 """Render the book strictly: a warning is an error.
 
-    python -m helpers.press.rendering       what `make book` does: render it if it has
-    changed
+    python -m helpers.press.rendering      what `make book` does: render what changed
 
 Commands and tests that need the rendered book share this one: `book` renders it only
 where a source is newer than its pages, and one process at a time.

@@ -47,14 +47,19 @@ class Results:
         return _stack(self.runs, key)
 
 
-def load(name: str, folder: Path | str | None = None) -> Results:
+def load(
+    name: str,
+    folder: Path | str | None = None,
+    command: str = "python -m helpers.experiments",
+) -> Results:
     """The recorded result `name`, from `folder` (the course's own if not given).
 
     Raises FileNotFoundError where there is none, and ValueError for a file that is
-    damaged or is not the record of this experiment; both say how to make it.
+    damaged or is not the record of this experiment; both say that `command`, with the
+    name, makes it.
     """
     path = Path(folder or FOLDER) / f"{name}.json"
-    remedy = f"`python -m helpers.experiments {name}` makes it"
+    remedy = f"`{command} {name}` makes it"
     try:
         document = read_json(path)
     except FileNotFoundError:

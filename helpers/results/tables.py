@@ -42,6 +42,11 @@ def table(rows: Iterable[Sequence], headers: Sequence[str], width: int = 75) -> 
     return "\n".join(lines)
 
 
+def significant(value: float, digits: int = 4) -> float:
+    """A number rounded to so many significant digits."""
+    return float(f"{value:.{digits}g}")
+
+
 def duration(seconds: float) -> str:
     """A length of time to read: "8.3 s", "3 min 20 s", "2 h 5 min"."""
     if seconds < 59.95:
