@@ -34,7 +34,8 @@ def make(workload: Workload, updates: int = 1000) -> Step:
     sizes |= {"N_OUT": p.W_ho.shape[1], "COST": COSTS.index(workload.cost)}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         library = Path(folder) / "elman_step.so"
-        command = [compiler(), "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
+        command = [compiler(), "-O3", "-march=native", "-ffast-math"]
+        command += ["-shared", "-fPIC"]
         command += [f"-D{name}={size}" for name, size in sizes.items()]
         command += [SOURCE, "-o", library, "-lm"]
         subprocess.run(command, check=True)
