@@ -8,23 +8,19 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
 from helpers.check.core.graphs import function, run_updates
 from helpers.networks.feedforward import mean_squared_error, network
 
 NAMES = ("W_ih", "b_h", "W_ho", "b_o")
 
 
-def count_parameters(student: Callable) -> None:
+@exercise(
+    "A layer from m to n units has m * n weights and n biases, and the input "
+    "layer has none."
+)
+def count_parameters(student: Callable) -> Iterator[Verdict]:
     """Judge `count_parameters(sizes)`: the weights and biases of a network."""
-    meaning = (
-        "A layer from m to n units has m * n weights and n biases, and the input "
-        "layer has none."
-    )
-    print(conclude(_count_parameters(student), meaning))
-
-
-def _count_parameters(student: Callable) -> Iterator[Verdict]:
     for sizes in ([3, 4, 2], [9, 8, 1], [12, 20, 10, 5, 1], [4, 2]):
         weights = sum(m * n for m, n in pairwise(sizes))
         biases = sum(sizes[1:])
@@ -49,13 +45,9 @@ def _count_parameters(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def windows(student: Callable) -> None:
+@exercise("Each window holds k values and ends right before the one to predict.")
+def windows(student: Callable) -> Iterator[Verdict]:
     """Judge `windows(series, k)`: all windows, and the value that follows each."""
-    meaning = "Each window holds k values and ends right before the one to predict."
-    print(conclude(_windows(student), meaning))
-
-
-def _windows(student: Callable) -> Iterator[Verdict]:
     for n, k in ((12, 3), (8, 1), (5, 4)):
         series = np.random.default_rng(n).integers(1, 100, n) / 10
         name = f"windows(series, {k})"
@@ -93,13 +85,9 @@ def _windows(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def gradients(student: Callable) -> None:
+@exercise("All four gradients equal those of pt.grad.")
+def gradients(student: Callable) -> Iterator[Verdict]:
     """Judge `gradients(X, y, W_ih, b_h, W_ho, b_o)`: backpropagation by hand."""
-    meaning = "All four gradients equal those of pt.grad."
-    print(conclude(_gradients(student), meaning))
-
-
-def _gradients(student: Callable) -> Iterator[Verdict]:
     for n, n_in, n_hid in ((6, 3, 4), (5, 2, 3)):
         X, y, *params = arguments = _example(n, n_in, n_hid)
         name = "gradients(X, y, W_ih, b_h, W_ho, b_o)"
@@ -179,13 +167,9 @@ def _gradient_mistakes(
     }
 
 
-def l2_updates(student: Callable) -> None:
+@exercise("Each update also shrinks the weights a little, and leaves the biases.")
+def l2_updates(student: Callable) -> Iterator[Verdict]:
     """Judge `l2_updates(loss, params, lr, decay)`: SGD with a penalty on weights."""
-    meaning = "Each update also shrinks the weights a little, and leaves the biases."
-    print(conclude(_l2_updates(student), meaning))
-
-
-def _l2_updates(student: Callable) -> Iterator[Verdict]:
     lr, decay = 0.1, 0.03
     X, y, *values = _example(6, 3, 4)
     gradient = dict(zip(NAMES, _loss_gradients()(X, y, *values), strict=True))
@@ -233,15 +217,9 @@ def _l2_updates(student: Callable) -> Iterator[Verdict]:
     )
 
 
-def momentum_updates(student: Callable) -> None:
+@exercise("The velocity remembers past gradients, each fading by mu at every update.")
+def momentum_updates(student: Callable) -> Iterator[Verdict]:
     """Judge `momentum_updates(loss, params, lr, mu)`: gradient descent with memory."""
-    meaning = (
-        "The velocity remembers past gradients, each fading by mu at every update."
-    )
-    print(conclude(_momentum_updates(student), meaning))
-
-
-def _momentum_updates(student: Callable) -> Iterator[Verdict]:
     lr, mu, n = 0.1, 0.7, 4
     start = {
         "W": np.array([[1.0, -2.0, 0.5], [3.0, 0.2, -1.0]]),

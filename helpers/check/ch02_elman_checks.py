@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.check.core import Verdict, call, compare, conclude, unpack
+from helpers.check.core import Verdict, call, compare, exercise, unpack
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
@@ -16,16 +16,12 @@ NOISE = 0.2
 HELD = 50
 
 
-def count_parameters(student: Callable) -> None:
+@exercise(
+    "The length of the sequences plays no part, and W_hh grows with the square "
+    "of n_hid."
+)
+def count_parameters(student: Callable) -> Iterator[Verdict]:
     """Judge `count_parameters(n_in, n_hid, n_out, learned_h0)` of an Elman network."""
-    meaning = (
-        "The length of the sequences plays no part, and W_hh grows with the square "
-        "of n_hid."
-    )
-    print(conclude(_count_parameters(student), meaning))
-
-
-def _count_parameters(student: Callable) -> Iterator[Verdict]:
     # First without h0: only then is it clear what n_hid too few or too many means.
     cases = ((2, 20, 3, False), (2, 20, 3, True), (7, 5, 4, False), (1, 100, 1, True))
     for n_in, n_hid, n_out, learned_h0 in cases:
@@ -56,13 +52,9 @@ def _count_parameters(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def step_columns(student: Callable) -> None:
+@exercise("Every matrix is transposed, every product reversed: the same step.")
+def step_columns(student: Callable) -> Iterator[Verdict]:
     """Judge `step_columns(x, h, W_ih, W_hh, b_h)`: a step in column notation."""
-    meaning = "Every matrix is transposed, every product reversed: the same step."
-    print(conclude(_step_columns(student), meaning))
-
-
-def _step_columns(student: Callable) -> Iterator[Verdict]:
     name = "step_columns(x, h, W_ih, W_hh, b_h)"
     for n_in, n_hid in ((3, 4), (5, 2)):
         rng = np.random.default_rng(n_in)
@@ -100,13 +92,9 @@ def _column_mistakes(
     }
 
 
-def set_radius(student: Callable) -> None:
+@exercise("The largest eigenvalue in absolute value is now the radius.")
+def set_radius(student: Callable) -> Iterator[Verdict]:
     """Judge `set_radius(W, radius)`: a matrix scaled to a spectral radius."""
-    meaning = "The largest eigenvalue in absolute value is now the radius."
-    print(conclude(_set_radius(student), meaning))
-
-
-def _set_radius(student: Callable) -> Iterator[Verdict]:
     cases = (
         ([[3, -4, 0], [4, 3, 0], [6, 0, -4]], 0.9),  # eigenvalues 3 + 4i, 3 - 4i, -4
         ([[1, 3], [0, -2]], 1.25),  # eigenvalues 1, -2
@@ -155,13 +143,9 @@ def _set_radius(student: Callable) -> Iterator[Verdict]:
             yield wrong(name, "right, but W itself has changed: return a new array")
 
 
-def forward(student: Callable) -> None:
+@exercise("Each example keeps its last state once its sequence has ended.")
+def forward(student: Callable) -> Iterator[Verdict]:
     """Judge `forward(x, lengths, W_ih, W_hh, b_h, h0)`: a batch of unequal lengths."""
-    meaning = "Each example keeps its last state once its sequence has ended."
-    print(conclude(_forward(student), meaning))
-
-
-def _forward(student: Callable) -> Iterator[Verdict]:
     name = "forward(x, lengths, W_ih, W_hh, b_h, h0)"
     # With as many examples as units, a mask along the wrong axis raises no error.
     for n_in, n_hid, lengths in ((3, 4, (7, 3, 5, 1)), (2, 3, (4, 0, 6, 6, 1))):
@@ -260,15 +244,11 @@ def _forward_mistakes(
     return mistakes
 
 
-def latch(student: Callable) -> None:
+@exercise(
+    "Noise cannot move the state from one side to the other, and every pulse can."
+)
+def latch(student: Callable) -> Iterator[Verdict]:
     """Judge `latch()`: weights (w_ih, w_hh, b_h) of one unit that keeps a sign."""
-    meaning = (
-        "Noise cannot move the state from one side to the other, and every pulse can."
-    )
-    print(conclude(_latch(student), meaning))
-
-
-def _latch(student: Callable) -> Iterator[Verdict]:
     names = ("w_ih", "w_hh", "b_h")
     weights = _numbers("latch()", unpack("latch()", call("latch()", student), names))
     if isinstance(weights, Verdict):

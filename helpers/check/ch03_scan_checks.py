@@ -13,7 +13,7 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
-from helpers.check.core import Verdict, call, compare, conclude
+from helpers.check.core import Verdict, call, compare, exercise
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
@@ -24,13 +24,9 @@ GOOD = 0.9
 SAME = 1e-4  # what counts as unchanged: well above the rounding of float32
 
 
-def running_product(student: Callable) -> None:
+@exercise("Each step multiplies what the last one returned, and 1 is the start.")
+def running_product(student: Callable) -> Iterator[Verdict]:
     """Judge `running_product(x)`: the products of the first 1, 2, ..., n numbers."""
-    meaning = "Each step multiplies what the last one returned, and 1 is the start."
-    print(conclude(_running_product(student), meaning))
-
-
-def _running_product(student: Callable) -> Iterator[Verdict]:
     for values in ([3.0, -0.5, 2.0, 5.0], [0.7]):
         x = _array(values)
         products = np.cumprod(x)
@@ -64,13 +60,9 @@ def _running_product(student: Callable) -> Iterator[Verdict]:
         yield _uses_scan(name, result)
 
 
-def leaky_step(student: Callable) -> None:
+@exercise("The state moves the share alpha of the way to where the tanh calls it.")
+def leaky_step(student: Callable) -> Iterator[Verdict]:
     """Judge `leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)`: a slow Elman step."""
-    meaning = "The state moves the share alpha of the way to where the tanh calls it."
-    print(conclude(_leaky_step(student), meaning))
-
-
-def _leaky_step(student: Callable) -> Iterator[Verdict]:
     name = "leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)"
     # With as many inputs as units, exchanged arguments raise no error.
     for n_in, n_hid, batch in ((3, 3, ()), (2, 4, (5,))):
@@ -118,13 +110,9 @@ def _leaky_mistakes(x_t, h_tm1, W_ih, W_hh, b_h, alpha) -> dict[str, np.ndarray]
     }
 
 
-def herd(student: Callable) -> None:
+@exercise("The step receives what the taps list, in the order in which they stand.")
+def herd(student: Callable) -> Iterator[Verdict]:
     """Judge `herd(start, n_steps, a, b)`: y_t = a y_{t-1} + b y_{t-3}, by taps."""
-    meaning = "The step receives what the taps list, in the order in which they stand."
-    print(conclude(_herd(student), meaning))
-
-
-def _herd(student: Callable) -> Iterator[Verdict]:
     for values, n, a, b in (([1.0, 2.0, 4.0], 6, 0.9, 0.5), ([3.0, 1.0, 2.0], 2, 1, 2)):
         start = _array(values)
 
@@ -165,15 +153,9 @@ def _herd(student: Callable) -> Iterator[Verdict]:
         yield _uses_scan(name, result)
 
 
-def masked_states(student: Callable) -> None:
+@exercise("Where the mask is 0 the state is handed on as it is, and no input counts.")
+def masked_states(student: Callable) -> Iterator[Verdict]:
     """Judge `masked_states(x, mask, h0, W_ih, W_hh, b_h)`: states held by a mask."""
-    meaning = (
-        "Where the mask is 0 the state is handed on as it is, and no input counts."
-    )
-    print(conclude(_masked_states(student), meaning))
-
-
-def _masked_states(student: Callable) -> Iterator[Verdict]:
     name = "masked_states(x, mask, h0, W_ih, W_hh, b_h)"
     # With as many examples as units, a mask along the wrong axis raises no error.
     for n_in, n_hid, rows in (
@@ -259,16 +241,12 @@ def _mask_mistakes(x, mask, h0, W_ih, W_hh, b_h) -> dict[str, np.ndarray]:
     return mistakes
 
 
-def echo(student: Callable) -> None:
+@exercise(
+    "The state carries the last three inputs, at lengths never trained on as well, "
+    "and the network looks only at the past."
+)
+def echo(student: Callable) -> Iterator[Verdict]:
     """Judge `echo(x)`: a trained network that says what it heard 3 steps ago."""
-    meaning = (
-        "The state carries the last three inputs, at lengths never trained on as well, "
-        "and the network looks only at the past."
-    )
-    print(conclude(_echo(student), meaning))
-
-
-def _echo(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
     for T, so_far in ((20, ""), (60, ", where shape (20, 50, 1) is right")):
         x = _array(rng.uniform(-1, 1, (T, 50, 1)))

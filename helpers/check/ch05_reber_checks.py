@@ -11,7 +11,7 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
 from scipy.special import log_softmax, softmax
 
-from helpers.check.core import Verdict, call, compare, conclude
+from helpers.check.core import Verdict, call, compare, exercise
 from helpers.check.core.probabilities import to_probabilities
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
@@ -33,13 +33,9 @@ STRINGS = (
 )
 
 
-def grammatical(student: Callable) -> None:
+@exercise("Each symbol was checked in its state, and the end was asked for.")
+def grammatical(student: Callable) -> Iterator[Verdict]:
     """Judge `grammatical(string)`: True if the Reber grammar makes the string."""
-    meaning = "Each symbol was checked in its state, and the end was asked for."
-    print(conclude(_grammatical(student), meaning))
-
-
-def _grammatical(student: Callable) -> Iterator[Verdict]:
     expected = [REBER.check(string) is None for string in STRINGS]
     said = []
     for string in STRINGS:
@@ -121,13 +117,9 @@ def _membership_mistakes(expected: list[bool]) -> dict[str, list[bool]]:
 # Exercise 5.2 --------------------------------------------------------------------
 
 
-def mean_length(student: Callable) -> None:
+@exercise("One system of linear equations instead of many strings.")
+def mean_length(student: Callable) -> Iterator[Verdict]:
     """Judge `mean_length(P)`: the mean number of steps from state 0 to the last one."""
-    meaning = "One system of linear equations instead of many strings."
-    print(conclude(_mean_length(student), meaning))
-
-
-def _mean_length(student: Callable) -> Iterator[Verdict]:
     uneven = Grammar("uneven", REBER.transitions, odds={"T": 3, "S": 2})
     for P, what in (
         (
@@ -180,16 +172,12 @@ def _shortest(P: np.ndarray) -> int:
 # Exercise 5.3 --------------------------------------------------------------------
 
 
-def softmax_loss(student: Callable) -> None:
+@exercise(
+    "What stands in the padding does not count, each prediction counts the same, "
+    "and large logits do no harm."
+)
+def softmax_loss(student: Callable) -> Iterator[Verdict]:
     """Judge `softmax_loss(o, y, mask)`: next-symbol cross-entropy of a padded batch."""
-    meaning = (
-        "What stands in the padding does not count, each prediction counts the same, "
-        "and large logits do no harm."
-    )
-    print(conclude(_softmax_loss(student), meaning))
-
-
-def _softmax_loss(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
     for lengths, scale, remark in (
         ((4, 4), 1.0, " without padding"),
@@ -280,13 +268,9 @@ def _finite(name: str, result: Any, hint: str) -> Any:
 # Exercise 5.4 --------------------------------------------------------------------
 
 
-def sharpen(student: Callable) -> None:
+@exercise("Low temperatures sharpen, high ones flatten, and 1 changes nothing.")
+def sharpen(student: Callable) -> Iterator[Verdict]:
     """Judge `sharpen(p, temperature)`: p to the power 1 / temperature, normalised."""
-    meaning = "Low temperatures sharpen, high ones flatten, and 1 changes nothing."
-    print(conclude(_sharpen(student), meaning))
-
-
-def _sharpen(student: Callable) -> Iterator[Verdict]:
     p = np.array([0.02, 0.48, 0.01, 0.3, 0.0, 0.15, 0.04])
     for temperature in (0.5, 2.0, 1.0, 0.05):
         name = f"sharpen(p, {temperature:g})"
@@ -319,18 +303,6 @@ def _sharpen(student: Callable) -> Iterator[Verdict]:
 # Exercise 5.5 --------------------------------------------------------------------
 
 
-def predict(student: Callable) -> None:
-    """Judge `predict(last)`: the next symbol's probabilities from the last two symbols.
-
-    `last` is a string of two symbols, or "B" at the start; the result has shape (7,).
-    """
-    meaning = (
-        "Two symbols are all the memory that this grammar needs, so a network without "
-        "a state makes its strings."
-    )
-    print(conclude(_predict(student), meaning))
-
-
 def _contexts() -> dict[str, int]:
     """The last two symbols of each beginning of a string, and the state they tell."""
     contexts, waiting = {}, [("B", 1)]
@@ -342,7 +314,15 @@ def _contexts() -> dict[str, int]:
     return contexts
 
 
-def _predict(student: Callable) -> Iterator[Verdict]:
+@exercise(
+    "Two symbols are all the memory that this grammar needs, so a network without "
+    "a state makes its strings."
+)
+def predict(student: Callable) -> Iterator[Verdict]:
+    """Judge `predict(last)`: the next symbol's probabilities from the last two symbols.
+
+    `last` is a string of two symbols, or "B" at the start; the result has shape (7,).
+    """
     contexts = _contexts()
     said: dict[str, np.ndarray] = {}
     for last in contexts:

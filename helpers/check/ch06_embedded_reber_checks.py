@@ -7,7 +7,7 @@ import numpy as np
 import pytensor
 from scipy.special import expit
 
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
@@ -22,16 +22,12 @@ GOOD = 0.99
 SAME = 1e-4  # what counts as unchanged: well above the rounding of float32
 
 
-def undecided_cost(student: Callable) -> None:
+@exercise(
+    "At 11 predictions and 7 outputs it is 0.018, beside the 0.69 of an untrained "
+    "network."
+)
+def undecided_cost(student: Callable) -> Iterator[Verdict]:
     """Judge `undecided_cost(predictions, outputs)`: the mean loss of one lost bit."""
-    meaning = (
-        "At 11 predictions and 7 outputs it is 0.018, beside the 0.69 of an untrained "
-        "network."
-    )
-    print(conclude(_undecided_cost(student), meaning))
-
-
-def _undecided_cost(student: Callable) -> Iterator[Verdict]:
     for predictions, outputs in ((11, 7), (29, 5)):
         bit = np.log(2)
         cost = 2 * bit / (outputs * predictions)
@@ -54,15 +50,9 @@ def _undecided_cost(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def share_right(student: Callable) -> None:
+@exercise("One place a string is looked at, and only which of two outputs is larger.")
+def share_right(student: Callable) -> Iterator[Verdict]:
     """Judge `share_right(o, place, is_T)`: the share of strings answered right."""
-    meaning = (
-        "One place a string is looked at, and only which of two outputs is larger."
-    )
-    print(conclude(_share_right(student), meaning))
-
-
-def _share_right(student: Callable) -> Iterator[Verdict]:
     name = "share_right(o, place, is_T)"
     rng = np.random.default_rng(0)
     for length, n in ((9, 401), (12, 307)):
@@ -104,16 +94,12 @@ def _share_right(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def carried(student: Callable) -> None:
+@exercise(
+    "A gate of 0.73, where a bias of 1 starts it, leaves 4% after ten steps; one "
+    "of 0.95, where a bias of 3 does, leaves 62%."
+)
+def carried(student: Callable) -> Iterator[Verdict]:
     """Judge `carried(f)`: how much of each cell's value is left at the last step."""
-    meaning = (
-        "A gate of 0.73, where a bias of 1 starts it, leaves 4% after ten steps; one "
-        "of 0.95, where a bias of 3 does, leaves 62%."
-    )
-    print(conclude(_carried(student), meaning))
-
-
-def _carried(student: Callable) -> Iterator[Verdict]:
     name = "carried(f)"
     for shape in ((6, 3), (4, 1)):
         f = np.random.default_rng(shape[0]).uniform(0.3, 1, shape)
@@ -141,16 +127,12 @@ def _carried(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def coupled_step(student: Callable) -> None:
+@exercise(
+    "It forgets as much as it takes in, with three blocks of weights for four, and "
+    "its cell never leaves the range from -1 to 1."
+)
+def coupled_step(student: Callable) -> Iterator[Verdict]:
     """Judge `coupled_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h)`: i = 1 - f."""
-    meaning = (
-        "It forgets as much as it takes in, with three blocks of weights for four, and "
-        "its cell never leaves the range from -1 to 1."
-    )
-    print(conclude(_coupled_step(student), meaning))
-
-
-def _coupled_step(student: Callable) -> Iterator[Verdict]:
     name = "coupled_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h)"
     for n_in, n_hid, batch in ((3, 3, ()), (2, 4, (5,))):
         rng = np.random.default_rng(n_hid)
@@ -238,15 +220,11 @@ def _coupled_mistakes(x_t, h_tm1, c_tm1, *weights) -> dict[str, dict[str, np.nda
     }
 
 
-def memory(student: Callable) -> None:
+@exercise(
+    f"The symbol has come through inner strings of {LEAST_INNER} symbols and more."
+)
+def memory(student: Callable) -> Iterator[Verdict]:
     """Judge `memory(prefixes)`: the probability of T after each of these prefixes."""
-    meaning = (
-        f"The symbol has come through inner strings of {LEAST_INNER} symbols and more."
-    )
-    print(conclude(_memory(student), meaning))
-
-
-def _memory(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(6)
     strings = [EMBEDDED.sample(rng, min_inner=LEAST_INNER) for _ in range(STRINGS)]
     prefixes = [string[:-2] for string in strings]

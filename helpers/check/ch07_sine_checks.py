@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
@@ -16,13 +16,9 @@ GOOD = 0.05
 SAME = 1e-4  # what counts as unchanged: well above the rounding of float32
 
 
-def next_value(student: Callable) -> None:
+@exercise("Two values of a sine and its step say all that comes after.")
+def next_value(student: Callable) -> Iterator[Verdict]:
     """Judge `next_value(before, now, step)`: a sine continued from two values."""
-    meaning = "Two values of a sine and its step say all that comes after."
-    print(conclude(_next_value(student), meaning))
-
-
-def _next_value(student: Callable) -> Iterator[Verdict]:
     angle = np.array([-1.3, 0.2, 0.9, 2.5])
     # With the step 1 first: it is the wave of the chapter.
     for before, now, step in (
@@ -54,13 +50,9 @@ def _next_value(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def split_apart(student: Callable) -> None:
+@exercise("No value that a validation window shows or asks for was trained on.")
+def split_apart(student: Callable) -> Iterator[Verdict]:
     """Judge `split_apart(n_values, length, n_training)`: no value in common."""
-    meaning = "No value that a validation window shows or asks for was trained on."
-    print(conclude(_split_apart(student), meaning))
-
-
-def _split_apart(student: Callable) -> Iterator[Verdict]:
     parts = ("training", "validation")
     for n, length, n_training in ((250, 50, 100), (60, 5, 20), (17, 3, 4), (20, 6, 8)):
         name = f"split_apart({n}, {length}, {n_training})"
@@ -104,13 +96,9 @@ def _split_apart(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def exact_rule(student: Callable) -> None:
+@exercise("Each wave costs two values of memory, whatever its amplitude and phase.")
+def exact_rule(student: Callable) -> Iterator[Verdict]:
     """Judge `exact_rule(steps)`: the linear rule that continues a sum of sines."""
-    meaning = "Each wave costs two values of memory, whatever its amplitude and phase."
-    print(conclude(_exact_rule(student), meaning))
-
-
-def _exact_rule(student: Callable) -> Iterator[Verdict]:
     for steps in ([1.0], [0.5, 1.2], [0.3, 0.8, 2.0]):
         name = f"exact_rule({steps})"
         w = np.array(steps)
@@ -148,13 +136,9 @@ def _polynomial(steps: np.ndarray, factor: float = 2.0) -> np.ndarray:
     return product
 
 
-def roll_on(student: Callable) -> None:
+@exercise("The state is all that the loop carries on: the start is read once.")
+def roll_on(student: Callable) -> Iterator[Verdict]:
     """Judge `roll_on(start, n, W_ih, W_hh, b_h, W_ho, b_o, h0)`: a closed loop."""
-    meaning = "The state is all that the loop carries on: the start is read once."
-    print(conclude(_roll_on(student), meaning))
-
-
-def _roll_on(student: Callable) -> Iterator[Verdict]:
     name = "roll_on(start, n, W_ih, W_hh, b_h, W_ho, b_o, h0)"
     for T, n, n_hid, seed in ((6, 8, 3, 0), (4, 3, 5, 1), (1, 5, 4, 2)):
         rng = np.random.default_rng(seed)
@@ -234,15 +218,6 @@ def _roll_mistakes(start, n, params) -> dict[str, np.ndarray]:
     }
 
 
-def forecast(student: Callable) -> None:
-    """Judge `forecast(x)`: one trained network for waves of many steps."""
-    meaning = (
-        "The network finds the step of a wave from the wave, which no rule with fixed "
-        "weights on two values can."
-    )
-    print(conclude(_forecast(student), meaning))
-
-
 def waves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, Any]:
     """n windows x (20, n, 1), the next values (n,), and the steps of the waves (n,)."""
     steps, phases = rng.uniform(0.5, 1.5, n), rng.uniform(0, 2 * np.pi, n)
@@ -250,7 +225,12 @@ def waves(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, Any
     return values[:-1, :, None], values[-1], steps
 
 
-def _forecast(student: Callable) -> Iterator[Verdict]:
+@exercise(
+    "The network finds the step of a wave from the wave, which no rule with fixed "
+    "weights on two values can."
+)
+def forecast(student: Callable) -> Iterator[Verdict]:
+    """Judge `forecast(x)`: one trained network for waves of many steps."""
     x, y, steps = waves(500, np.random.default_rng(7))
     name = f"forecast(x) with x of shape {x.shape}"
     o = _numbers(name, call(name, student, x.copy()), (x.shape[1],))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
 from helpers.check.core.probabilities import to_probabilities
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
@@ -35,15 +35,11 @@ def _finite(name: str, result: Any, hint: str) -> Any:
 # Exercise 8.1 --------------------------------------------------------------------
 
 
-def training_pair(student: Callable) -> None:
+@exercise(
+    "At each position x has the word that is read, and y the one that comes next."
+)
+def training_pair(student: Callable) -> Iterator[Verdict]:
     """Judge `training_pair(words, vocabulary)`: what is read, and what is to come."""
-    meaning = (
-        "At each position x has the word that is read, and y the one that comes next."
-    )
-    print(conclude(_training_pair(student), meaning))
-
-
-def _training_pair(student: Callable) -> Iterator[Verdict]:
     for words in (
         ["the", "cat", "sat", "."],
         ["a", "wombat", "sat", "there", "."],
@@ -105,16 +101,12 @@ def _pair_mistakes(words, sequence, v: Vocabulary) -> dict[str, dict[str, Any]]:
 # Exercise 8.2 --------------------------------------------------------------------
 
 
-def perplexity(student: Callable) -> None:
+@exercise(
+    "Each word counts the same, in a long sentence and in a short one, and however "
+    "many there are."
+)
+def perplexity(student: Callable) -> Iterator[Verdict]:
     """Judge `perplexity(p)`: from the probabilities of the words of some sentences."""
-    meaning = (
-        "Each word counts the same, in a long sentence and in a short one, and however "
-        "many there are."
-    )
-    print(conclude(_perplexity(student), meaning))
-
-
-def _perplexity(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
     for what, p in (
         (
@@ -195,16 +187,12 @@ def _perplexity_mistakes(p: list[np.ndarray]) -> dict[str, Any]:
 # Exercise 8.3 --------------------------------------------------------------------
 
 
-def word_probabilities(student: Callable) -> None:
+@exercise(
+    "What is excluded has no chance at all, the others share it, and large logits "
+    "do no harm."
+)
+def word_probabilities(student: Callable) -> Iterator[Verdict]:
     """Judge `word_probabilities(o, temperature, excluded)`: to draw the next word."""
-    meaning = (
-        "What is excluded has no chance at all, the others share it, and large logits "
-        "do no harm."
-    )
-    print(conclude(_word_probabilities(student), meaning))
-
-
-def _word_probabilities(student: Callable) -> Iterator[Verdict]:
     o = np.array([0.3, -1.2, 2.1, 0.0, 1.4, -0.6])
     far = np.array([0.0, 0.0, 0.0, 3000.0, 0.0, 0.0])
     for logits, temperature, excluded, remark in (
@@ -276,16 +264,12 @@ def _drawing(o, temperature, excluded) -> tuple[np.ndarray, dict[str, np.ndarray
 # Exercise 8.4 --------------------------------------------------------------------
 
 
-def logits_gradient(student: Callable) -> None:
+@exercise(
+    "What the model said minus what came, at each real prediction, and nothing at "
+    "the padding."
+)
+def logits_gradient(student: Callable) -> Iterator[Verdict]:
     """Judge `logits_gradient(o, y, mask)`: where the backward pass begins."""
-    meaning = (
-        "What the model said minus what came, at each real prediction, and nothing at "
-        "the padding."
-    )
-    print(conclude(_logits_gradient(student), meaning))
-
-
-def _logits_gradient(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
     mask = (np.arange(5)[:, None] < (5, 2, 3, 1)).astype(float)
     for scale, remark in ((1.0, ""), (400.0, " with large logits")):
@@ -357,15 +341,11 @@ def _slopes(o, y, mask) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 # Exercise 8.5 --------------------------------------------------------------------
 
 
-def discounted(student: Callable) -> None:
+@exercise(
+    "What the seen pairs give away, the unigram shares out, and each row sums to 1."
+)
+def discounted(student: Callable) -> Iterator[Verdict]:
     """Judge `discounted(counts, D)`: a bigram model with absolute discounting."""
-    meaning = (
-        "What the seen pairs give away, the unigram shares out, and each row sums to 1."
-    )
-    print(conclude(_discounted(student), meaning))
-
-
-def _discounted(student: Callable) -> Iterator[Verdict]:
     counts = np.array(
         [
             [0, 3, 1, 0, 1],
@@ -472,18 +452,6 @@ def _discount_mistakes(c: np.ndarray, D: float) -> dict[str, np.ndarray]:
 # Exercise 8.6 --------------------------------------------------------------------
 
 
-def language_model(student: Callable) -> None:
-    """Judge `language_model(sentences, V)`, which learns and returns `next_word`.
-
-    `next_word(words)` has the probabilities (V,) of the word that comes after these.
-    """
-    meaning = (
-        f"Its perplexity is at least {100 * (1 - GOOD):.0f}% below that of the bigram "
-        "model, on sentences that it never saw."
-    )
-    print(conclude(_language_model(student), meaning))
-
-
 class _Answers(NamedTuple):
     """What the student's model says: one entry for each prediction."""
 
@@ -518,7 +486,15 @@ def _baselines() -> tuple[float, float, float]:
     )
 
 
-def _language_model(student: Callable) -> Iterator[Verdict]:
+@exercise(
+    f"Its perplexity is at least {100 * (1 - GOOD):.0f}% below that of the bigram "
+    "model, on sentences that it never saw."
+)
+def language_model(student: Callable) -> Iterator[Verdict]:
+    """Judge `language_model(sentences, V)`, which learns and returns `next_word`.
+
+    `next_word(words)` has the probabilities (V,) of the word that comes after these.
+    """
     data = _data()
     name = f"language_model(sentences, {WORDS})"
     next_word = call(name, student, [s.copy() for s in data.train], WORDS)
