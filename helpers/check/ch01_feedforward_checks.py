@@ -132,21 +132,20 @@ def _gradient_mistakes(
     a = X @ W_ih + b_h
     h = np.tanh(a)
     error = h @ W_ho + b_o - y
+    d_o = 2 / n * error
+    d_a = d_o @ W_ho.T * (1 - h**2)
 
-    def backward(factor=2 / n, back=W_ho.T, slope=1 - h**2) -> dict[str, np.ndarray]:
-        d_o = factor * error
+    def backward(d_o=d_o, back=W_ho.T, slope=1 - h**2) -> dict[str, np.ndarray]:
         d_a = d_o @ back * slope
         return dict(
             zip(NAMES, (X.T @ d_a, d_a.sum(0), h.T @ d_o, d_o.sum(0)), strict=True)
         )
 
-    d_o = 2 / n * error
-    d_a = d_o @ W_ho.T * (1 - h**2)
     return {
-        "the factor 2 is missing: the derivative of e**2 is 2 * e": backward(1 / n),
-        "divide by n: the loss is the mean over the examples": backward(2.0),
-        "the factor 2 / n is missing": backward(1.0),
-        "the sign is wrong: the error is o - y": backward(-2 / n),
+        "the factor 2 is missing: the derivative of e**2 is 2 * e": backward(error / n),
+        "divide by n: the loss is the mean over the examples": backward(2 * error),
+        "the factor 2 / n is missing": backward(error),
+        "the sign is wrong: the error is o - y": backward(-d_o),
         "the derivative of tanh is missing: multiply by 1 - h**2": backward(slope=1.0),
         "1 - h**2 takes h, the output of tanh, and not its input": backward(
             slope=1 - a**2
@@ -226,8 +225,9 @@ def momentum_updates(student: Callable) -> Iterator[Verdict]:
         "b": np.array([1.5, -0.4]),
     }
     params = [pytensor.shared(value, name=name) for name, value in start.items()]
-    # A bowl for each parameter, with its lowest point at 0.3: the gradient is p - 0.3.
-    loss = sum((0.5 * (p - 0.3) ** 2).sum() for p in params)
+    # A bowl for each parameter: the gradient is p - lowest.
+    lowest = 0.3
+    loss = sum((0.5 * (p - lowest) ** 2).sum() for p in params)
 
     def path(rule: Callable, first: Callable = np.zeros_like) -> dict[str, np.ndarray]:
         """How far each parameter is from its start after 1, ..., n updates."""
@@ -235,7 +235,7 @@ def momentum_updates(student: Callable) -> Iterator[Verdict]:
         for name, p in start.items():
             v, places = first(p), []
             for _ in range(n):
-                p, v = rule(p, v, p - 0.3)
+                p, v = rule(p, v, p - lowest)
                 places.append(p - start[name])
             moved[name] = np.stack(places)
         return moved
@@ -287,5 +287,5 @@ def momentum_updates(student: Callable) -> Iterator[Verdict]:
             ),
             "v must start at zero, not at one": path(momentum, first=np.ones_like),
         },
-        label="{} over 4 updates",
+        label=f"{{}} over {n} updates",
     )

@@ -157,7 +157,7 @@ def forward(student: Callable) -> Iterator[Verdict]:
         yield compare(
             name,
             call(name, student, *(array.copy() for array in arguments)),
-            _held_states(x, _here(T, arguments[1]), *params),
+            held_states(x, _here(T, arguments[1]), *params),
             mistakes=_forward_mistakes(*arguments),
         )
 
@@ -167,7 +167,7 @@ def _here(T: int, lengths: np.ndarray) -> np.ndarray:
     return np.arange(T)[:, None, None] < lengths[:, None]
 
 
-def _held_states(
+def held_states(
     x: np.ndarray,
     here: np.ndarray,
     W_ih: np.ndarray,
@@ -176,8 +176,11 @@ def _held_states(
     h0: np.ndarray,
     rest: Callable = np.positive,
 ) -> np.ndarray:
-    """All states (T, batch, n_hid): a step where `here` holds, else rest(state)."""
-    h_t = np.tile(h0, (x.shape[1], 1))
+    """All states (T, batch, n_hid): a step where `here` holds, else rest(state).
+
+    h0 has the shape (n_hid,) or (batch, n_hid).
+    """
+    h_t = np.broadcast_to(h0, (x.shape[1], h0.shape[-1]))
     h = []
     for x_t, on in zip(x, here, strict=True):
         h_t = np.where(on, np.tanh(x_t @ W_ih + h_t @ W_hh + b_h), rest(h_t))
@@ -198,27 +201,27 @@ def _forward_mistakes(
     params = (W_ih, W_hh, b_h, h0)
     here = _here(T, lengths)
     always = _here(T, np.full(batch, T))
-    h = _held_states(x, here, *params)
+    h = held_states(x, here, *params)
     first = np.tile(h0, (1, batch, 1))
     mistakes = {
         "the states go on changing after an example has ended": (
-            _held_states(x, always, *params)
+            held_states(x, always, *params)
         ),
         "the states are 0 after an example has ended, expected held": h * here,
         "the states go back to h0 after an example has ended, expected held": (
-            _held_states(x, here, *params, rest=lambda h_t: 0 * h_t + h0)
+            held_states(x, here, *params, rest=lambda h_t: 0 * h_t + h0)
         ),
         "held one step late: an example of length n runs in the steps 0 to n - 1": (
-            _held_states(x, _here(T, lengths + 1), *params)
+            held_states(x, _here(T, lengths + 1), *params)
         ),
         "held one step early: an example of length n runs in the steps 0 to n - 1": (
-            _held_states(x, _here(T, lengths - 1), *params)
+            held_states(x, _here(T, lengths - 1), *params)
         ),
         "the input is silent after an example has ended, but the state still changes": (
-            _held_states(x * here, always, *params)
+            held_states(x * here, always, *params)
         ),
         "all examples end with the shortest": (
-            _held_states(x, _here(T, 0 * lengths + lengths.min()), *params)
+            held_states(x, _here(T, 0 * lengths + lengths.min()), *params)
         ),
         "time and batch are exchanged, expected shape (T, batch, n_hid)": (
             h.swapaxes(0, 1)
@@ -231,16 +234,16 @@ def _forward_mistakes(
         ),
         "only the last states, expected those of all steps": h[-1],
         "starts from zero, expected from h0": (
-            _held_states(x, here, W_ih, W_hh, b_h, 0 * h0)
+            held_states(x, here, W_ih, W_hh, b_h, 0 * h0)
         ),
-        "W_hh is transposed": _held_states(x, here, W_ih, W_hh.T, b_h, h0),
-        "b_h is missing": _held_states(x, here, W_ih, W_hh, 0 * b_h, h0),
+        "W_hh is transposed": held_states(x, here, W_ih, W_hh.T, b_h, h0),
+        "b_h is missing": held_states(x, here, W_ih, W_hh, 0 * b_h, h0),
     }
     if batch == len(h0):
         mistakes[
             "the lengths act on the units, expected on the examples: each row of the "
             "state is an example, so a mask of the examples must be a column"
-        ] = _held_states(x, here.swapaxes(1, 2), *params)
+        ] = held_states(x, here.swapaxes(1, 2), *params)
     return mistakes
 
 

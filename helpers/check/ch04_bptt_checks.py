@@ -193,9 +193,10 @@ def bound(student: Callable) -> Iterator[Verdict]:
         def power(n, c=1.0, lag=lag):
             return (c * n) ** lag
 
+        name = f"bound({rows}, {lag}, {steepest})"
         yield compare(
-            f"bound({rows}, {lag}, {steepest})",
-            call(f"bound({rows}, {lag}, {steepest})", student, W.copy(), lag, steepest),
+            name,
+            call(name, student, W.copy(), lag, steepest),
             power(norm, steepest),
             mistakes={
                 "the spectral radius is no bound for single vectors, expected the "

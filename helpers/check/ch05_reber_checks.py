@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from helpers.check.core import Verdict, call, compare, exercise
 from helpers.check.core.probabilities import to_probabilities
-from helpers.check.core.values import to_array
+from helpers.check.core.values import to_finite
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
 from helpers.tasks.reber import REBER, SYMBOLS, Grammar
@@ -121,11 +121,9 @@ def _membership_mistakes(expected: list[bool]) -> dict[str, list[bool]]:
 def mean_length(student: Callable) -> Iterator[Verdict]:
     """Judge `mean_length(P)`: the mean number of steps from state 0 to the last one."""
     uneven = Grammar("uneven", REBER.transitions, odds={"T": 3, "S": 2})
+    small = [[0, 0.75, 0.25], [0.5, 0, 0.5], [0, 0, 0]]
     for P, what in (
-        (
-            np.array([[0, 0.75, 0.25], [0.5, 0, 0.5], [0, 0, 0]]),
-            "P = [[0, 0.75, 0.25], [0.5, 0, 0.5], [0, 0, 0]]",
-        ),
+        (np.array(small), f"P = {small}"),
         (REBER.matrix, "P of the Reber grammar"),
         (uneven.matrix, "P of a Reber grammar with odds"),
     ):
@@ -185,13 +183,14 @@ def softmax_loss(student: Callable) -> Iterator[Verdict]:
         ((5, 2, 3), 400.0, " with large logits"),
     ):
         mask = (np.arange(max(lengths))[:, None] < lengths).astype(float)
-        o = scale * rng.normal(0, 1, (*mask.shape, 7))
-        y = np.eye(7)[rng.integers(0, 7, mask.shape)]
+        o = scale * rng.normal(0, 1, (*mask.shape, len(SYMBOLS)))
+        y = np.eye(len(SYMBOLS))[rng.integers(0, len(SYMBOLS), mask.shape)]
         name = f"softmax_loss(o, y, mask) with o of shape {o.shape}{remark}"
         arrays = [value.astype(pytensor.config.floatX) for value in (o, y, mask)]
         loss = call(name, student, *map(pytensor.shared, arrays))
         if scale > 1:
-            loss = _finite(name, loss, ": exp(o) overflows. Use pt.special.log_softmax")
+            hint = "exp(o) overflows. Use pt.special.log_softmax"
+            loss = to_finite(name, _evaluated(loss), hint, "the loss is ")
         each = -(y * log_softmax(o, axis=2)).sum(axis=2)
         yield compare(
             name,
@@ -221,7 +220,7 @@ def _loss_mistakes(o, y, mask, each) -> dict[str, Any]:
         "number of all predictions": strings.mean(),
         "this is the sum, expected the mean": (each * mask).sum(),
         "divided by 7 as well: a softmax has one loss a prediction, not seven": (
-            right / 7
+            right / len(SYMBOLS)
         ),
         "divided by the number of strings, expected that of the predictions": (
             (each * mask).sum() / mask.shape[1]
@@ -242,27 +241,16 @@ def _loss_mistakes(o, y, mask, each) -> dict[str, Any]:
     }
 
 
-def _finite(name: str, result: Any, hint: str) -> Any:
-    """The result, or the Verdict that it is not finite.
+def _evaluated(result: Any) -> Any:
+    """The value of an expression, compiled with all rewrites, as the engines do.
 
-    Compiled with all rewrites, as the engines do: some of them make an unstable formula
-    stable, which `compare` would not see.
+    Some of them make an unstable formula stable, which `compare` would not see.
     """
     if isinstance(result, Variable):
         mode = Mode(linker="py", optimizer="fast_run")
         with suppress(Exception), pytensor.config.change_flags(cxx=""):
-            result = pytensor.function([], result, mode=mode)()
-    if isinstance(result, Verdict):
-        return result
-    value = to_array(name, result)
-    if (
-        isinstance(value, Verdict)
-        or value.dtype.kind == "c"
-        or np.isfinite(value).all()
-    ):
-        return value
-    kind = "nan" if np.isnan(value).any() else "infinite"
-    return wrong(name, f"the loss is {kind}{hint}")
+            return pytensor.function([], result, mode=mode)()
+    return result
 
 
 # Exercise 5.4 --------------------------------------------------------------------
