@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from check_answers import ask, check_accepts, check_tells, each_near_miss
+from check_answers import ask, check_accepts, check_tells, each_near_miss, edited
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,44 +160,37 @@ NEAR_RADIUS = {
 }
 
 
-def near_forward(here=lambda t, n: t < n, rest=lambda h, h0: h, column=True, silent=()):
-    """A forward pass whose mask or rest can be wrong."""
-
-    def student(x, lengths, W_ih, W_hh, b_h, h0):
-        h_t = np.tile(h0, (x.shape[1], 1))
-        h = []
-        for t, x_t in enumerate(x):
-            on = here(t, lengths)
-            if silent:
-                x_t, on = x_t * on[:, None], np.ones_like(on)
-            on = on[:, None] if column else on
-            h_t = np.where(on, np.tanh(x_t @ W_ih + h_t @ W_hh + b_h), rest(h_t, h0))
-            h.append(h_t)
-        return np.stack(h)
-
-    return student
-
-
-def zero_after(x, lengths, *params):
-    h = near_forward(here=lambda t, n: n >= 0)(x, lengths, *params)
-    return h * (np.arange(len(x))[:, None] < lengths)[:, :, None]
-
-
 def with_start(x, lengths, W_ih, W_hh, b_h, h0):
     h = forward(x, lengths, W_ih, W_hh, b_h, h0)
     return np.concatenate([np.tile(h0, (1, x.shape[1], 1)), h])
 
 
 NEAR_FORWARD = {
-    "go on changing": near_forward(here=lambda t, n: n >= 0),
-    "are 0 after": near_forward(rest=lambda h, h0: 0 * h),
-    "are 0 after an example has ended": zero_after,
-    "go back to h0": near_forward(rest=lambda h, h0: 0 * h + h0),
-    "held one step late": near_forward(here=lambda t, n: t <= n),
-    "held one step early": near_forward(here=lambda t, n: t < n - 1),
-    "the input is silent": near_forward(silent=True),
-    "end with the shortest": near_forward(here=lambda t, n: t < n.min() + 0 * n),
-    "the lengths act on the units": near_forward(column=False),
+    "go on changing": edited(forward, {"t < lengths": "lengths >= 0"}),
+    "are 0 after": edited(forward, {"new, h_t": "new, 0 * h_t"}),
+    "are 0 after an example has ended": edited(
+        forward,
+        {
+            "np.where((t < lengths)[:, None], new, h_t)": "new",
+            "h.append(h_t)": "h.append(h_t * (t < lengths)[:, None])",
+        },
+    ),
+    "go back to h0": edited(forward, {"new, h_t": "new, h0"}),
+    "held one step late": edited(forward, {"t < lengths": "t <= lengths"}),
+    "held one step early": edited(forward, {"t < lengths": "t < lengths - 1"}),
+    "the input is silent": edited(
+        forward,
+        {
+            "np.where((t < lengths)[:, None], new, h_t)": "new",
+            "x_t @ W_ih": "(x_t * (t < lengths)[:, None]) @ W_ih",
+        },
+    ),
+    "end with the shortest": edited(
+        forward, {"t < lengths": "t < lengths.min() + 0 * lengths"}
+    ),
+    "the lengths act on the units": edited(
+        forward, {"(t < lengths)[:, None]": "t < lengths"}
+    ),
     "time and batch are exchanged": lambda *a: forward(*a).swapaxes(0, 1),
     "h0 stands among the states": with_start,
     "that before the step": lambda *a: with_start(*a)[:-1],

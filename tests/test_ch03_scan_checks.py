@@ -110,10 +110,12 @@ def test_other_ways_are_right_too(case):
 
 
 @pytest.mark.parametrize("floatX", ["float32", "float64"])
-@pytest.mark.parametrize("name", ["running_product", "leaky_step", "masked_states"])
-def test_graphs_are_judged_in_the_precision_of_the_engine(name, floatX):
+@pytest.mark.parametrize(
+    "checked", [check.running_product, check.leaky_step, check.masked_states]
+)
+def test_graphs_are_judged_in_the_precision_of_the_engine(checked, floatX):
     with pytensor.config.change_flags(floatX=floatX):
-        check_accepts(getattr(check, name), SOLUTIONS[name])
+        check_accepts(checked, SOLUTIONS[checked])
 
 
 NEAR_PRODUCT = {

@@ -258,7 +258,7 @@ BUGS = {
     },
     "forward product: ": {
         "np.outer(x[t], summed)": "x[t] @ W_ih",
-        "np.outer(h[t], summed)": "h[t] @ W_hh * 1",
+        "np.outer(h[t], summed)": "h[t] @ W_hh",
     },
     "h_t for h_{t-1}: ": {"np.outer(h[t], summed)": "np.outer(h[t + 1], summed)"},
     "h_{t-1} for h_t: ": {"np.outer(h[t + 1], d_o[t])": "np.outer(h[t], d_o[t])"},
@@ -703,6 +703,7 @@ NEAR_RELU = {
     "the slopes are the states": edited(relu_lags, {"h[t] > 0": "h[t]"}),
     "W_hh is not transposed": edited(relu_lags, {"W_hh @ (": "W_hh.T @ ("}),
     "these are the states of tanh": edited(relu_lags, {"a * (a > 0)": "np.tanh(a)"}),
+    "these are the states without a relu": edited(relu_lags, {"a * (a > 0)": "a"}),
     "the squares of the norms": lambda *a: relu_lags(*a) ** 2,
     "divided by the first": lambda *a: relu_lags(*a) / relu_lags(*a)[0],
 }

@@ -112,7 +112,7 @@ def way_back(problem: Problem, *mistakes: Mapping[str, Callable]) -> Gradients:
 
     w.W_hh, w.W_ho = w.params.W_hh, w.params.W_ho  # as the way back takes them
     w.slopes = w.slope(w.h)
-    w.slopes_on = w.slopes  # of what goes on to the step before
+    w.slopes_on = w.slopes  # the same, of what goes on to the step before
     d_h, d_a = np.zeros((2, w.T, w.T, n_hid))
     later = np.zeros((w.T, n_hid))
     for t in reversed(range(w.T)):
@@ -123,7 +123,7 @@ def way_back(problem: Problem, *mistakes: Mapping[str, Callable]) -> Gradients:
 
     w.counts = np.ones((w.T, w.T))  # how much the error of output s counts at step t
     w.d_h, w.d_a = ((w.counts[:, :, None] * d).sum(axis=1) for d in (d_h, d_a))
-    w.d_a1, w.d_a1_of_all = w.d_a[0], d_a[0].sum(axis=0)  # through which h0 acts
+    w.d_a1, w.d_a1_of_all = w.d_a[0], d_a[0].sum(axis=0)  # before w.counts
     w.times = np.ones((w.T, 1))  # how often step t counts in the sums over time
     w.d_a, w.d_o = w.times * w.d_a, w.times * w.errors
     w.gradients = {
