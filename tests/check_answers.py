@@ -1,5 +1,6 @@
 """What the tests of the checks share: asking a check, and answers of every kind."""
 
+import inspect
 import io
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
@@ -9,8 +10,10 @@ import pytensor.tensor as pt
 import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pytensor.compile.sharedvalue import SharedVariable
 
 from helpers.press import notebooks
+from helpers.tasks.text import Vocabulary
 
 NOT_STARTED = "Not started yet: replace the `...` in {}."
 
@@ -22,6 +25,12 @@ def ask(check: Callable, student) -> str:
     lines = printed.getvalue().splitlines()
     assert len(lines) == 1, lines
     return lines[0]
+
+
+def check_accepts(check: Callable, student) -> None:
+    """The check is content."""
+    said = ask(check, student)
+    assert said.startswith("Right. "), said
 
 
 class Hostile:
@@ -88,25 +97,30 @@ def not_functions() -> list:
     return [None, 3, "f", [1], ..., Hostile(), np.zeros(3)]
 
 
-def near_misses(checks: Iterable[Callable], tables: Iterable[dict]) -> list[tuple]:
-    """(checked, sentence, student) of all tables, one a check.
+def edited(function: Callable, *changes: dict[str, str]) -> Callable:
+    """The function with other code in some places, each given by the code it has."""
+    source = inspect.getsource(function)
+    for old, new in (change for of_one in changes for change in of_one.items()):
+        assert source.count(old) == 1, f"{source.count(old)} places with {old}"
+        source = source.replace(old, new)
+    names = dict(function.__globals__)
+    exec(source, names)
+    return names[function.__name__]
+
+
+def each_near_miss(checks: Iterable[Callable], tables: Iterable[dict]):
+    """Gives a test each entry of the tables, one a check: checked, sentence, student.
 
     A table leads from the sentence that the check must say to the student's function
     that should make it say so.
     """
-    return [
-        (checked, sentence, student)
-        for checked, table in zip(checks, tables, strict=True)
-        for sentence, student in table.items()
-    ]
-
-
-def each_near_miss(near: list[tuple]):
-    """Gives a test each of them in turn, as its arguments by these names."""
     return pytest.mark.parametrize(
         ("checked", "sentence", "student"),
-        near,
-        ids=[f"{checked.__name__}-{sentence}" for checked, sentence, _ in near],
+        [
+            pytest.param(checked, *entry, id=f"{checked.__name__}-{entry[0]}")
+            for checked, table in zip(checks, tables, strict=True)
+            for entry in table.items()
+        ],
     )
 
 
@@ -115,6 +129,42 @@ def check_tells(checked: Callable, sentence: str, student: Callable) -> None:
     said = ask(checked, student)
     assert said.startswith("Not yet. "), said
     assert sentence in said, said
+
+
+def spoiling(student: Callable) -> Callable:
+    """The function, which changes all that it was given before it returns."""
+
+    def spoil(given):
+        if isinstance(given, list):
+            for value in given:
+                spoil(value)
+            given.clear()
+        elif isinstance(given, np.ndarray):
+            given[...] = 7
+        elif isinstance(given, SharedVariable):
+            given.set_value(0 * given.get_value())
+        elif isinstance(given, Vocabulary):
+            given.index.clear()
+
+    def spoiler(*arguments):
+        result = student(*arguments)
+        for argument in arguments:
+            spoil(argument)
+        return result
+
+    return spoiler
+
+
+def off_a_little(student: Callable) -> Callable:
+    """The function, of whose numbers some are not quite what they should be."""
+
+    def almost(*arguments):
+        result = student(*arguments)
+        if isinstance(result, tuple):
+            return result[0], result[1] + 1
+        return result + 1e-4
+
+    return almost
 
 
 def code_cells(path):

@@ -1,5 +1,6 @@
 """What all checks are made of: what it says of answers of any kind."""
 
+import inspect
 import re
 
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from helpers.check import core
+from helpers.check.core.computation import Computation
 
 # ---------------------------------------------------------------------------
 # One value beside the right one
@@ -327,6 +329,28 @@ def test_updates_that_cannot_run_are_explained(case):
 
 
 # ---------------------------------------------------------------------------
+# A computation with wrong formulas
+
+
+def test_what_follows_from_a_wrong_formula_is_wrong_too():
+    def area_and_volume(*mistakes):
+        w = Computation(*mistakes)
+        w.side = 3
+        w.area = w.side**2
+        w.volume = w.side * w.area
+        return w.area, w.volume
+
+    doubled = {"area": lambda w: 2 * w.side}
+    assert area_and_volume() == (9, 27)
+    assert area_and_volume({}, doubled) == (6, 18)
+    # A formula finds the value that was to be set, and one before it has changed.
+    negative = {"area": lambda w: -w.area, "volume": lambda w: w.volume + 1}
+    assert area_and_volume(negative) == (-9, -26)
+    assert area_and_volume(doubled, negative) == (-6, -17)
+    assert area_and_volume(negative, doubled) == (6, 19)
+
+
+# ---------------------------------------------------------------------------
 # The answer
 
 
@@ -341,6 +365,22 @@ def test_the_first_failure_is_the_answer_and_nothing_runs_after_it():
     assert (said.ok, said.started) == (False, True)
     fine = core.conclude([core.compare("a", 1, 1)], "Well.")
     assert fine == core.Verdict(True, True, "Right. Well.")
+
+
+def test_a_generator_of_verdicts_becomes_a_check(capsys):
+    @core.exercise("Well.")
+    def five(student, at=0):
+        """Judge five."""
+        yield core.compare("a", student, 5 + at)
+
+    assert five(5) is None
+    five(student=6, at=2)
+    assert capsys.readouterr().out.splitlines() == [
+        "Right. Well.",
+        "Not yet. a: 6, expected 7: 1 too small.",
+    ]
+    assert (five.__name__, five.__doc__) == ("five", "Judge five.")
+    assert inspect.signature(five).return_annotation is None
 
 
 def test_what_raises_while_it_is_judged_is_answered():

@@ -8,7 +8,7 @@ import pkgutil
 from importlib import import_module
 
 import pytest
-from check_answers import GARBAGE, ask, check_survives, not_functions
+from check_answers import GARBAGE, NOT_STARTED, ask, check_survives, not_functions
 from hypothesis import given, settings
 
 import helpers.check
@@ -34,6 +34,12 @@ def test_the_checks_are_found():
     chapters = {name.partition("_")[0] for name in names}
     assert chapters == {f"ch{n:02}" for n in range(1, 9)}
     assert "ch02_elman_checks.latch" in names
+
+
+@each_check
+def test_a_starter_is_not_started(checked):
+    said = ask(checked, lambda *arguments: ...)
+    assert said == NOT_STARTED.format(checked.__name__)
 
 
 @each_check

@@ -8,23 +8,19 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
 from helpers.check.core.graphs import function, run_updates
 from helpers.networks.feedforward import mean_squared_error, network
 
 NAMES = ("W_ih", "b_h", "W_ho", "b_o")
 
 
-def count_parameters(student: Callable) -> None:
+@exercise(
+    "A layer from m to n units has m * n weights and n biases, and the input "
+    "layer has none."
+)
+def count_parameters(student: Callable) -> Iterator[Verdict]:
     """Judge `count_parameters(sizes)`: the weights and biases of a network."""
-    meaning = (
-        "A layer from m to n units has m * n weights and n biases, and the input "
-        "layer has none."
-    )
-    print(conclude(_count_parameters(student), meaning))
-
-
-def _count_parameters(student: Callable) -> Iterator[Verdict]:
     for sizes in ([3, 4, 2], [9, 8, 1], [12, 20, 10, 5, 1], [4, 2]):
         weights = sum(m * n for m, n in pairwise(sizes))
         biases = sum(sizes[1:])
@@ -49,13 +45,9 @@ def _count_parameters(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def windows(student: Callable) -> None:
+@exercise("Each window holds k values and ends right before the one to predict.")
+def windows(student: Callable) -> Iterator[Verdict]:
     """Judge `windows(series, k)`: all windows, and the value that follows each."""
-    meaning = "Each window holds k values and ends right before the one to predict."
-    print(conclude(_windows(student), meaning))
-
-
-def _windows(student: Callable) -> Iterator[Verdict]:
     for n, k in ((12, 3), (8, 1), (5, 4)):
         series = np.random.default_rng(n).integers(1, 100, n) / 10
         name = f"windows(series, {k})"
@@ -93,13 +85,9 @@ def _windows(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def gradients(student: Callable) -> None:
+@exercise("All four gradients equal those of pt.grad.")
+def gradients(student: Callable) -> Iterator[Verdict]:
     """Judge `gradients(X, y, W_ih, b_h, W_ho, b_o)`: backpropagation by hand."""
-    meaning = "All four gradients equal those of pt.grad."
-    print(conclude(_gradients(student), meaning))
-
-
-def _gradients(student: Callable) -> Iterator[Verdict]:
     for n, n_in, n_hid in ((6, 3, 4), (5, 2, 3)):
         X, y, *params = arguments = _example(n, n_in, n_hid)
         name = "gradients(X, y, W_ih, b_h, W_ho, b_o)"
@@ -144,21 +132,20 @@ def _gradient_mistakes(
     a = X @ W_ih + b_h
     h = np.tanh(a)
     error = h @ W_ho + b_o - y
+    d_o = 2 / n * error
+    d_a = d_o @ W_ho.T * (1 - h**2)
 
-    def backward(factor=2 / n, back=W_ho.T, slope=1 - h**2) -> dict[str, np.ndarray]:
-        d_o = factor * error
+    def backward(d_o=d_o, back=W_ho.T, slope=1 - h**2) -> dict[str, np.ndarray]:
         d_a = d_o @ back * slope
         return dict(
             zip(NAMES, (X.T @ d_a, d_a.sum(0), h.T @ d_o, d_o.sum(0)), strict=True)
         )
 
-    d_o = 2 / n * error
-    d_a = d_o @ W_ho.T * (1 - h**2)
     return {
-        "the factor 2 is missing: the derivative of e**2 is 2 * e": backward(1 / n),
-        "divide by n: the loss is the mean over the examples": backward(2.0),
-        "the factor 2 / n is missing": backward(1.0),
-        "the sign is wrong: the error is o - y": backward(-2 / n),
+        "the factor 2 is missing: the derivative of e**2 is 2 * e": backward(error / n),
+        "divide by n: the loss is the mean over the examples": backward(2 * error),
+        "the factor 2 / n is missing": backward(error),
+        "the sign is wrong: the error is o - y": backward(-d_o),
         "the derivative of tanh is missing: multiply by 1 - h**2": backward(slope=1.0),
         "1 - h**2 takes h, the output of tanh, and not its input": backward(
             slope=1 - a**2
@@ -179,13 +166,9 @@ def _gradient_mistakes(
     }
 
 
-def l2_updates(student: Callable) -> None:
+@exercise("Each update also shrinks the weights a little, and leaves the biases.")
+def l2_updates(student: Callable) -> Iterator[Verdict]:
     """Judge `l2_updates(loss, params, lr, decay)`: SGD with a penalty on weights."""
-    meaning = "Each update also shrinks the weights a little, and leaves the biases."
-    print(conclude(_l2_updates(student), meaning))
-
-
-def _l2_updates(student: Callable) -> Iterator[Verdict]:
     lr, decay = 0.1, 0.03
     X, y, *values = _example(6, 3, 4)
     gradient = dict(zip(NAMES, _loss_gradients()(X, y, *values), strict=True))
@@ -233,23 +216,18 @@ def _l2_updates(student: Callable) -> Iterator[Verdict]:
     )
 
 
-def momentum_updates(student: Callable) -> None:
+@exercise("The velocity remembers past gradients, each fading by mu at every update.")
+def momentum_updates(student: Callable) -> Iterator[Verdict]:
     """Judge `momentum_updates(loss, params, lr, mu)`: gradient descent with memory."""
-    meaning = (
-        "The velocity remembers past gradients, each fading by mu at every update."
-    )
-    print(conclude(_momentum_updates(student), meaning))
-
-
-def _momentum_updates(student: Callable) -> Iterator[Verdict]:
     lr, mu, n = 0.1, 0.7, 4
     start = {
         "W": np.array([[1.0, -2.0, 0.5], [3.0, 0.2, -1.0]]),
         "b": np.array([1.5, -0.4]),
     }
     params = [pytensor.shared(value, name=name) for name, value in start.items()]
-    # A bowl for each parameter, with its lowest point at 0.3: the gradient is p - 0.3.
-    loss = sum((0.5 * (p - 0.3) ** 2).sum() for p in params)
+    # A bowl for each parameter: the gradient is p - lowest.
+    lowest = 0.3
+    loss = sum((0.5 * (p - lowest) ** 2).sum() for p in params)
 
     def path(rule: Callable, first: Callable = np.zeros_like) -> dict[str, np.ndarray]:
         """How far each parameter is from its start after 1, ..., n updates."""
@@ -257,7 +235,7 @@ def _momentum_updates(student: Callable) -> Iterator[Verdict]:
         for name, p in start.items():
             v, places = first(p), []
             for _ in range(n):
-                p, v = rule(p, v, p - 0.3)
+                p, v = rule(p, v, p - lowest)
                 places.append(p - start[name])
             moved[name] = np.stack(places)
         return moved
@@ -309,5 +287,5 @@ def _momentum_updates(student: Callable) -> Iterator[Verdict]:
             ),
             "v must start at zero, not at one": path(momentum, first=np.ones_like),
         },
-        label="{} over 4 updates",
+        label=f"{{}} over {n} updates",
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.check.core import Verdict, call, compare, conclude, unpack
+from helpers.check.core import Verdict, call, compare, exercise, unpack
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
@@ -16,16 +16,12 @@ NOISE = 0.2
 HELD = 50
 
 
-def count_parameters(student: Callable) -> None:
+@exercise(
+    "The length of the sequences plays no part, and W_hh grows with the square "
+    "of n_hid."
+)
+def count_parameters(student: Callable) -> Iterator[Verdict]:
     """Judge `count_parameters(n_in, n_hid, n_out, learned_h0)` of an Elman network."""
-    meaning = (
-        "The length of the sequences plays no part, and W_hh grows with the square "
-        "of n_hid."
-    )
-    print(conclude(_count_parameters(student), meaning))
-
-
-def _count_parameters(student: Callable) -> Iterator[Verdict]:
     # First without h0: only then is it clear what n_hid too few or too many means.
     cases = ((2, 20, 3, False), (2, 20, 3, True), (7, 5, 4, False), (1, 100, 1, True))
     for n_in, n_hid, n_out, learned_h0 in cases:
@@ -56,13 +52,9 @@ def _count_parameters(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def step_columns(student: Callable) -> None:
+@exercise("Every matrix is transposed, every product reversed: the same step.")
+def step_columns(student: Callable) -> Iterator[Verdict]:
     """Judge `step_columns(x, h, W_ih, W_hh, b_h)`: a step in column notation."""
-    meaning = "Every matrix is transposed, every product reversed: the same step."
-    print(conclude(_step_columns(student), meaning))
-
-
-def _step_columns(student: Callable) -> Iterator[Verdict]:
     name = "step_columns(x, h, W_ih, W_hh, b_h)"
     for n_in, n_hid in ((3, 4), (5, 2)):
         rng = np.random.default_rng(n_in)
@@ -100,13 +92,9 @@ def _column_mistakes(
     }
 
 
-def set_radius(student: Callable) -> None:
+@exercise("The largest eigenvalue in absolute value is now the radius.")
+def set_radius(student: Callable) -> Iterator[Verdict]:
     """Judge `set_radius(W, radius)`: a matrix scaled to a spectral radius."""
-    meaning = "The largest eigenvalue in absolute value is now the radius."
-    print(conclude(_set_radius(student), meaning))
-
-
-def _set_radius(student: Callable) -> Iterator[Verdict]:
     cases = (
         ([[3, -4, 0], [4, 3, 0], [6, 0, -4]], 0.9),  # eigenvalues 3 + 4i, 3 - 4i, -4
         ([[1, 3], [0, -2]], 1.25),  # eigenvalues 1, -2
@@ -155,13 +143,9 @@ def _set_radius(student: Callable) -> Iterator[Verdict]:
             yield wrong(name, "right, but W itself has changed: return a new array")
 
 
-def forward(student: Callable) -> None:
+@exercise("Each example keeps its last state once its sequence has ended.")
+def forward(student: Callable) -> Iterator[Verdict]:
     """Judge `forward(x, lengths, W_ih, W_hh, b_h, h0)`: a batch of unequal lengths."""
-    meaning = "Each example keeps its last state once its sequence has ended."
-    print(conclude(_forward(student), meaning))
-
-
-def _forward(student: Callable) -> Iterator[Verdict]:
     name = "forward(x, lengths, W_ih, W_hh, b_h, h0)"
     # With as many examples as units, a mask along the wrong axis raises no error.
     for n_in, n_hid, lengths in ((3, 4, (7, 3, 5, 1)), (2, 3, (4, 0, 6, 6, 1))):
@@ -173,7 +157,7 @@ def _forward(student: Callable) -> Iterator[Verdict]:
         yield compare(
             name,
             call(name, student, *(array.copy() for array in arguments)),
-            _held_states(x, _here(T, arguments[1]), *params),
+            held_states(x, _here(T, arguments[1]), *params),
             mistakes=_forward_mistakes(*arguments),
         )
 
@@ -183,7 +167,7 @@ def _here(T: int, lengths: np.ndarray) -> np.ndarray:
     return np.arange(T)[:, None, None] < lengths[:, None]
 
 
-def _held_states(
+def held_states(
     x: np.ndarray,
     here: np.ndarray,
     W_ih: np.ndarray,
@@ -192,8 +176,11 @@ def _held_states(
     h0: np.ndarray,
     rest: Callable = np.positive,
 ) -> np.ndarray:
-    """All states (T, batch, n_hid): a step where `here` holds, else rest(state)."""
-    h_t = np.tile(h0, (x.shape[1], 1))
+    """All states (T, batch, n_hid): a step where `here` holds, else rest(state).
+
+    h0 has the shape (n_hid,) or (batch, n_hid).
+    """
+    h_t = np.broadcast_to(h0, (x.shape[1], h0.shape[-1]))
     h = []
     for x_t, on in zip(x, here, strict=True):
         h_t = np.where(on, np.tanh(x_t @ W_ih + h_t @ W_hh + b_h), rest(h_t))
@@ -214,27 +201,27 @@ def _forward_mistakes(
     params = (W_ih, W_hh, b_h, h0)
     here = _here(T, lengths)
     always = _here(T, np.full(batch, T))
-    h = _held_states(x, here, *params)
+    h = held_states(x, here, *params)
     first = np.tile(h0, (1, batch, 1))
     mistakes = {
         "the states go on changing after an example has ended": (
-            _held_states(x, always, *params)
+            held_states(x, always, *params)
         ),
         "the states are 0 after an example has ended, expected held": h * here,
         "the states go back to h0 after an example has ended, expected held": (
-            _held_states(x, here, *params, rest=lambda h_t: 0 * h_t + h0)
+            held_states(x, here, *params, rest=lambda h_t: 0 * h_t + h0)
         ),
         "held one step late: an example of length n runs in the steps 0 to n - 1": (
-            _held_states(x, _here(T, lengths + 1), *params)
+            held_states(x, _here(T, lengths + 1), *params)
         ),
         "held one step early: an example of length n runs in the steps 0 to n - 1": (
-            _held_states(x, _here(T, lengths - 1), *params)
+            held_states(x, _here(T, lengths - 1), *params)
         ),
         "the input is silent after an example has ended, but the state still changes": (
-            _held_states(x * here, always, *params)
+            held_states(x * here, always, *params)
         ),
         "all examples end with the shortest": (
-            _held_states(x, _here(T, 0 * lengths + lengths.min()), *params)
+            held_states(x, _here(T, 0 * lengths + lengths.min()), *params)
         ),
         "time and batch are exchanged, expected shape (T, batch, n_hid)": (
             h.swapaxes(0, 1)
@@ -247,28 +234,24 @@ def _forward_mistakes(
         ),
         "only the last states, expected those of all steps": h[-1],
         "starts from zero, expected from h0": (
-            _held_states(x, here, W_ih, W_hh, b_h, 0 * h0)
+            held_states(x, here, W_ih, W_hh, b_h, 0 * h0)
         ),
-        "W_hh is transposed": _held_states(x, here, W_ih, W_hh.T, b_h, h0),
-        "b_h is missing": _held_states(x, here, W_ih, W_hh, 0 * b_h, h0),
+        "W_hh is transposed": held_states(x, here, W_ih, W_hh.T, b_h, h0),
+        "b_h is missing": held_states(x, here, W_ih, W_hh, 0 * b_h, h0),
     }
     if batch == len(h0):
         mistakes[
             "the lengths act on the units, expected on the examples: each row of the "
             "state is an example, so a mask of the examples must be a column"
-        ] = _held_states(x, here.swapaxes(1, 2), *params)
+        ] = held_states(x, here.swapaxes(1, 2), *params)
     return mistakes
 
 
-def latch(student: Callable) -> None:
+@exercise(
+    "Noise cannot move the state from one side to the other, and every pulse can."
+)
+def latch(student: Callable) -> Iterator[Verdict]:
     """Judge `latch()`: weights (w_ih, w_hh, b_h) of one unit that keeps a sign."""
-    meaning = (
-        "Noise cannot move the state from one side to the other, and every pulse can."
-    )
-    print(conclude(_latch(student), meaning))
-
-
-def _latch(student: Callable) -> Iterator[Verdict]:
     names = ("w_ih", "w_hh", "b_h")
     weights = _numbers("latch()", unpack("latch()", call("latch()", student), names))
     if isinstance(weights, Verdict):

@@ -13,24 +13,20 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
-from helpers.check.core import Verdict, call, compare, conclude
-from helpers.check.core.values import to_array
+from helpers.check.ch02_elman_checks import held_states
+from helpers.check.core import Verdict, call, compare, exercise
+from helpers.check.core.values import SAME, to_numbers
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
 
 # The echo of exercise 3.5: how far it lies back, and what is good enough.
 DELAY = 3
 GOOD = 0.9
-SAME = 1e-4  # what counts as unchanged: well above the rounding of float32
 
 
-def running_product(student: Callable) -> None:
+@exercise("Each step multiplies what the last one returned, and 1 is the start.")
+def running_product(student: Callable) -> Iterator[Verdict]:
     """Judge `running_product(x)`: the products of the first 1, 2, ..., n numbers."""
-    meaning = "Each step multiplies what the last one returned, and 1 is the start."
-    print(conclude(_running_product(student), meaning))
-
-
-def _running_product(student: Callable) -> Iterator[Verdict]:
     for values in ([3.0, -0.5, 2.0, 5.0], [0.7]):
         x = _array(values)
         products = np.cumprod(x)
@@ -64,13 +60,9 @@ def _running_product(student: Callable) -> Iterator[Verdict]:
         yield _uses_scan(name, result)
 
 
-def leaky_step(student: Callable) -> None:
+@exercise("The state moves the share alpha of the way to where the tanh calls it.")
+def leaky_step(student: Callable) -> Iterator[Verdict]:
     """Judge `leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)`: a slow Elman step."""
-    meaning = "The state moves the share alpha of the way to where the tanh calls it."
-    print(conclude(_leaky_step(student), meaning))
-
-
-def _leaky_step(student: Callable) -> Iterator[Verdict]:
     name = "leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)"
     # With as many inputs as units, exchanged arguments raise no error.
     for n_in, n_hid, batch in ((3, 3, ()), (2, 4, (5,))):
@@ -118,24 +110,21 @@ def _leaky_mistakes(x_t, h_tm1, W_ih, W_hh, b_h, alpha) -> dict[str, np.ndarray]
     }
 
 
-def herd(student: Callable) -> None:
+@exercise("The step receives what the taps list, in the order in which they stand.")
+def herd(student: Callable) -> Iterator[Verdict]:
     """Judge `herd(start, n_steps, a, b)`: y_t = a y_{t-1} + b y_{t-3}, by taps."""
-    meaning = "The step receives what the taps list, in the order in which they stand."
-    print(conclude(_herd(student), meaning))
-
-
-def _herd(student: Callable) -> Iterator[Verdict]:
     for values, n, a, b in (([1.0, 2.0, 4.0], 6, 0.9, 0.5), ([3.0, 1.0, 2.0], 2, 1, 2)):
         start = _array(values)
 
         def years(start=start, n=n, a=a, b=b, back=3) -> np.ndarray:
-            """The start and what follows it, with y_{t-back} in the place of y_{t-3}"""
+            """What follows the start, with y_{t-back} in the place of y_{t-3}."""
             y = list(start)
             for _ in range(n):
                 y.append(a * y[-1] + b * y[-back])
-            return np.array(y)
+            return np.array(y[len(start) :])
 
-        y = years()[3:]
+        y = years()
+        with_start = np.concatenate([start, y])
         name = f"herd({values}, {n}, {a}, {b})"
         result = _expression(name, call(name, student, _shared(start), n, a, b))
         yield compare(
@@ -144,36 +133,30 @@ def _herd(student: Callable) -> Iterator[Verdict]:
             y,
             mistakes={
                 "a and b are exchanged, or the two taps: with taps [-3, -1] the step "
-                "receives the value of 3 steps ago first": years(a=b, b=a)[3:],
-                "the calves come from 2 steps ago, expected 3": years(back=2)[3:],
-                "the calves come from 1 step ago, expected 3": years(back=1)[3:],
+                "receives the value of 3 steps ago first": years(a=b, b=a),
+                "the calves come from 2 steps ago, expected 3": years(back=2),
+                "the calves come from 1 step ago, expected 3": years(back=1),
                 "the start is read backwards: it holds the oldest value first": (
-                    years(start=start[::-1])[3:]
+                    years(start=start[::-1])
                 ),
-                "the start is among the values, expected those after it": years(),
+                "the start is among the values, expected those after it": with_start,
                 "the start is among the values: n_steps counts only those after it": (
-                    years()[:n]
+                    with_start[:n]
                 ),
                 "only the last value, expected all": y[-1],
-                "a does nothing": years(a=1)[3:],
-                "b does nothing": years(b=1)[3:],
-                "the animals of last year are missing": years(a=0)[3:],
-                "the calves are missing": years(b=0)[3:],
-                "one step too many": years(n=n + 1)[3:],
+                "a does nothing": years(a=1),
+                "b does nothing": years(b=1),
+                "the animals of last year are missing": years(a=0),
+                "the calves are missing": years(b=0),
+                "one step too many": years(n=n + 1),
             },
         )
         yield _uses_scan(name, result)
 
 
-def masked_states(student: Callable) -> None:
+@exercise("Where the mask is 0 the state is handed on as it is, and no input counts.")
+def masked_states(student: Callable) -> Iterator[Verdict]:
     """Judge `masked_states(x, mask, h0, W_ih, W_hh, b_h)`: states held by a mask."""
-    meaning = (
-        "Where the mask is 0 the state is handed on as it is, and no input counts."
-    )
-    print(conclude(_masked_states(student), meaning))
-
-
-def _masked_states(student: Callable) -> Iterator[Verdict]:
     name = "masked_states(x, mask, h0, W_ih, W_hh, b_h)"
     # With as many examples as units, a mask along the wrong axis raises no error.
     for n_in, n_hid, rows in (
@@ -190,57 +173,49 @@ def _masked_states(student: Callable) -> Iterator[Verdict]:
             (n_hid, n_hid),
             (n_hid,),
         )
-        x, *params = (_array(rng.normal(0, 0.8, shape)) for shape in shapes)
-        result = _expression(
-            name, call(name, student, *map(_shared, [x, mask, *params]))
-        )
+        x, h0, *weights = (_array(rng.normal(0, 0.8, shape)) for shape in shapes)
+        arguments = map(_shared, [x, mask, h0, *weights])
+        result = _expression(name, call(name, student, *arguments))
         yield compare(
             name,
             result,
-            _masked(x, mask[:, :, None], *params),
-            mistakes=_mask_mistakes(x, mask, *params),
+            held_states(x, mask[:, :, None], *weights, h0),
+            mistakes=_mask_mistakes(x, mask, *weights, h0),
         )
         yield _uses_scan(name, result)
 
 
-def _masked(x, m, h0, W_ih, W_hh, b_h, rest: Callable = np.positive) -> np.ndarray:
-    """The states in NumPy: a step where m is 1, rest(state) where it is 0."""
-    h_t, h = h0, []
-    for x_t, m_t in zip(x, m, strict=True):
-        h_t = m_t * np.tanh(x_t @ W_ih + h_t @ W_hh + b_h) + (1 - m_t) * rest(h_t)
-        h.append(h_t)
-    return np.stack(h)
-
-
-def _mask_mistakes(x, mask, h0, W_ih, W_hh, b_h) -> dict[str, np.ndarray]:
+def _mask_mistakes(x, mask, *params) -> dict[str, np.ndarray]:
     """The states with one mistake each."""
-    params = (h0, W_ih, W_hh, b_h)
+    W_ih, W_hh, b_h, h0 = params
     m = mask[:, :, None]
-    h = _masked(x, m, *params)
+    h = held_states(x, m, *params)
     mistakes = {
         "the mask is not used: the states change at every step": (
-            _masked(x, 0 * m + 1, *params)
+            held_states(x, 0 * m + 1, *params)
         ),
         "the other way round: 1 in the mask means that the input counts": (
-            _masked(x, 1 - m, *params)
+            held_states(x, 1 - m, *params)
         ),
         "the state is 0 where the mask is 0, expected held": (
-            _masked(x, m, *params, rest=lambda h_t: 0 * h_t)
+            held_states(x, m, *params, rest=lambda h_t: 0 * h_t)
         ),
         "the state is h0 where the mask is 0, expected held": (
-            _masked(x, m, *params, rest=lambda h_t: h0)
+            held_states(x, m, *params, rest=lambda h_t: h0)
         ),
         "held inside, but returned as 0 where the mask is 0": h * m,
         "the input is silent where the mask is 0, but the state still changes": (
-            _masked(x * m, 0 * m + 1, *params)
+            held_states(x * m, 0 * m + 1, *params)
         ),
         "held for good from the first 0 on: after it the mask can be 1 again": (
-            _masked(x, np.cumprod(m, axis=0), *params)
+            held_states(x, np.cumprod(m, axis=0), *params)
         ),
         "the mask acts one step late": (
-            _masked(x, np.concatenate([m[:1], m[:-1]]), *params)
+            held_states(x, np.concatenate([m[:1], m[:-1]]), *params)
         ),
-        "starts from zero, expected from h0": _masked(x, m, 0 * h0, *params[1:]),
+        "starts from zero, expected from h0": held_states(
+            x, m, W_ih, W_hh, b_h, 0 * h0
+        ),
         "h0 stands among the states, expected h_1 as the first": (
             np.concatenate([h0[None], h])
         ),
@@ -248,32 +223,32 @@ def _mask_mistakes(x, mask, h0, W_ih, W_hh, b_h) -> dict[str, np.ndarray]:
         "time and batch are exchanged, expected shape (T, batch, n_hid)": (
             h.swapaxes(0, 1)
         ),
-        "W_hh is transposed": _masked(x, m, h0, W_ih, W_hh.T, b_h),
-        "b_h is missing": _masked(x, m, h0, W_ih, W_hh, 0 * b_h),
+        "W_hh is transposed": held_states(x, m, W_ih, W_hh.T, b_h, h0),
+        "b_h is missing": held_states(x, m, W_ih, W_hh, 0 * b_h, h0),
     }
     if h0.shape[0] == h0.shape[1]:
         mistakes[
             "the mask acts on the units, expected on the examples: m_t has shape "
             "(batch,), and m_t[:, None] makes it a column"
-        ] = _masked(x, mask[:, None, :], *params)
+        ] = held_states(x, mask[:, None, :], *params)
     return mistakes
 
 
-def echo(student: Callable) -> None:
+@exercise(
+    "The state carries the last three inputs, at lengths never trained on as well, "
+    "and the network looks only at the past."
+)
+def echo(student: Callable) -> Iterator[Verdict]:
     """Judge `echo(x)`: a trained network that says what it heard 3 steps ago."""
-    meaning = (
-        "The state carries the last three inputs, at lengths never trained on as well, "
-        "and the network looks only at the past."
-    )
-    print(conclude(_echo(student), meaning))
-
-
-def _echo(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
-    for T, so_far in ((20, ""), (60, ", where shape (20, 50, 1) is right")):
-        x = _array(rng.uniform(-1, 1, (T, 50, 1)))
+    batch, first, few = 50, 20, 7
+    for T, so_far in (
+        (first, ""),
+        (60, f", where shape {(first, batch, 1)} is right"),
+    ):
+        x = _array(rng.uniform(-1, 1, (T, batch, 1)))
         name = f"echo(x) with x of shape {x.shape}{so_far}"
-        o = _outputs(name, call(name, student, x.copy()), (T, 50))
+        o = _outputs(name, call(name, student, x.copy()), (T, batch))
         if isinstance(o, Verdict):
             yield o
             return
@@ -283,32 +258,23 @@ def _echo(student: Callable) -> Iterator[Verdict]:
         other[change:] = rng.uniform(-1, 1, other[change:].shape)
         o_other = _outputs(name, call(name, student, other), o.shape)
         yield _causal(name, o, o_other, change)
-        few = f"echo(x[:, :7]) with x of shape {x.shape}"
-        o_few = _outputs(few, call(few, student, x[:, :7].copy()), (T, 7))
-        yield _alone(few, o, o_few)
+        alone = f"echo(x[:, :{few}]) with x of shape {x.shape}"
+        o_few = _outputs(alone, call(alone, student, x[:, :few].copy()), (T, few))
+        yield _alone(alone, o, o_few)
         yield _follows(name, o, x[:, :, 0])
 
 
 def _outputs(name: str, result: Any, shape: tuple[int, int]) -> np.ndarray | Verdict:
     """The outputs as finite numbers of shape (T, batch), or the Verdict on why not."""
-    o = result if isinstance(result, Verdict) else to_array(name, result)
-    if isinstance(o, Verdict):
-        return o
-    if o.dtype.kind == "c":
-        return wrong(name, f"the dtype is {o.dtype}, expected real numbers")
-    if o.shape != shape:
-        hints = {
-            (*shape, 1): ": take [:, :, 0]",
-            shape[::-1]: ": time and batch are exchanged",
-            shape[1:]: ": only the last step, expected all",
-            (shape[0] - DELAY, shape[1]): f": the first {DELAY} steps are missing; "
-            "they are not judged, but need an output",
-        }
-        hint = hints.get(o.shape, "")
-        return wrong(name, f"{describe(o)}, expected shape {shape}{hint}")
-    if not np.isfinite(o).all():
-        return wrong(name, "some outputs are nan or infinite")
-    return o.astype(float)
+    T, batch = shape
+    hints = {
+        (T, batch, 1): ": take [:, :, 0]",
+        (batch, T): ": time and batch are exchanged",
+        (batch,): ": only the last step, expected all",
+        (T - DELAY, batch): f": the first {DELAY} steps are missing; they are not "
+        "judged, but need an output",
+    }
+    return to_numbers(name, result, "outputs", shape, lambda s: hints.get(s, ""))
 
 
 def _causal(name: str, o: np.ndarray, other: Any, change: int) -> Verdict:

@@ -1,9 +1,8 @@
 """What is wrong with a backward pass: its gradients beside those of known mistakes.
 
-Here is one backward pass of the Elman network, `way_back`, with a place for each thing
-that people get wrong on the way. A `Mistake` is a name and a change in one of these
-places, and `explain` finds the one mistake, or the two, that give what a student's
-function has given.
+`way_back` is the backward pass of the Elman network. A `Mistake` is a name, a sentence
+and the formulas of the pass that are wrong in it, and `explain` finds the one mistake,
+or the two, that give what a student's function has given.
 
 What sums over time is a weighted sum over pairs of steps (t, s): what the error of
 output s contributes at step t, t <= s. So windows, cuts, steps left out and sums that
@@ -12,12 +11,12 @@ run on are no more than weights.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
+from helpers.check.core.computation import Computation
 from helpers.check.core.words import number
 from helpers.networks.bptt import sigmoid_slope, tanh_slope
 from helpers.networks.elman import Elman, hidden_states_numpy, readout
@@ -45,11 +44,11 @@ class Problem(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """A mistake: a short name, a sentence, and what it changes in `way_back`."""
+    """A mistake: a short name, a sentence, and the wrong formulas of `way_back`."""
 
     name: str
     sentence: str
-    change: Mapping[str, Any]
+    formulas: Mapping[str, Callable]
 
 
 def random_problems(
@@ -91,424 +90,275 @@ def _random_sequence(rng, T, n_in, n_hid, n_out, units):
     return rng.standard_normal((T, n_in)), 5 * rng.standard_normal((T, n_out)), params
 
 
-def _every(d: np.ndarray) -> np.ndarray:
-    return d
+def way_back(problem: Problem, *mistakes: Mapping[str, Callable]) -> Gradients:
+    """The gradients of 1/2 |o - y|^2, summed over the steps that the loss looks at.
+
+    Without `mistakes` they are right: the formulas are those of chapter 4. Only that
+    the errors of the outputs travel back side by side, and are added up at the end:
+    d_h[t, s] and d_a[t, s] are what the error of output s contributes at step t.
+    """
+    w = Computation(*mistakes)
+    w.x, w.y, w.params, loss, w.units = problem
+    w.unit, w.slope = UNITS[w.units]
+    w.T, n_hid = len(w.x), len(w.params.h0)
+    w.t, w.s = np.ogrid[: w.T, : w.T]
+
+    w.forward = w.params  # as the forward pass takes them
+    w.h = hidden_states_numpy(w.x, w.forward, w.unit)
+    w.before = np.vstack([w.forward.h0, w.h[:-1]])
+    w.a = w.x @ w.forward.W_ih + w.before @ w.forward.W_hh + w.forward.b_h
+    w.o = readout(w.h, w.forward)
+    w.errors = w.o - w.y if loss == "each" else _only_last(w.o - w.y)
+
+    w.W_hh, w.W_ho = w.params.W_hh, w.params.W_ho  # as the way back takes them
+    w.slopes = w.slope(w.h)
+    w.slopes_on = w.slopes  # the same, of what goes on to the step before
+    d_h, d_a = np.zeros((2, w.T, w.T, n_hid))
+    later = np.zeros((w.T, n_hid))
+    for t in reversed(range(w.T)):
+        d_h[t] = later
+        d_h[t, t] += w.errors[t] @ w.W_ho.T
+        d_a[t] = d_h[t] * w.slopes[t]
+        later = (d_h[t] * w.slopes_on[t]) @ w.W_hh.T
+
+    w.counts = np.ones((w.T, w.T))  # how much the error of output s counts at step t
+    w.d_h, w.d_a = ((w.counts[:, :, None] * d).sum(axis=1) for d in (d_h, d_a))
+    w.d_a1, w.d_a1_of_all = w.d_a[0], d_a[0].sum(axis=0)  # before w.counts
+    w.times = np.ones((w.T, 1))  # how often step t counts in the sums over time
+    w.d_a, w.d_o = w.times * w.d_a, w.times * w.errors
+    w.gradients = {
+        "W_ih": w.x.T @ w.d_a,
+        "W_hh": w.before.T @ w.d_a,
+        "b_h": w.d_a.sum(axis=0),
+        "W_ho": w.h.T @ w.d_o,
+        "b_o": w.d_o.sum(axis=0),
+        "h0": w.d_a1 @ w.W_hh.T,
+    }
+    return w.gradients
 
 
 def _only_last(d: np.ndarray) -> np.ndarray:
     return np.vstack([0 * d[:-1], d[-1:]])
 
 
-def way_back(
-    problem: Problem,
-    *,
-    units: str | None = None,  # where they are not those of the problem
-    forward: Callable = lambda p: p,  # the parameters that the forward pass uses
-    errors: Callable | None = None,  # from o_t - y at all steps to the errors d_o
-    slope: Callable = lambda w, lag: w.slope(w.h),  # from d_h to the d_a of the sums
-    slope_on: Callable | None = None,  # ... to what goes on to the step before
-    back: Callable = lambda p: p.W_hh.T,
-    out: Callable = lambda p: p.W_ho.T,
-    reach: Callable = lambda t, s, T: 1,  # how much the error of output s counts at t
-    terms: Callable = lambda t, T: 1,  # how much step t counts in the sums over time
-    then: tuple[Callable, ...] = (),  # last changes: new gradients by name
-) -> Gradients:
-    """The gradients of 1/2 |o - y|^2, summed over the steps that the loss looks at.
-
-    With the changes as they are by default they are right. The changes see the way,
-    `w`, as it is so far: x, y, h, a, the states `before`, d_o, d_h, d_a, params `p` and
-    at last the gradients `g`.
-    """
-    x, y, params, loss, right_units = problem
-    T, t = len(x), np.arange(len(x))
-    p = forward(params)
-    g, slope_of = UNITS[units or right_units]
-    h = hidden_states_numpy(x, p, g)
-    before = np.vstack([p.h0, h[:-1]])
-    a = x @ p.W_ih + before @ p.W_hh + p.b_h
-    errors = errors or {"each": _every, "last": _only_last}[loss]
-    d_o = errors(readout(h, p) - y)
-    w = SimpleNamespace(
-        x=x, h=h, a=a, before=before, d_o=d_o, p=params, unit=g, slope=slope_of
-    )
-
-    slope_on = slope_on or slope
-    w.d_h, w.d_a = np.zeros_like(h), np.zeros_like(h)
-    w.all_a1 = 0  # d_a of the first step, whatever `reach` says
-    arriving = d_o @ out(params)  # at each step, from the output `lag` steps later
-    for lag in range(T):
-        here = slice(T - lag)
-        counted = arriving * np.reshape(reach(t[here], t[here] + lag, T), (-1, 1))
-        w.d_h[here] += counted
-        w.d_a[here] += counted * slope(w, lag)[here]
-        w.all_a1 += (arriving * slope(w, lag)[here])[0]
-        arriving = (arriving * slope_on(w, lag)[here])[1:] @ back(params)
-    w.d_a1 = w.d_a[0]  # of the first step, on whose way h0 lies
-    d_h0 = w.d_a1 @ back(params)
-
-    often = np.reshape(terms(t, T), (-1, 1))
-    w.d_a, w.d_o = often * w.d_a, often * w.d_o
-    sums = (x.T @ w.d_a, before.T @ w.d_a, w.d_a.sum(0), h.T @ w.d_o, w.d_o.sum(0))
-    w.g = dict(zip(Elman._fields, (*sums, d_h0), strict=True))
-    for change in then:
-        w.g = w.g | change(w)
-    return w.g
-
-
 # The mistakes ---------------------------------------------------------------------
 
 
-def _scaled(factor: Callable) -> dict:
+def _but(**formulas: Callable) -> dict[str, Callable]:
+    """Other formulas for some of the gradients."""
+
+    def changed(w: Computation) -> Gradients:
+        return w.gradients | {name: formula(w) for name, formula in formulas.items()}
+
+    return {"gradients": changed}
+
+
+def _scaled(factor: Callable[[int, int], float]) -> dict[str, Callable]:
     """All gradients times factor(T, n_out)."""
 
-    def scaled(w):
-        c = factor(*w.d_o.shape)
-        return {name: c * gradient for name, gradient in w.g.items()}
+    def scaled(w: Computation) -> Gradients:
+        return {name: factor(*w.d_o.shape) * g for name, g in w.gradients.items()}
 
-    return {"then": (scaled,)}
-
-
-def _replaced(**parts: Callable) -> dict:
-    """Some gradients replaced by part(w)."""
-    return {"then": (lambda w: {name: part(w) for name, part in parts.items()},)}
+    return {"gradients": scaled}
 
 
-def _slopes(own: Callable, later: Callable | None = None) -> dict:
-    """Another slope, a function of w; for errors that come from later yet another."""
-    return {"slope": lambda w, lag: (later or own if lag else own)(w)}
-
-
-def _slope(w) -> np.ndarray:
-    return w.slope(w.h)
-
-
-def _one(w) -> np.ndarray:
+def _one(w: Computation) -> np.ndarray:
     return np.ones_like(w.h)
 
 
-_SLOPES = (
-    (
-        "tanh units",
-        "the states are those of tanh, expected the sigmoid",
-        {"units": "tanh"},
-    ),
-    (
-        "sigmoid units",
-        "the states are those of the sigmoid, expected tanh",
-        {"units": "sigmoid"},
-    ),
-    (
-        "slope of the pre-activation",
-        "the formula of the slope wants the state h, here it is given the sum a",
-        _slopes(lambda w: w.slope(w.a)),
-    ),
-    (
-        "slope forgotten",
-        "d_a is d_h times the slope, here it is d_h",
-        _slopes(_one),
-    ),
-    (
-        "slope of another unit",
-        "1 - h^2 is the slope of tanh, h (1 - h) that of the sigmoid",
-        _slopes(lambda w: tanh_slope(w.h) + sigmoid_slope(w.h) - w.slope(w.h)),
-    ),
-    (
-        "activation taken twice",
-        "in the formula of the slope; h has gone through it already",
-        _slopes(lambda w: w.slope(w.unit(w.h))),
-    ),
-    (
-        "slope 1 - h",
-        "that of tanh is 1 - h^2, that of the sigmoid h (1 - h)",
-        _slopes(lambda w: 1 - w.h),
-    ),
-    (
-        "slope of the step before",
-        "the slope at step t is that at h_t, here it is that at h_{t-1}",
-        _slopes(lambda w: w.slope(w.before)),
-    ),
-    (
-        "slope of the last step",
-        "each step has a slope of its own, here all have that of the last step",
-        _slopes(lambda w: _one(w) * w.slope(w.h[-1])),
-    ),
-    (
-        "slope on the own error only",
-        "what comes from later is added after the slope, it belongs before it",
-        _slopes(_slope, later=_one),
-    ),
-    (
-        "slope on the later errors only",
-        "the error of the step's own output is added after the slope, it belongs "
-        "before it",
-        _slopes(_one, later=_slope),
-    ),
-    (
-        "slope forgotten on the way",
-        "what goes on to the step before is d_a W_hh^T, here it is d_h W_hh^T",
-        {"slope_on": lambda w, lag: _one(w)}
-        | _replaced(h0=lambda w: w.d_h[0] @ w.p.W_hh.T),
-    ),
-    (
-        "slope forgotten in the sums",
-        "W_ih, W_hh and b_h sum up d_a, here they sum up d_h",
-        _slopes(_one) | {"slope_on": lambda w, lag: _slope(w)},
-    ),
-)
-
-_MATRICES = (
-    (
-        "W_hh for its transpose",
-        "what goes on to the step before is d_a W_hh^T, here it is d_a W_hh, which has "
-        "the same shape",
-        {"back": lambda p: p.W_hh},
-    ),
-    (
-        "W_hh for its transpose",
-        "in the gradient of h0 it is right, but not on the way back to it",
-        {"back": lambda p: p.W_hh} | _replaced(h0=lambda w: w.d_a1 @ w.p.W_hh.T),
-    ),
-    (
-        "W_hh for its transpose",
-        "on the way back it is right, but not in the gradient of h0",
-        _replaced(h0=lambda w: w.d_a1 @ w.p.W_hh),
-    ),
-    (
-        "W_hh transposed in the forward pass",
-        "the sum holds h_{t-1} W_hh",
-        {"forward": lambda p: p._replace(W_hh=p.W_hh.T)},
-    ),
-    (
-        "W_hh forgotten on the way back",
-        "what goes on to the step before is d_a W_hh^T, here it is d_a",
-        {"back": lambda p: np.eye(len(p.W_hh))},
-    ),
-    (
-        "W_ho for its transpose",
-        "the error of an output reaches the state as d_o W_ho^T, here it is d_o W_ho",
-        {"out": lambda p: p.W_ho},
-    ),
-    (
-        "h0 used as zero",
-        "the first step starts from h0, here it starts from 0",
-        {"forward": lambda p: p._replace(h0=0 * p.h0)},
-    ),
-    (
-        "h0 used as zero",
-        "in the gradient of W_hh, where the first step adds h0^T d_a",
-        _replaced(W_hh=lambda w: w.before[1:].T @ w.d_a[1:]),
-    ),
-    (
-        "b_h forgotten in the forward pass",
-        "the sum a_t holds b_h",
-        {"forward": lambda p: p._replace(b_h=0 * p.b_h)},
-    ),
-    (
-        "b_o forgotten in the forward pass",
-        "the output o_t holds b_o",
-        {"forward": lambda p: p._replace(b_o=0 * p.b_o)},
-    ),
-)
-
-_ERRORS = (
-    (
-        "only the last error",
-        "the errors of all outputs count, here those of the earlier ones are dropped",
-        {"errors": _only_last},
-    ),
-    (
-        "errors of all outputs",
-        "the loss looks at the last output only, here it looks at all",
-        {"errors": _every},
-    ),
-    (
-        "error of the last step at each step",
-        "it arises at the last output, here it is put in at each",
-        {"errors": lambda d: d[-1] + 0 * d},
-    ),
-    (
-        "error of the last step at each step",
-        "it belongs to the last state; in the gradients of W_ho and b_o it is put to "
-        "each",
-        _replaced(
-            W_ho=lambda w: np.outer(w.h.sum(axis=0), w.d_o[-1]),
-            b_o=lambda w: len(w.d_o) * w.d_o[-1],
-        ),
-    ),
-    (
-        "own step skipped",
-        "the error of a step's own output must reach the sums at this step, here only "
-        "what comes from later does",
-        {"reach": lambda t, s, T: t < s}
-        | _replaced(h0=lambda w: w.all_a1 @ w.p.W_hh.T),
-    ),
-    ("sign", "the error is o - y, here it is y - o", _scaled(lambda T, n: -1)),
-    (
-        "factor 2",
-        "the slope of 1/2 d^2 is d, here the 1/2 is forgotten",
-        _scaled(lambda T, n: 2),
-    ),
-    (
-        "factor 1/2",
-        "the slope of 1/2 d^2 is d, here the 1/2 is still there",
-        _scaled(lambda T, n: 1 / 2),
-    ),
-    (
-        "mean for the sum",
-        "the loss is a sum over the steps, here the gradients are divided by T",
-        _scaled(lambda T, n: 1 / T),
-    ),
-    (
-        "mean for the sum",
-        "the loss is a sum over the outputs, here the gradients are divided by n_out",
-        _scaled(lambda T, n: 1 / n),
-    ),
-    (
-        "mean for the sum",
-        "the loss is a sum over steps and outputs, here the gradients are divided by "
-        "T n_out",
-        _scaled(lambda T, n: 1 / (T * n)),
-    ),
-    (
-        "mean for the sum",
-        "this is the gradient of the mean of |o - y|^2 over the steps",
-        _scaled(lambda T, n: 2 / T),
-    ),
-    (
-        "mean for the sum",
-        "this is the gradient of the mean of (o - y)^2 over steps and outputs",
-        _scaled(lambda T, n: 2 / (T * n)),
-    ),
-)
-
-_SUMS = (
-    (
-        "sums not reset",
-        "on the way back each step's part is added again at all steps before it",
-        {"terms": lambda t, T: t + 1},
-    ),
-    (
-        "sums not reset",
-        "going forward, each step's part is added again at all steps after it",
-        {"terms": lambda t, T: T - t},
-    ),
-    (
-        "sums not reset",
-        "what one output's error gives is added again with all outputs after it",
-        {"errors": lambda d: np.arange(len(d), 0, -1)[:, None] * d},
-    ),
-    (
-        "only the last step's part",
-        "a gradient is the sum of the parts of all steps",
-        {"terms": lambda t, T: t == T - 1},
-    ),
-    (
-        "only the last step's part",
-        "the gradient of a bias is the sum of the errors of all steps",
-        _replaced(b_h=lambda w: w.d_a[-1], b_o=lambda w: w.d_o[-1]),
-    ),
-    (
-        "only the first step's part",
-        "a gradient is the sum of the parts of all steps: is it set where it should be "
-        "added to?",
-        {"terms": lambda t, T: t == 0},
-    ),
-    (
-        "only the first step's part",
-        "the gradient of a bias is the sum of the errors of all steps: is it set where "
-        "it should be added to?",
-        _replaced(b_h=lambda w: w.d_a[0], b_o=lambda w: w.d_o[0]),
-    ),
-    (
-        "first step left out",
-        "the loop must come down to the first step",
-        {"terms": lambda t, T: t > 0} | _replaced(h0=lambda w: w.d_a[1] @ w.p.W_hh.T),
-    ),
-    (
-        "last step left out",
-        "the loop must begin at the last step",
-        {"errors": lambda d: np.vstack([d[:-1], 0 * d[-1:]])},
-    ),
-)
-
-_PRODUCTS = (
-    (
-        "forward product",
-        "the gradient of a matrix is the outer product of what goes in and the error, "
-        "here it is a product of the forward pass, without any error",
-        _replaced(
-            W_ih=lambda w: np.tile(w.x.sum(axis=0) @ w.p.W_ih, (len(w.p.W_ih), 1)),
-            W_hh=lambda w: np.tile(w.before.sum(axis=0) @ w.p.W_hh, (len(w.p.W_hh), 1)),
-        ),
-    ),
-    (
-        "h_t for h_{t-1}",
-        "in the gradient of W_hh, which carries the state before into the step",
-        _replaced(W_hh=lambda w: w.h.T @ w.d_a),
-    ),
-    (
-        "h_{t-1} for h_t",
-        "in the gradient of W_ho, which carries the new state to the output",
-        _replaced(W_ho=lambda w: w.before.T @ w.d_o),
-    ),
-    (
-        "a_t for h_t",
-        "in the gradient of W_ho, which carries the state to the output",
-        _replaced(W_ho=lambda w: w.a.T @ w.d_o),
-    ),
-    (
-        "gradient transposed",
-        "that of W_hh is h_{t-1}^T d_a, here it is d_a^T h_{t-1}",
-        _replaced(W_hh=lambda w: w.g["W_hh"].T),
-    ),
-    (
-        "h0 forgotten",
-        "h0 is a parameter too, and its gradient is d_a W_hh^T of the first step",
-        _replaced(h0=lambda w: 0 * w.g["h0"]),
-    ),
-    (
-        "gradient of h0 one step short",
-        "this is d_a of the first step, which must still go through W_hh^T",
-        _replaced(h0=lambda w: w.d_a1),
-    ),
-    (
-        "gradient of h0 one step short",
-        "this is d_h of the first step, the gradient at h_1",
-        _replaced(h0=lambda w: w.d_h[0]),
-    ),
-    (
-        "slope at h0",
-        "no unit has made h0, so its gradient has no slope",
-        _replaced(h0=lambda w: w.g["h0"] * w.slope(w.p.h0)),
-    ),
-)
+def _by_origin(own: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """Slopes (t, s): one for the error of the step's own output, one for later ones."""
+    is_own = np.eye(len(own), dtype=bool)
+    return np.where(is_own[:, :, None], own[:, None], later[:, None])
 
 
-def _truncations() -> Iterator[tuple[str, str, dict]]:
+_SLOPES: dict[str, dict[str, Callable]] = {
+    "tanh units: the states are those of tanh, expected the sigmoid": {
+        "units": lambda w: "tanh"
+    },
+    "sigmoid units: the states are those of the sigmoid, expected tanh": {
+        "units": lambda w: "sigmoid"
+    },
+    "slope of the pre-activation: the formula of the slope wants the state h, here it "
+    "is given the sum a": {"slopes": lambda w: w.slope(w.a)},
+    "slope forgotten: d_a is d_h times the slope, here it is d_h": {"slopes": _one},
+    "slope of another unit: 1 - h^2 is the slope of tanh, h (1 - h) that of the "
+    "sigmoid": {
+        "slopes": lambda w: tanh_slope(w.h) + sigmoid_slope(w.h) - w.slope(w.h)
+    },
+    "activation taken twice: in the formula of the slope; h has gone through it "
+    "already": {"slopes": lambda w: w.slope(w.unit(w.h))},
+    "slope 1 - h: that of tanh is 1 - h^2, that of the sigmoid h (1 - h)": {
+        "slopes": lambda w: 1 - w.h
+    },
+    "slope of the step before: the slope at step t is that at h_t, here it is that at "
+    "h_{t-1}": {"slopes": lambda w: w.slope(w.before)},
+    "slope of the last step: each step has a slope of its own, here all have that of "
+    "the last step": {"slopes": lambda w: _one(w) * w.slope(w.h[-1])},
+    "slope on the own error only: what comes from later is added after the slope, it "
+    "belongs before it": {
+        "slopes": lambda w: _by_origin(own=w.slope(w.h), later=_one(w))
+    },
+    "slope on the later errors only: the error of the step's own output is added after "
+    "the slope, it belongs before it": {
+        "slopes": lambda w: _by_origin(own=_one(w), later=w.slope(w.h))
+    },
+    "slope forgotten on the way: what goes on to the step before is d_a W_hh^T, here "
+    "it is d_h W_hh^T": {
+        "slopes_on": _one,
+        **_but(h0=lambda w: w.d_h[0] @ w.params.W_hh.T),
+    },
+    "slope forgotten in the sums: W_ih, W_hh and b_h sum up d_a, here they sum up "
+    "d_h": {"slopes": _one, "slopes_on": lambda w: w.slope(w.h)},
+}
+
+_MATRICES: dict[str, dict[str, Callable]] = {
+    "W_hh for its transpose: what goes on to the step before is d_a W_hh^T, here it is "
+    "d_a W_hh, which has the same shape": {"W_hh": lambda w: w.params.W_hh.T},
+    "W_hh for its transpose: in the gradient of h0 it is right, but not on the way "
+    "back to it": {
+        "W_hh": lambda w: w.params.W_hh.T,
+        **_but(h0=lambda w: w.d_a1 @ w.params.W_hh.T),
+    },
+    "W_hh for its transpose: on the way back it is right, but not in the gradient of "
+    "h0": _but(h0=lambda w: w.d_a1 @ w.params.W_hh),
+    "W_hh transposed in the forward pass: the sum holds h_{t-1} W_hh": {
+        "forward": lambda w: w.params._replace(W_hh=w.params.W_hh.T)
+    },
+    "W_hh forgotten on the way back: what goes on to the step before is d_a W_hh^T, "
+    "here it is d_a": {"W_hh": lambda w: np.eye(len(w.params.h0))},
+    "W_ho for its transpose: the error of an output reaches the state as d_o W_ho^T, "
+    "here it is d_o W_ho": {"W_ho": lambda w: w.params.W_ho.T},
+    "h0 used as zero: the first step starts from h0, here it starts from 0": {
+        "forward": lambda w: w.params._replace(h0=0 * w.params.h0)
+    },
+    "h0 used as zero: in the gradient of W_hh, where the first step adds h0^T d_a": (
+        _but(W_hh=lambda w: w.before[1:].T @ w.d_a[1:])
+    ),
+    "b_h forgotten in the forward pass: the sum a_t holds b_h": {
+        "forward": lambda w: w.params._replace(b_h=0 * w.params.b_h)
+    },
+    "b_o forgotten in the forward pass: the output o_t holds b_o": {
+        "forward": lambda w: w.params._replace(b_o=0 * w.params.b_o)
+    },
+}
+
+_ERRORS: dict[str, dict[str, Callable]] = {
+    "only the last error: the errors of all outputs count, here those of the earlier "
+    "ones are dropped": {"errors": lambda w: _only_last(w.o - w.y)},
+    "errors of all outputs: the loss looks at the last output only, here it looks at "
+    "all": {"errors": lambda w: w.o - w.y},
+    "error of the last step at each step: it arises at the last output, here it is put "
+    "in at each": {"errors": lambda w: np.tile(w.o[-1] - w.y[-1], (w.T, 1))},
+    "error of the last step at each step: it belongs to the last state; in the "
+    "gradients of W_ho and b_o it is put to each": _but(
+        W_ho=lambda w: np.outer(w.h.sum(axis=0), w.d_o[-1]),
+        b_o=lambda w: w.T * w.d_o[-1],
+    ),
+    "own step skipped: the error of a step's own output must reach the sums at this "
+    "step, here only what comes from later does": {
+        "counts": lambda w: w.t < w.s,
+        **_but(h0=lambda w: w.d_a1_of_all @ w.params.W_hh.T),
+    },
+    "sign: the error is o - y, here it is y - o": _scaled(lambda T, n: -1),
+    "factor 2: the slope of 1/2 d^2 is d, here the 1/2 is forgotten": (
+        _scaled(lambda T, n: 2)
+    ),
+    "factor 1/2: the slope of 1/2 d^2 is d, here the 1/2 is still there": (
+        _scaled(lambda T, n: 1 / 2)
+    ),
+    "mean for the sum: the loss is a sum over the steps, here the gradients are "
+    "divided by T": _scaled(lambda T, n: 1 / T),
+    "mean for the sum: the loss is a sum over the outputs, here the gradients are "
+    "divided by n_out": _scaled(lambda T, n: 1 / n),
+    "mean for the sum: the loss is a sum over steps and outputs, here the gradients "
+    "are divided by T n_out": _scaled(lambda T, n: 1 / (T * n)),
+    "mean for the sum: this is the gradient of the mean of |o - y|^2 over the steps": (
+        _scaled(lambda T, n: 2 / T)
+    ),
+    "mean for the sum: this is the gradient of the mean of (o - y)^2 over steps and "
+    "outputs": _scaled(lambda T, n: 2 / (T * n)),
+}
+
+_SUMS: dict[str, dict[str, Callable]] = {
+    "sums not reset: on the way back each step's part is added again at all steps "
+    "before it": {"times": lambda w: w.t + 1},
+    "sums not reset: going forward, each step's part is added again at all steps after "
+    "it": {"times": lambda w: w.T - w.t},
+    "sums not reset: what one output's error gives is added again with all outputs "
+    "after it": {"errors": lambda w: np.arange(w.T, 0, -1)[:, None] * (w.o - w.y)},
+    "only the last step's part: a gradient is the sum of the parts of all steps": {
+        "times": lambda w: w.t == w.T - 1
+    },
+    "only the last step's part: the gradient of a bias is the sum of the errors of all "
+    "steps": _but(b_h=lambda w: w.d_a[-1], b_o=lambda w: w.d_o[-1]),
+    "only the first step's part: a gradient is the sum of the parts of all steps: is "
+    "it set where it should be added to?": {"times": lambda w: w.t == 0},
+    "only the first step's part: the gradient of a bias is the sum of the errors of "
+    "all steps: is it set where it should be added to?": _but(
+        b_h=lambda w: w.d_a[0], b_o=lambda w: w.d_o[0]
+    ),
+    "first step left out: the loop must come down to the first step": {
+        "times": lambda w: w.t > 0,
+        **_but(h0=lambda w: w.d_a[1] @ w.params.W_hh.T),
+    },
+    "last step left out: the loop must begin at the last step": {
+        "errors": lambda w: (w.t < w.T - 1) * (w.o - w.y)
+    },
+}
+
+_PRODUCTS: dict[str, dict[str, Callable]] = {
+    "forward product: the gradient of a matrix is the outer product of what goes in "
+    "and the error, here it is a product of the forward pass, without any error": _but(
+        W_ih=lambda w: np.tile(w.x.sum(axis=0) @ w.params.W_ih, (w.x.shape[1], 1)),
+        W_hh=lambda w: np.tile(w.before.sum(axis=0) @ w.params.W_hh, (w.h.shape[1], 1)),
+    ),
+    "h_t for h_{t-1}: in the gradient of W_hh, which carries the state before into the "
+    "step": _but(W_hh=lambda w: w.h.T @ w.d_a),
+    "h_{t-1} for h_t: in the gradient of W_ho, which carries the new state to the "
+    "output": _but(W_ho=lambda w: w.before.T @ w.d_o),
+    "a_t for h_t: in the gradient of W_ho, which carries the state to the output": (
+        _but(W_ho=lambda w: w.a.T @ w.d_o)
+    ),
+    "gradient transposed: that of W_hh is h_{t-1}^T d_a, here it is d_a^T h_{t-1}": (
+        _but(W_hh=lambda w: w.gradients["W_hh"].T)
+    ),
+    "h0 forgotten: h0 is a parameter too, and its gradient is d_a W_hh^T of the first "
+    "step": _but(h0=lambda w: 0 * w.gradients["h0"]),
+    "gradient of h0 one step short: this is d_a of the first step, which must still go "
+    "through W_hh^T": _but(h0=lambda w: w.d_a1),
+    "gradient of h0 one step short: this is d_h of the first step, the gradient at "
+    "h_1": _but(h0=lambda w: w.d_h[0]),
+    "slope at h0: no unit has made h0, so its gradient has no slope": (
+        _but(h0=lambda w: w.gradients["h0"] * w.slope(w.params.h0))
+    ),
+}
+
+
+def _truncations() -> Iterator[tuple[str, dict[str, Callable]]]:
     for k in range(1, LONG):
         steps = "1 step" if k == 1 else f"{k} steps"
         last = "the last step is" if k == 1 else f"the last {k} steps are"
         yield (
-            "truncated",
-            f"each error goes back through {steps} only, its own included",
-            {"reach": lambda t, s, T, k=k: s - t < k},
+            f"truncated: each error goes back through {steps} only, its own included",
+            {"counts": lambda w, k=k: w.s - w.t < k},
         )
         yield (
-            "truncated",
-            f"only {last} gone back through",
-            {"reach": lambda t, s, T, k=k: t >= T - k},
+            f"truncated: only {last} gone back through",
+            {"counts": lambda w, k=k: w.t >= w.T - k},
         )
         yield (
-            "truncated",
-            f"no error crosses a cut, and there is a cut after every {steps}",
-            {"reach": lambda t, s, T, k=k: t // k == s // k},
+            "truncated: no error crosses a cut, and there is a cut after every "
+            + steps,
+            {"counts": lambda w, k=k: w.t // k == w.s // k},
         )
 
 
 MISTAKES = tuple(
-    Mistake(*row)
-    for group in (_SLOPES, _MATRICES, _ERRORS, _SUMS, _PRODUCTS, _truncations())
-    for row in group
+    Mistake(*said.split(": ", 1), formulas)
+    for said, formulas in (
+        _SLOPES | _MATRICES | _ERRORS | _SUMS | _PRODUCTS | dict(_truncations())
+    ).items()
 )
 NAMES = tuple(dict.fromkeys(mistake.name for mistake in MISTAKES))
 
@@ -516,14 +366,14 @@ NAMES = tuple(dict.fromkeys(mistake.name for mistake in MISTAKES))
 def clipped(limit: float) -> Mistake:
     """Each element of each gradient drawn into +-limit."""
 
-    def clip(w):
-        return {name: np.clip(g, -limit, limit) for name, g in w.g.items()}
+    def clip(w: Computation) -> Gradients:
+        return {name: np.clip(g, -limit, limit) for name, g in w.gradients.items()}
 
     return Mistake(
         "clipped",
         f"each element is cut at +-{number(limit)}, but clipping belongs to the update "
         "and not to the gradient",
-        {"then": (clip,)},
+        {"gradients": clip},
     )
 
 
@@ -609,18 +459,16 @@ def shows_in(mistake: Mistake, answer: Answer) -> list[str]:
 
 
 def made_with(mistakes: tuple[Mistake, ...], problem: Problem) -> Gradients | None:
-    """The gradients with these mistakes; None where they cannot be made together."""
-    change: dict[str, Any] = {}
-    for mistake in mistakes:
-        for place, what in mistake.change.items():
-            if place == "then":
-                what = change.get("then", ()) + what
-            elif place in change:
-                return None
-            change[place] = what
+    """The gradients with these mistakes; None where they cannot be made together.
+
+    Of all quantities only the gradients can be changed by two, one after the other.
+    """
+    changed = [name for m in mistakes for name in m.formulas if name != "gradients"]
+    if len(set(changed)) < len(changed):
+        return None
     try:
         with np.errstate(all="ignore"):
-            return way_back(problem, **change)
+            return way_back(problem, *(mistake.formulas for mistake in mistakes))
     except ValueError:  # shapes that do not fit, such as those of W_ho untransposed
         return None
 

@@ -24,7 +24,16 @@ from helpers.check.ch04_backward_mistakes import (
     way_back,
     where_to_look,
 )
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core import (
+    Verdict,
+    call,
+    compare,
+    compare_parts,
+    conclude,
+    exercise,
+    unpack,
+)
+from helpers.check.core.computation import Computation
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import not_started, right, wrong
 from helpers.check.core.words import describe
@@ -123,13 +132,9 @@ def _order(arrays: Mapping[str, Any], truth: Gradients) -> str:
 # The lab --------------------------------------------------------------------------
 
 
-def suspects(guess: Mapping[str, str]) -> None:
+@exercise("You know all of them by their symptoms.")
+def suspects(guess: Mapping[str, str]) -> Iterator[Verdict]:
     """Judge `guess`, a mistake by its name for each of `helpers.networks.suspects`."""
-    meaning = "You know all of them by their symptoms."
-    print(conclude(_suspects(guess), meaning))
-
-
-def _suspects(guess: Any) -> Iterator[Verdict]:
     if not isinstance(guess, Mapping):
         yield wrong("guess", f"{describe(guess)}, expected a dict of names")
         return
@@ -174,13 +179,9 @@ def _suspect(name: str, guess: Any) -> Verdict:
 # The other exercises --------------------------------------------------------------
 
 
-def bound(student: Callable) -> None:
+@exercise("No gradient of this network can be larger after so many steps.")
+def bound(student: Callable) -> Iterator[Verdict]:
     """Judge `bound(W_hh, lag, steepest)`: how much of a gradient can get so far."""
-    meaning = "No gradient of this network can be larger after so many steps."
-    print(conclude(_bound(student), meaning))
-
-
-def _bound(student: Callable) -> Iterator[Verdict]:
     for rows, lag, steepest in (
         ([[0.5, 2, 0], [0, 0.5, 1], [0.2, 0, 0.4]], 3, 1.0),
         ([[1.5, -1], [2, 0.5]], 4, 0.25),
@@ -192,9 +193,10 @@ def _bound(student: Callable) -> Iterator[Verdict]:
         def power(n, c=1.0, lag=lag):
             return (c * n) ** lag
 
+        name = f"bound({rows}, {lag}, {steepest})"
         yield compare(
-            f"bound({rows}, {lag}, {steepest})",
-            call(f"bound({rows}, {lag}, {steepest})", student, W.copy(), lag, steepest),
+            name,
+            call(name, student, W.copy(), lag, steepest),
             power(norm, steepest),
             mistakes={
                 "the spectral radius is no bound for single vectors, expected the "
@@ -226,13 +228,9 @@ def _bound(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def leaky_backward(student: Callable) -> None:
+@exercise("The errors go back on both ways, through the weights and past them.")
+def leaky_backward(student: Callable) -> Iterator[Verdict]:
     """Judge `leaky_backward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0, alpha)`."""
-    meaning = "The errors go back on both ways, through the weights and past them."
-    print(conclude(_leaky_backward(student), meaning))
-
-
-def _leaky_backward(student: Callable) -> Iterator[Verdict]:
     alpha = 0.3
     problems = random_problems(np.random.default_rng(1))
     for x, y, params, *_ in problems[:2]:
@@ -243,8 +241,8 @@ def _leaky_backward(student: Callable) -> Iterator[Verdict]:
             unpack(name, result, Elman._fields),
             _leaky(x, y, params, alpha),
             mistakes={
-                sentence: _leaky(x, y, params, alpha, **change)
-                for sentence, change in LEAKY_MISTAKES.items()
+                sentence: _leaky(x, y, params, alpha, formulas)
+                for sentence, formulas in LEAKY_MISTAKES.items()
             },
             order=ORDER,
             label=f"{{}} from {name}",
@@ -256,79 +254,74 @@ def _leaky(
     y: np.ndarray,
     params: Elman,
     alpha: float,
-    *,
-    leak: bool = True,  # whether the states leak in the forward pass
-    slope: Callable = lambda h, g: 1 - g**2,
-    share: float | None = None,  # of d_h that goes into the step
-    past: Callable = lambda d_h, slope, alpha: (1 - alpha) * d_h,
-    through: Callable = lambda d_a, W_hh: d_a @ W_hh.T,
-    past_first: float = 1.0,  # how much of what goes past the first step reaches h0
-    through_first: float = 1.0,  # and of what goes through its weights
+    *mistakes: Mapping[str, Callable],
 ) -> Gradients:
-    """The gradients; with the keyword arguments as they are, the right ones."""
-    share = alpha if share is None else share
-    T, n_hid = len(x), len(params.h0)
-    states, g, d_a = [params.h0], np.empty((T, n_hid)), np.empty((T, n_hid))
-    for t in range(T):
-        h_tm1 = states[-1]
-        g[t] = np.tanh(x[t] @ params.W_ih + h_tm1 @ params.W_hh + params.b_h)
-        states.append((1 - alpha) * h_tm1 + alpha * g[t] if leak else g[t])
-    before, h = np.array(states[:-1]), np.array(states[1:])
-    d_o = readout(h, params) - y
-    slopes = slope(h, g)
-    gone_past = gone_through = np.zeros(n_hid)
-    for t in reversed(range(T)):
-        d_h = d_o[t] @ params.W_ho.T + gone_past + gone_through
-        d_a[t] = share * d_h * slopes[t]
-        gone_past = past(d_h, slopes[t], alpha)
-        gone_through = through(d_a[t], params.W_hh)
+    """The six gradients, right without mistakes (see `Computation`)."""
+    w = Computation(*mistakes)
+    w.alpha, w.W_hh = alpha, params.W_hh
+    states, g, d_a = [params.h0], [], []
+    for x_t in x:
+        w.g_t = np.tanh(x_t @ params.W_ih + states[-1] @ params.W_hh + params.b_h)
+        w.h_t = (1 - alpha) * states[-1] + alpha * w.g_t
+        g.append(w.g_t)
+        states.append(w.h_t)
+    before, w.h, w.g = np.array(states[:-1]), np.array(states[1:]), np.array(g)
+    d_o = readout(w.h, params) - y
+    w.slopes = 1 - w.g**2
+    later = np.zeros_like(params.h0)
+    for t in reversed(range(len(x))):
+        w.d_h, w.slope = d_o[t] @ params.W_ho.T + later, w.slopes[t]
+        w.d_a = alpha * w.d_h * w.slope
+        w.past = (1 - alpha) * w.d_h  # past the weights, and through them
+        w.through = w.d_a @ params.W_hh.T
+        later = w.past + w.through
+        d_a.insert(0, w.d_a)
+    w.d_h0 = later
     return {
         "W_ih": x.T @ d_a,
         "W_hh": before.T @ d_a,
-        "b_h": d_a.sum(axis=0),
-        "W_ho": h.T @ d_o,
+        "b_h": np.sum(d_a, axis=0),
+        "W_ho": w.h.T @ d_o,
         "b_o": d_o.sum(axis=0),
-        "h0": past_first * gone_past + through_first * gone_through,
+        "h0": w.d_h0,
     }
 
 
-LEAKY_MISTAKES: dict[str, dict] = {
-    "nothing leaks: these are the states of the plain network": {"leak": False},
+LEAKY_MISTAKES: dict[str, dict[str, Callable]] = {
+    "nothing leaks: these are the states of the plain network": {
+        "h_t": lambda w: w.g_t
+    },
     "the leak is missing on the way back: d_h also reaches h_{t-1} past the "
-    "weights, times 1 - alpha": {"past": lambda d_h, slope, alpha: 0 * d_h},
+    "weights, times 1 - alpha": {"past": lambda w: 0 * w.d_h},
     "the slope is taken as 1 - h^2; it belongs to the tanh inside, which is not h_t": {
-        "slope": lambda h, g: 1 - h**2
+        "slopes": lambda w: 1 - w.h**2
     },
-    "the slope is missing": {"slope": lambda h, g: np.ones_like(g)},
-    "alpha is missing: only the share alpha of d_h goes into the tanh": {"share": 1.0},
+    "the slope is missing": {"slopes": lambda w: np.ones_like(w.g)},
+    "alpha is missing: only the share alpha of d_h goes into the tanh": {
+        "d_a": lambda w: w.d_h * w.slope
+    },
     "what leaks is multiplied by the slope; it does not pass the tanh": {
-        "past": lambda d_h, slope, alpha: (1 - alpha) * d_h * slope
+        "past": lambda w: (1 - w.alpha) * w.d_h * w.slope
     },
-    "1 - alpha is missing in what goes past the weights": {
-        "past": lambda d_h, slope, alpha: d_h
-    },
+    "1 - alpha is missing in what goes past the weights": {"past": lambda w: w.d_h},
     "alpha and 1 - alpha are exchanged on the way back": {
-        "share": 0.7,
-        "past": lambda d_h, slope, alpha: alpha * d_h,
+        "d_a": lambda w: (1 - w.alpha) * w.d_h * w.slope,
+        "past": lambda w: w.alpha * w.d_h,
     },
-    "W_hh is not transposed on the way back": {"through": lambda d_a, W_hh: d_a @ W_hh},
-    "the way through W_hh is missing": {"through": lambda d_a, W_hh: 0 * d_a},
-    "what goes past the weights of the first step is missing": {"past_first": 0.0},
+    "W_hh is not transposed on the way back": {"through": lambda w: w.d_a @ w.W_hh},
+    "the way through W_hh is missing": {"through": lambda w: 0 * w.d_h},
+    "what goes past the weights of the first step is missing": {
+        "d_h0": lambda w: w.through
+    },
     "what goes through the weights of the first step is missing": {
-        "through_first": 0.0
+        "d_h0": lambda w: w.past
     },
 }
 
 
-def window_gradients(student: Callable) -> None:
+@exercise("Each error goes back through k steps, and through all if there are fewer.")
+def window_gradients(student: Callable) -> Iterator[Verdict]:
     """Judge `window_gradients(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0, k)`."""
-    meaning = (
-        "Each error goes back through k steps, and through all if there are fewer."
-    )
-    print(conclude(_window_gradients(student), meaning))
-
-
-def _window_gradients(student: Callable) -> Iterator[Verdict]:
     problems = random_problems(np.random.default_rng(2))
     for (x, y, params, *_), k in zip(problems, (3, 1, 40), strict=True):
         h = hidden_states_numpy(x, params)
@@ -367,15 +360,9 @@ def _window_gradients(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def relu_lags(student: Callable) -> None:
+@exercise("Entry k is the norm of the gradient at the state k steps before the last.")
+def relu_lags(student: Callable) -> Iterator[Verdict]:
     """Judge `relu_lags(x, W_ih, W_hh, b_h, d_h)`: norms of gradients by lag."""
-    meaning = (
-        "Entry k is the norm of the gradient at the state k steps before the last."
-    )
-    print(conclude(_relu_lags(student), meaning))
-
-
-def _relu_lags(student: Callable) -> Iterator[Verdict]:
     for T, n_in, n_hid in ((7, 2, 5), (4, 3, 3)):
         rng = np.random.default_rng(T)
         W_ih, W_hh = rng.normal(0, 0.7, (n_in, n_hid)), rng.normal(0, 0.7, (n_hid,) * 2)
@@ -386,7 +373,8 @@ def _relu_lags(student: Callable) -> Iterator[Verdict]:
             rng.uniform(0.5, 1.5, n_hid),
             rng.standard_normal(n_hid),
         ]
-        norms = _lags(*arguments)
+        d_h = _by_lag(*arguments)  # to lag T, the state h0
+        norms = np.linalg.norm(d_h[:-1], axis=1)
         name = f"relu_lags(x, W_ih, W_hh, b_h, d_h) with x of shape {(T, n_in)}"
         yield compare(
             name,
@@ -397,53 +385,61 @@ def _relu_lags(student: Callable) -> Iterator[Verdict]:
                     norms[::-1]
                 ),
                 "lag 0 is missing: the norm of d_h itself": norms[1:],
-                "the slopes are those of tanh, expected 1 where the relu passes and 0 "
-                "where not": _lags(*arguments, slope=lambda h: 1 - h**2),
-                "the slopes are missing": _lags(*arguments, slope=np.ones_like),
-                "the slope is taken one step too early, expected that of the relu "
-                "that made h_t": _lags(*arguments, shift=1),
-                "the slopes are the states, expected 1 where the relu passes": (
-                    _lags(*arguments, slope=lambda h: h)
-                ),
-                "W_hh is not transposed": _lags(*arguments, back=arguments[2]),
-                "these are the states of tanh units": _lags(*arguments, g=np.tanh),
-                "these are the states without a relu": _lags(*arguments, g=lambda a: a),
+                **{
+                    sentence: np.linalg.norm(_by_lag(*arguments, formulas)[:-1], axis=1)
+                    for sentence, formulas in RELU_MISTAKES.items()
+                },
                 "the squares of the norms": norms**2,
-                "the state h0, before the first step, is among them": _lags(
-                    *arguments, steps=T + 1
+                "the state h0, before the first step, is among them": (
+                    np.linalg.norm(d_h, axis=1)
                 ),
                 "divided by the first, expected the norms themselves": norms / norms[0],
-                "the sums of absolute values, expected the norms": _lags(
-                    *arguments, norm=1
+                "the sums of absolute values, expected the norms": (
+                    np.abs(d_h[:-1]).sum(axis=1)
                 ),
-                "the largest absolute values, expected the norms": _lags(
-                    *arguments, norm=np.inf
+                "the largest absolute values, expected the norms": (
+                    np.abs(d_h[:-1]).max(axis=1)
                 ),
             },
         )
 
 
-def _lags(
+def _by_lag(
     x: np.ndarray,
     W_ih: np.ndarray,
     W_hh: np.ndarray,
     b_h: np.ndarray,
     d_h: np.ndarray,
-    *,
-    g: Callable = lambda a: np.maximum(a, 0),
-    slope: Callable = lambda h: (h > 0).astype(float),
-    back: np.ndarray | None = None,
-    shift: int = 0,
-    norm: float = 2,
-    steps: int | None = None,
+    *mistakes: Mapping[str, Callable],
 ) -> np.ndarray:
-    """The norms; with the keyword arguments as they are, the right ones."""
-    n_hid = len(b_h)
-    params = Elman(W_ih, W_hh, b_h, np.zeros((n_hid, 1)), np.zeros(1), np.zeros(n_hid))
-    h = hidden_states_numpy(x, params, g)
-    slopes = slope(np.vstack([0 * h[:1], h])[: len(h)] if shift else h)
-    norms = []
-    for t in reversed(range(len(h) + 1)):
-        norms.append(np.linalg.norm(d_h, norm))
-        d_h = (d_h * slopes[t - 1]) @ (W_hh.T if back is None else back)
-    return np.array(norms[: steps or len(h)])
+    """The gradients at h_T, ..., h_0 (T + 1, n_hid), right without mistakes."""
+    w = Computation(*mistakes)
+    states = [np.zeros_like(b_h)]
+    for x_t in x:
+        w.a_t = x_t @ W_ih + states[-1] @ W_hh + b_h
+        w.h_t = np.maximum(w.a_t, 0)
+        states.append(w.h_t)
+    w.before, w.h = np.array(states[:-1]), np.array(states[1:])
+    w.slopes = w.h > 0
+    w.back = W_hh.T
+    gradients = [d_h]
+    for slope in w.slopes[::-1]:
+        gradients.append((gradients[-1] * slope) @ w.back)
+    return np.array(gradients)
+
+
+RELU_MISTAKES: dict[str, dict[str, Callable]] = {
+    "the slopes are those of tanh, expected 1 where the relu passes and 0 where not": {
+        "slopes": lambda w: 1 - w.h**2
+    },
+    "the slopes are missing": {"slopes": lambda w: np.ones_like(w.h)},
+    "the slope is taken one step too early, expected that of the relu that made h_t": {
+        "slopes": lambda w: w.before > 0
+    },
+    "the slopes are the states, expected 1 where the relu passes": {
+        "slopes": lambda w: w.h
+    },
+    "W_hh is not transposed": {"back": lambda w: w.back.T},
+    "these are the states of tanh units": {"h_t": lambda w: np.tanh(w.a_t)},
+    "these are the states without a relu": {"h_t": lambda w: w.a_t},
+}

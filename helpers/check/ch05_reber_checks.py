@@ -11,9 +11,9 @@ from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Variable
 from scipy.special import log_softmax, softmax
 
-from helpers.check.core import Verdict, call, compare, conclude
+from helpers.check.core import Verdict, call, compare, exercise
 from helpers.check.core.probabilities import to_probabilities
-from helpers.check.core.values import to_array
+from helpers.check.core.values import to_finite
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
 from helpers.tasks.reber import REBER, SYMBOLS, Grammar
@@ -33,13 +33,9 @@ STRINGS = (
 )
 
 
-def grammatical(student: Callable) -> None:
+@exercise("Each symbol was checked in its state, and the end was asked for.")
+def grammatical(student: Callable) -> Iterator[Verdict]:
     """Judge `grammatical(string)`: True if the Reber grammar makes the string."""
-    meaning = "Each symbol was checked in its state, and the end was asked for."
-    print(conclude(_grammatical(student), meaning))
-
-
-def _grammatical(student: Callable) -> Iterator[Verdict]:
     expected = [REBER.check(string) is None for string in STRINGS]
     said = []
     for string in STRINGS:
@@ -121,19 +117,13 @@ def _membership_mistakes(expected: list[bool]) -> dict[str, list[bool]]:
 # Exercise 5.2 --------------------------------------------------------------------
 
 
-def mean_length(student: Callable) -> None:
+@exercise("One system of linear equations instead of many strings.")
+def mean_length(student: Callable) -> Iterator[Verdict]:
     """Judge `mean_length(P)`: the mean number of steps from state 0 to the last one."""
-    meaning = "One system of linear equations instead of many strings."
-    print(conclude(_mean_length(student), meaning))
-
-
-def _mean_length(student: Callable) -> Iterator[Verdict]:
     uneven = Grammar("uneven", REBER.transitions, odds={"T": 3, "S": 2})
+    small = [[0, 0.75, 0.25], [0.5, 0, 0.5], [0, 0, 0]]
     for P, what in (
-        (
-            np.array([[0, 0.75, 0.25], [0.5, 0, 0.5], [0, 0, 0]]),
-            "P = [[0, 0.75, 0.25], [0.5, 0, 0.5], [0, 0, 0]]",
-        ),
+        (np.array(small), f"P = {small}"),
         (REBER.matrix, "P of the Reber grammar"),
         (uneven.matrix, "P of a Reber grammar with odds"),
     ):
@@ -180,16 +170,12 @@ def _shortest(P: np.ndarray) -> int:
 # Exercise 5.3 --------------------------------------------------------------------
 
 
-def softmax_loss(student: Callable) -> None:
+@exercise(
+    "What stands in the padding does not count, each prediction counts the same, "
+    "and large logits do no harm."
+)
+def softmax_loss(student: Callable) -> Iterator[Verdict]:
     """Judge `softmax_loss(o, y, mask)`: next-symbol cross-entropy of a padded batch."""
-    meaning = (
-        "What stands in the padding does not count, each prediction counts the same, "
-        "and large logits do no harm."
-    )
-    print(conclude(_softmax_loss(student), meaning))
-
-
-def _softmax_loss(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
     for lengths, scale, remark in (
         ((4, 4), 1.0, " without padding"),
@@ -197,13 +183,14 @@ def _softmax_loss(student: Callable) -> Iterator[Verdict]:
         ((5, 2, 3), 400.0, " with large logits"),
     ):
         mask = (np.arange(max(lengths))[:, None] < lengths).astype(float)
-        o = scale * rng.normal(0, 1, (*mask.shape, 7))
-        y = np.eye(7)[rng.integers(0, 7, mask.shape)]
+        o = scale * rng.normal(0, 1, (*mask.shape, len(SYMBOLS)))
+        y = np.eye(len(SYMBOLS))[rng.integers(0, len(SYMBOLS), mask.shape)]
         name = f"softmax_loss(o, y, mask) with o of shape {o.shape}{remark}"
         arrays = [value.astype(pytensor.config.floatX) for value in (o, y, mask)]
         loss = call(name, student, *map(pytensor.shared, arrays))
         if scale > 1:
-            loss = _finite(name, loss, ": exp(o) overflows. Use pt.special.log_softmax")
+            hint = "exp(o) overflows. Use pt.special.log_softmax"
+            loss = to_finite(name, _evaluated(loss), hint, "the loss is ")
         each = -(y * log_softmax(o, axis=2)).sum(axis=2)
         yield compare(
             name,
@@ -233,7 +220,7 @@ def _loss_mistakes(o, y, mask, each) -> dict[str, Any]:
         "number of all predictions": strings.mean(),
         "this is the sum, expected the mean": (each * mask).sum(),
         "divided by 7 as well: a softmax has one loss a prediction, not seven": (
-            right / 7
+            right / len(SYMBOLS)
         ),
         "divided by the number of strings, expected that of the predictions": (
             (each * mask).sum() / mask.shape[1]
@@ -254,39 +241,24 @@ def _loss_mistakes(o, y, mask, each) -> dict[str, Any]:
     }
 
 
-def _finite(name: str, result: Any, hint: str) -> Any:
-    """The result, or the Verdict that it is not finite.
+def _evaluated(result: Any) -> Any:
+    """The value of an expression, compiled with all rewrites, as the engines do.
 
-    Compiled with all rewrites, as the engines do: some of them make an unstable formula
-    stable, which `compare` would not see.
+    Some of them make an unstable formula stable, which `compare` would not see.
     """
     if isinstance(result, Variable):
         mode = Mode(linker="py", optimizer="fast_run")
         with suppress(Exception), pytensor.config.change_flags(cxx=""):
-            result = pytensor.function([], result, mode=mode)()
-    if isinstance(result, Verdict):
-        return result
-    value = to_array(name, result)
-    if (
-        isinstance(value, Verdict)
-        or value.dtype.kind == "c"
-        or np.isfinite(value).all()
-    ):
-        return value
-    kind = "nan" if np.isnan(value).any() else "infinite"
-    return wrong(name, f"the loss is {kind}{hint}")
+            return pytensor.function([], result, mode=mode)()
+    return result
 
 
 # Exercise 5.4 --------------------------------------------------------------------
 
 
-def sharpen(student: Callable) -> None:
+@exercise("Low temperatures sharpen, high ones flatten, and 1 changes nothing.")
+def sharpen(student: Callable) -> Iterator[Verdict]:
     """Judge `sharpen(p, temperature)`: p to the power 1 / temperature, normalised."""
-    meaning = "Low temperatures sharpen, high ones flatten, and 1 changes nothing."
-    print(conclude(_sharpen(student), meaning))
-
-
-def _sharpen(student: Callable) -> Iterator[Verdict]:
     p = np.array([0.02, 0.48, 0.01, 0.3, 0.0, 0.15, 0.04])
     for temperature in (0.5, 2.0, 1.0, 0.05):
         name = f"sharpen(p, {temperature:g})"
@@ -319,18 +291,6 @@ def _sharpen(student: Callable) -> Iterator[Verdict]:
 # Exercise 5.5 --------------------------------------------------------------------
 
 
-def predict(student: Callable) -> None:
-    """Judge `predict(last)`: the next symbol's probabilities from the last two symbols.
-
-    `last` is a string of two symbols, or "B" at the start; the result has shape (7,).
-    """
-    meaning = (
-        "Two symbols are all the memory that this grammar needs, so a network without "
-        "a state makes its strings."
-    )
-    print(conclude(_predict(student), meaning))
-
-
 def _contexts() -> dict[str, int]:
     """The last two symbols of each beginning of a string, and the state they tell."""
     contexts, waiting = {}, [("B", 1)]
@@ -342,7 +302,15 @@ def _contexts() -> dict[str, int]:
     return contexts
 
 
-def _predict(student: Callable) -> Iterator[Verdict]:
+@exercise(
+    "Two symbols are all the memory that this grammar needs, so a network without "
+    "a state makes its strings."
+)
+def predict(student: Callable) -> Iterator[Verdict]:
+    """Judge `predict(last)`: the next symbol's probabilities from the last two symbols.
+
+    `last` is a string of two symbols, or "B" at the start; the result has shape (7,).
+    """
     contexts = _contexts()
     said: dict[str, np.ndarray] = {}
     for last in contexts:

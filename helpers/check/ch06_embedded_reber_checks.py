@@ -7,10 +7,10 @@ import numpy as np
 import pytensor
 from scipy.special import expit
 
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
-from helpers.check.core.values import to_array
+from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
+from helpers.check.core.values import SAME, to_numbers
 from helpers.check.core.verdicts import right, wrong
-from helpers.check.core.words import describe, number
+from helpers.check.core.words import number
 from helpers.tasks.reber import EMBEDDED, SYMBOLS
 
 T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
@@ -19,19 +19,14 @@ T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
 LEAST_INNER = 15
 STRINGS = 500
 GOOD = 0.99
-SAME = 1e-4  # what counts as unchanged: well above the rounding of float32
 
 
-def undecided_cost(student: Callable) -> None:
+@exercise(
+    "At 11 predictions and 7 outputs it is 0.018, beside the 0.69 of an untrained "
+    "network."
+)
+def undecided_cost(student: Callable) -> Iterator[Verdict]:
     """Judge `undecided_cost(predictions, outputs)`: the mean loss of one lost bit."""
-    meaning = (
-        "At 11 predictions and 7 outputs it is 0.018, beside the 0.69 of an untrained "
-        "network."
-    )
-    print(conclude(_undecided_cost(student), meaning))
-
-
-def _undecided_cost(student: Callable) -> Iterator[Verdict]:
     for predictions, outputs in ((11, 7), (29, 5)):
         bit = np.log(2)
         cost = 2 * bit / (outputs * predictions)
@@ -54,19 +49,13 @@ def _undecided_cost(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def share_right(student: Callable) -> None:
+@exercise("One place a string is looked at, and only which of two outputs is larger.")
+def share_right(student: Callable) -> Iterator[Verdict]:
     """Judge `share_right(o, place, is_T)`: the share of strings answered right."""
-    meaning = (
-        "One place a string is looked at, and only which of two outputs is larger."
-    )
-    print(conclude(_share_right(student), meaning))
-
-
-def _share_right(student: Callable) -> Iterator[Verdict]:
     name = "share_right(o, place, is_T)"
     rng = np.random.default_rng(0)
     for length, n in ((9, 401), (12, 307)):
-        o = rng.normal(0, 2, (length, n, 7))
+        o = rng.normal(0, 2, (length, n, len(SYMBOLS)))
         place, some = rng.integers(4, length - 1, n), np.arange(n)
         is_T = rng.random(n) < 0.7
         # Right to another degree at each place, so that no two mistakes look alike.
@@ -104,16 +93,12 @@ def _share_right(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def carried(student: Callable) -> None:
+@exercise(
+    "A gate of 0.73, where a bias of 1 starts it, leaves 4% after ten steps; one "
+    "of 0.95, where a bias of 3 does, leaves 62%."
+)
+def carried(student: Callable) -> Iterator[Verdict]:
     """Judge `carried(f)`: how much of each cell's value is left at the last step."""
-    meaning = (
-        "A gate of 0.73, where a bias of 1 starts it, leaves 4% after ten steps; one "
-        "of 0.95, where a bias of 3 does, leaves 62%."
-    )
-    print(conclude(_carried(student), meaning))
-
-
-def _carried(student: Callable) -> Iterator[Verdict]:
     name = "carried(f)"
     for shape in ((6, 3), (4, 1)):
         f = np.random.default_rng(shape[0]).uniform(0.3, 1, shape)
@@ -141,16 +126,12 @@ def _carried(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def coupled_step(student: Callable) -> None:
+@exercise(
+    "It forgets as much as it takes in, with three blocks of weights for four, and "
+    "its cell never leaves the range from -1 to 1."
+)
+def coupled_step(student: Callable) -> Iterator[Verdict]:
     """Judge `coupled_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h)`: i = 1 - f."""
-    meaning = (
-        "It forgets as much as it takes in, with three blocks of weights for four, and "
-        "its cell never leaves the range from -1 to 1."
-    )
-    print(conclude(_coupled_step(student), meaning))
-
-
-def _coupled_step(student: Callable) -> Iterator[Verdict]:
     name = "coupled_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h)"
     for n_in, n_hid, batch in ((3, 3, ()), (2, 4, (5,))):
         rng = np.random.default_rng(n_hid)
@@ -177,16 +158,16 @@ def _coupled_step(student: Callable) -> Iterator[Verdict]:
         )
 
 
-def _coupled(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h, order=(0, 1, 2)):
-    """The right step, in NumPy; `order` says which block is f, which o and which g."""
-    f, o, g = _blocks(x_t, h_tm1, W_ih, W_hh, b_h, order)
+def _coupled(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h):
+    """The right step, in NumPy."""
+    f, o, g = _blocks(x_t, h_tm1, W_ih, W_hh, b_h)
     c_t = f * c_tm1 + (1 - f) * g
     return o * np.tanh(c_t), c_t
 
 
-def _blocks(x_t, h_tm1, W_ih, W_hh, b_h, order=(0, 1, 2)):
-    a = np.split(x_t @ W_ih + h_tm1 @ W_hh + b_h, 3, axis=-1)
-    return expit(a[order[0]]), expit(a[order[1]]), np.tanh(a[order[2]])
+def _blocks(x_t, h_tm1, W_ih, W_hh, b_h):
+    f, o, g = np.split(x_t @ W_ih + h_tm1 @ W_hh + b_h, 3, axis=-1)
+    return expit(f), expit(o), np.tanh(g)
 
 
 def _coupled_mistakes(x_t, h_tm1, c_tm1, *weights) -> dict[str, dict[str, np.ndarray]]:
@@ -199,6 +180,10 @@ def _coupled_mistakes(x_t, h_tm1, c_tm1, *weights) -> dict[str, dict[str, np.nda
 
     def pair(h, c):
         return {"h_t": h, "c_t": c}
+
+    def in_order(*order):
+        blocks = (np.split(W, 3, axis=-1) for W in weights)
+        return [np.concatenate([of_W[i] for i in order], axis=-1) for of_W in blocks]
 
     W_ih, W_hh, b_h = weights
     return {
@@ -225,10 +210,10 @@ def _coupled_mistakes(x_t, h_tm1, c_tm1, *weights) -> dict[str, dict[str, np.nda
             *_coupled(h_tm1, x_t, c_tm1, *weights)
         ),
         "the blocks are in another order: f, o, g": pair(
-            *_coupled(x_t, h_tm1, c_tm1, *weights, order=(1, 0, 2))
+            *_coupled(x_t, h_tm1, c_tm1, *in_order(1, 0, 2))
         ),
         "the blocks are taken in the order g, f, o, expected f, o, g": pair(
-            *_coupled(x_t, h_tm1, c_tm1, *weights, order=(1, 2, 0))
+            *_coupled(x_t, h_tm1, c_tm1, *in_order(1, 2, 0))
         ),
         "b_h is missing": pair(*_coupled(x_t, h_tm1, c_tm1, W_ih, W_hh, 0 * b_h)),
         "the tanh of the cell is missing": {"h_t": o * c_t},
@@ -238,15 +223,11 @@ def _coupled_mistakes(x_t, h_tm1, c_tm1, *weights) -> dict[str, dict[str, np.nda
     }
 
 
-def memory(student: Callable) -> None:
+@exercise(
+    f"The symbol has come through inner strings of {LEAST_INNER} symbols and more."
+)
+def memory(student: Callable) -> Iterator[Verdict]:
     """Judge `memory(prefixes)`: the probability of T after each of these prefixes."""
-    meaning = (
-        f"The symbol has come through inner strings of {LEAST_INNER} symbols and more."
-    )
-    print(conclude(_memory(student), meaning))
-
-
-def _memory(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(6)
     strings = [EMBEDDED.sample(rng, min_inner=LEAST_INNER) for _ in range(STRINGS)]
     prefixes = [string[:-2] for string in strings]
@@ -256,14 +237,15 @@ def _memory(student: Callable) -> Iterator[Verdict]:
     if isinstance(p, Verdict):
         yield p
         return
-    few = "memory(prefixes[:3])"
-    p_few = _probabilities(few, call(few, student, prefixes[:3]), 3)
+    few = 3
+    alone = f"memory(prefixes[:{few}])"
+    p_few = _probabilities(alone, call(alone, student, prefixes[:few]), few)
     if isinstance(p_few, Verdict):
         yield p_few
         return
-    if np.abs(p_few - p[:3]).max() > SAME:
+    if np.abs(p_few - p[:few]).max() > SAME:
         yield wrong(
-            few,
+            alone,
             "a probability depends on the other prefixes, expected each for itself: "
             "does the padding reach the state that is read?",
         )
@@ -273,21 +255,15 @@ def _memory(student: Callable) -> Iterator[Verdict]:
 
 def _probabilities(name: str, result: Any, n: int) -> np.ndarray | Verdict:
     """The answers as n probabilities, or the Verdict on why they are none."""
-    p = result if isinstance(result, Verdict) else to_array(name, result)
+
+    def hint(shape: tuple[int, ...]) -> str:
+        if shape == (n, len(SYMBOLS)):
+            return ": only that of T is asked for"
+        return ": one number a prefix" if len(shape) == 2 and n in shape else ""
+
+    p = to_numbers(name, result, "answers", (n,), hint)
     if isinstance(p, Verdict):
         return p
-    if p.dtype.kind == "c":
-        return wrong(name, f"the dtype is {p.dtype}, expected real numbers")
-    if p.shape != (n,):
-        hint = ""
-        if p.shape == (n, 7):
-            hint = ": only that of T is asked for"
-        elif p.ndim == 2 and n in p.shape:
-            hint = ": one number a prefix"
-        return wrong(name, f"{describe(p)}, expected shape ({n},){hint}")
-    p = p.astype(float)
-    if not np.isfinite(p).all():
-        return wrong(name, "some answers are nan or infinite")
     if p.min() < 0 or p.max() > 1:
         return wrong(
             name,

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from helpers.check.core import Verdict, call, compare, compare_parts, conclude, unpack
+from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
+from helpers.check.core.computation import Computation
 from helpers.check.core.probabilities import to_probabilities
-from helpers.check.core.values import to_array
+from helpers.check.core.values import to_finite
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
 from helpers.lm import ngrams, training
@@ -20,30 +21,18 @@ from helpers.tasks.text import END, START, UNKNOWN, Vocabulary
 # seen the sentences before; a bigram model that was fitted to them too has 0.48.
 WORDS = 1000
 GOOD, SEEN = 0.92, 0.7
+AGAIN = 5  # of how many places it is asked twice
 SAME = 1e-5  # what counts as unchanged: above the rounding of float32
-
-
-def _finite(name: str, result: Any, hint: str) -> Any:
-    """The result, or the Verdict that it is not finite, with a hint at the reason."""
-    value = result if isinstance(result, Verdict) else to_array(name, result)
-    if isinstance(value, Verdict) or np.isfinite(value).all():
-        return value
-    kind = "nan" if np.isnan(value).any() else "infinite"
-    return wrong(name, f"{'some numbers are ' if value.ndim else ''}{kind}: {hint}")
 
 
 # Exercise 8.1 --------------------------------------------------------------------
 
 
-def training_pair(student: Callable) -> None:
+@exercise(
+    "At each position x has the word that is read, and y the one that comes next."
+)
+def training_pair(student: Callable) -> Iterator[Verdict]:
     """Judge `training_pair(words, vocabulary)`: what is read, and what is to come."""
-    meaning = (
-        "At each position x has the word that is read, and y the one that comes next."
-    )
-    print(conclude(_training_pair(student), meaning))
-
-
-def _training_pair(student: Callable) -> Iterator[Verdict]:
     for words in (
         ["the", "cat", "sat", "."],
         ["a", "wombat", "sat", "there", "."],
@@ -105,34 +94,23 @@ def _pair_mistakes(words, sequence, v: Vocabulary) -> dict[str, dict[str, Any]]:
 # Exercise 8.2 --------------------------------------------------------------------
 
 
-def perplexity(student: Callable) -> None:
+@exercise(
+    "Each word counts the same, in a long sentence and in a short one, and however "
+    "many there are."
+)
+def perplexity(student: Callable) -> Iterator[Verdict]:
     """Judge `perplexity(p)`: from the probabilities of the words of some sentences."""
-    meaning = (
-        "Each word counts the same, in a long sentence and in a short one, and however "
-        "many there are."
-    )
-    print(conclude(_perplexity(student), meaning))
-
-
-def _perplexity(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
-    for what, p in (
-        (
-            "[[0.2, 0.9], [0.01, 0.1, 0.3, 0.05, 0.6], [0.5]]",
-            [
-                np.array([0.2, 0.9]),
-                np.array([0.01, 0.1, 0.3, 0.05, 0.6]),
-                np.array([0.5]),
-            ],
-        ),
-        ("[[0.5, 0.25, 0.1]]", [np.array([0.5, 0.25, 0.1])]),
-        (
-            "p of 100 sentences",
-            [rng.uniform(1e-4, 0.02, n) for n in rng.integers(1, 30, 100)],
-        ),
+    few, one = [[0.2, 0.9], [0.01, 0.1, 0.3, 0.05, 0.6], [0.5]], [[0.5, 0.25, 0.1]]
+    many = [rng.uniform(1e-4, 0.02, n) for n in rng.integers(1, 30, 100)]
+    for what, given in (
+        (few, few),
+        (one, one),
+        (f"p of {len(many)} sentences", many),
     ):
+        p = [np.array(sentence) for sentence in given]
         name = f"perplexity({what})"
-        result = _finite(
+        result = to_finite(
             name,
             call(name, student, [sentence.copy() for sentence in p]),
             "the product of so many small numbers is 0 for a computer. Add their "
@@ -195,18 +173,14 @@ def _perplexity_mistakes(p: list[np.ndarray]) -> dict[str, Any]:
 # Exercise 8.3 --------------------------------------------------------------------
 
 
-def word_probabilities(student: Callable) -> None:
+@exercise(
+    "What is excluded has no chance at all, the others share it, and large logits "
+    "do no harm."
+)
+def word_probabilities(student: Callable) -> Iterator[Verdict]:
     """Judge `word_probabilities(o, temperature, excluded)`: to draw the next word."""
-    meaning = (
-        "What is excluded has no chance at all, the others share it, and large logits "
-        "do no harm."
-    )
-    print(conclude(_word_probabilities(student), meaning))
-
-
-def _word_probabilities(student: Callable) -> Iterator[Verdict]:
     o = np.array([0.3, -1.2, 2.1, 0.0, 1.4, -0.6])
-    far = np.array([0.0, 0.0, 0.0, 3000.0, 0.0, 0.0])
+    far = 3000.0 * (np.arange(len(o)) == 3)
     for logits, temperature, excluded, remark in (
         (o, 1.0, [], ""),
         (o, 2.0, [0], ""),
@@ -217,7 +191,7 @@ def _word_probabilities(student: Callable) -> Iterator[Verdict]:
         (o + far, 0.7, [3], " where the logit of word 3 is 3000"),
     ):
         name = f"word_probabilities(o, {temperature:g}, {excluded}){remark}"
-        p = _finite(
+        p = to_finite(
             name,
             call(name, student, logits.copy(), temperature, list(excluded)),
             "exp of a large number overflows, and where exp gives 0 for all words the "
@@ -276,23 +250,20 @@ def _drawing(o, temperature, excluded) -> tuple[np.ndarray, dict[str, np.ndarray
 # Exercise 8.4 --------------------------------------------------------------------
 
 
-def logits_gradient(student: Callable) -> None:
+@exercise(
+    "What the model said minus what came, at each real prediction, and nothing at "
+    "the padding."
+)
+def logits_gradient(student: Callable) -> Iterator[Verdict]:
     """Judge `logits_gradient(o, y, mask)`: where the backward pass begins."""
-    meaning = (
-        "What the model said minus what came, at each real prediction, and nothing at "
-        "the padding."
-    )
-    print(conclude(_logits_gradient(student), meaning))
-
-
-def _logits_gradient(student: Callable) -> Iterator[Verdict]:
     rng = np.random.default_rng(0)
-    mask = (np.arange(5)[:, None] < (5, 2, 3, 1)).astype(float)
+    lengths, n_words = (5, 2, 3, 1), 6
+    mask = (np.arange(max(lengths))[:, None] < lengths).astype(float)
     for scale, remark in ((1.0, ""), (400.0, " with large logits")):
-        o = scale * rng.normal(0, 1, (*mask.shape, 6))
-        y = rng.integers(0, 6, mask.shape).astype(np.int32)
+        o = scale * rng.normal(0, 1, (*mask.shape, n_words))
+        y = rng.integers(0, n_words, mask.shape).astype(np.int32)
         name = f"logits_gradient(o, y, mask) with o of shape {o.shape}{remark}"
-        result = _finite(
+        result = to_finite(
             name,
             call(name, student, o.copy(), y.copy(), mask.copy()),
             "exp(o) overflows. First subtract the largest logit of each prediction",
@@ -357,15 +328,11 @@ def _slopes(o, y, mask) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 # Exercise 8.5 --------------------------------------------------------------------
 
 
-def discounted(student: Callable) -> None:
+@exercise(
+    "What the seen pairs give away, the unigram shares out, and each row sums to 1."
+)
+def discounted(student: Callable) -> Iterator[Verdict]:
     """Judge `discounted(counts, D)`: a bigram model with absolute discounting."""
-    meaning = (
-        "What the seen pairs give away, the unigram shares out, and each row sums to 1."
-    )
-    print(conclude(_discounted(student), meaning))
-
-
-def _discounted(student: Callable) -> Iterator[Verdict]:
     counts = np.array(
         [
             [0, 3, 1, 0, 1],
@@ -383,7 +350,7 @@ def _discounted(student: Callable) -> Iterator[Verdict]:
         (unseen, 0.75, ", where nothing ever follows word 4"),
     ):
         name = f"discounted(counts, {D:g}){remark}"
-        result = _finite(
+        result = to_finite(
             name,
             call(name, student, c.copy(), D),
             "where no word follows u, c(u) = 0, and 0 / 0 is no number. Such a row "
@@ -394,14 +361,20 @@ def _discounted(student: Callable) -> Iterator[Verdict]:
         yield compare(name, result, _shared_out(c, D), mistakes=mistakes)
 
 
-def _shared_out(c, D, low=None, followers=None, kept=None, empty=None) -> np.ndarray:
-    """P(w | u) (V, V) from counts c, row u and column w; each part can be replaced."""
-    total = c.sum(axis=1, keepdims=True)
-    low = c.sum(axis=0) / c.sum() if low is None else low
-    followers = (c > 0).sum(axis=1, keepdims=True) if followers is None else followers
-    kept = np.maximum(c - D, 0) if kept is None else kept
-    P = (kept + D * followers * low) / np.maximum(total, 1)
-    return np.where(total > 0, P, low if empty is None else empty)
+def _shared_out(c: np.ndarray, D: float, **formulas: Callable) -> np.ndarray:
+    """P(w | u) (V, V) from counts c, row u and column w.
+
+    Some of its parts may have other `formulas` (see `Computation`).
+    """
+    m = Computation(formulas)
+    m.total = c.sum(axis=1, keepdims=True)
+    m.unigram = c.sum(axis=0) / c.sum()
+    m.N = (c > 0).sum(axis=1, keepdims=True)
+    m.kept = np.maximum(c - D, 0)
+    m.low = m.unigram
+    P = (m.kept + D * m.N * m.low) / np.maximum(m.total, 1)
+    m.empty = m.low
+    return np.where(m.total > 0, P, m.empty)
 
 
 def _discount_mistakes(c: np.ndarray, D: float) -> dict[str, np.ndarray]:
@@ -416,47 +389,51 @@ def _discount_mistakes(c: np.ndarray, D: float) -> dict[str, np.ndarray]:
             _shared_out(c.T, D)
         ),
         "the rows without counts are 0, expected the unigram": (
-            _shared_out(c, D, empty=0)
+            _shared_out(c, D, empty=lambda m: 0)
         ),
         "the rows without counts are uniform, expected the unigram": (
-            _shared_out(c, D, empty=1 / V)
+            _shared_out(c, D, empty=lambda m: 1 / V)
         ),
         "nothing is discounted: these are the shares of the counts": (
-            _shared_out(c, 0, empty=0)
+            _shared_out(c, 0, empty=lambda m: 0)
         ),
         "what is taken away is given to no word: D N(u) / c(u) times the unigram is "
         "missing": kept / total,
         "each row is divided by what is left, expected that the unigram gets the rest "
         "of it": (kept / np.maximum(kept.sum(axis=1, keepdims=True), 1e-12)),
         "the unigram gets D / c(u), expected D N(u) / c(u): N(u) pairs gave D each": (
-            _shared_out(c, D, followers=1)
+            _shared_out(c, D, N=lambda m: 1)
         ),
         "the unigram gets D V / c(u), but only the N(u) pairs that occur gave D": (
-            _shared_out(c, D, followers=V)
+            _shared_out(c, D, N=lambda m: V)
         ),
         "pairs that do not occur are discounted too, below 0": (
-            _shared_out(c, D, kept=c - D)
+            _shared_out(c, D, kept=lambda m: c - D)
         ),
         "pairs that do not occur are discounted too, below 0, and all V words give": (
-            _shared_out(c, D, kept=c - D, followers=V)
+            _shared_out(c, D, kept=lambda m: c - D, N=lambda m: V)
         ),
         "N(u) counts the words before u, expected those after it": (
-            _shared_out(c, D, followers=contexts[:, None])
+            _shared_out(c, D, N=lambda m: contexts[:, None])
         ),
-        "N(w) stands in the place of N(u)": _shared_out(c, D, followers=contexts),
+        "N(w) stands in the place of N(u)": _shared_out(c, D, N=lambda m: contexts),
         "the lower order is uniform, expected the unigram": (
-            _shared_out(c, D, low=np.full(V, 1 / V))
+            _shared_out(c, D, low=lambda m: np.full(V, 1 / V))
         ),
         "the unigram has the shares of the words that come before, expected after": (
-            _shared_out(c, D, low=c.sum(axis=1) / c.sum())
+            _shared_out(c, D, low=lambda m: c.sum(axis=1) / c.sum())
         ),
         "this is Kneser-Ney: the lower order counts the contexts of a word. Expected "
-        "how often the word occurs": _shared_out(c, D, low=contexts / contexts.sum()),
+        "how often the word occurs": _shared_out(
+            c, D, low=lambda m: contexts / contexts.sum()
+        ),
         "the lower order is made of counts, expected their shares": (
-            _shared_out(c, D, low=c.sum(axis=0))
+            _shared_out(c, D, low=lambda m: c.sum(axis=0))
         ),
         "only the words that never followed u get something, expected all words: this "
-        "is back-off": _shared_out(c, D, low=backed_off, empty=unigram),
+        "is back-off": _shared_out(
+            c, D, low=lambda m: backed_off, empty=lambda m: unigram
+        ),
         "D is the weight of a mixture here, expected what each pair gives": (
             (1 - D) * c / total + D * unigram
         ),
@@ -470,18 +447,6 @@ def _discount_mistakes(c: np.ndarray, D: float) -> dict[str, np.ndarray]:
 
 
 # Exercise 8.6 --------------------------------------------------------------------
-
-
-def language_model(student: Callable) -> None:
-    """Judge `language_model(sentences, V)`, which learns and returns `next_word`.
-
-    `next_word(words)` has the probabilities (V,) of the word that comes after these.
-    """
-    meaning = (
-        f"Its perplexity is at least {100 * (1 - GOOD):.0f}% below that of the bigram "
-        "model, on sentences that it never saw."
-    )
-    print(conclude(_language_model(student), meaning))
 
 
 class _Answers(NamedTuple):
@@ -518,7 +483,15 @@ def _baselines() -> tuple[float, float, float]:
     )
 
 
-def _language_model(student: Callable) -> Iterator[Verdict]:
+@exercise(
+    f"Its perplexity is at least {100 * (1 - GOOD):.0f}% below that of the bigram "
+    "model, on sentences that it never saw."
+)
+def language_model(student: Callable) -> Iterator[Verdict]:
+    """Judge `language_model(sentences, V)`, which learns and returns `next_word`.
+
+    `next_word(words)` has the probabilities (V,) of the word that comes after these.
+    """
     data = _data()
     name = f"language_model(sentences, {WORDS})"
     next_word = call(name, student, [s.copy() for s in data.train], WORDS)
@@ -544,7 +517,7 @@ def _asked(next_word: Callable | Verdict, data: _Data) -> _Answers | Verdict:
     order = np.random.default_rng(8).permutation(len(places))
     first: dict[int, np.ndarray] = {}
     of_next, of_last, differ = [], [], False
-    for i in (*order, *order[:5]):
+    for i in (*order, *order[:AGAIN]):
         words, came = places[i]
         name = f"next_word(words) {_after(words, data.vocabulary)}"
         p = to_probabilities(name, call(name, next_word, words.copy()), WORDS)
@@ -563,7 +536,7 @@ def _asked(next_word: Callable | Verdict, data: _Data) -> _Answers | Verdict:
             return wrong(
                 name, f'"{word}" has the probability 0, and it came: none may have it'
             )
-        if len(first) < 5:
+        if len(first) < AGAIN:
             first[i] = p
         differ = differ or bool(np.abs(p - first[order[0]]).max() > SAME)
         of_next.append(p[came])

@@ -12,7 +12,8 @@ The pieces, each usable alone:
     run_updates(name, updates, params, n)  PyTensor updates run n times, or a Verdict
     compare(name, got, expected, ...)      the Verdict on one value
     compare_parts(got, expected, ...)      the Verdict on several values by name
-    conclude(verdicts, right)              the first that is not ok, or "Right"
+    conclude(verdicts, meaning)            the first that is not ok, or "Right"
+    exercise(meaning)                      makes a generator of verdicts a check
 
 A function that cannot give its result gives the Verdict that says why, and all of
 them hand on a Verdict that they receive. So a check reads from top to bottom,
@@ -23,7 +24,7 @@ their own, such as `helpers.check.ch01_feedforward_checks`.
 from helpers.check.core.calls import call, unpack
 from helpers.check.core.diagnosis import compare, compare_parts
 from helpers.check.core.graphs import run_updates
-from helpers.check.core.verdicts import Verdict, conclude
+from helpers.check.core.verdicts import Verdict, conclude, exercise
 
 __all__ = [
     "Verdict",
@@ -31,6 +32,7 @@ __all__ = [
     "compare",
     "compare_parts",
     "conclude",
+    "exercise",
     "run_updates",
     "unpack",
 ]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from helpers.check.core.values import to_array
+from helpers.check.core.values import to_numbers
 from helpers.check.core.verdicts import Verdict, wrong
-from helpers.check.core.words import describe, number
+from helpers.check.core.words import number
 
 
 def to_probabilities(name: str, value: Any, n: int) -> np.ndarray | Verdict:
@@ -14,19 +14,15 @@ def to_probabilities(name: str, value: Any, n: int) -> np.ndarray | Verdict:
 
     `value` may be anything; a Verdict is handed on.
     """
-    p = value if isinstance(value, Verdict) else to_array(name, value)
+
+    def hint(shape: tuple[int, ...]) -> str:
+        if len(shape) != 2 or shape[1] != n:
+            return ""
+        return ": take row 0" if shape[0] == 1 else ": one row, the last?"
+
+    p = to_numbers(name, value, "probabilities", (n,), hint)
     if isinstance(p, Verdict):
         return p
-    if p.dtype.kind == "c":
-        return wrong(name, f"the dtype is {p.dtype}, expected real numbers")
-    if p.shape != (n,):
-        hint = ""
-        if p.ndim == 2 and p.shape[1] == n:
-            hint = ": take row 0" if len(p) == 1 else ": one row, the last?"
-        return wrong(name, f"{describe(p)}, expected shape ({n},){hint}")
-    if not np.isfinite(p).all():
-        return wrong(name, "some probabilities are nan or infinite")
-    p = p.astype(float)
     if p.min() < 0:
         hint = "are these logits?"
         if p.max() <= 0 and abs(np.exp(p).sum() - 1) < 1e-4:

@@ -1,7 +1,9 @@
 """What a check answers."""
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,21 @@ def conclude(verdicts: Iterable[Verdict], meaning: str) -> Verdict:
             f"Not yet. The answer cannot be judged: {type(error).__name__}.",
         )
     return Verdict(True, True, f"Right. {meaning}")
+
+
+def exercise(meaning: str) -> Callable[[Callable[..., Iterable[Verdict]]], Callable]:
+    """Makes a function that yields verdicts a check, which prints their conclusion.
+
+    `meaning` is the sentence that a right answer has earned.
+    """
+
+    def decorate(verdicts: Callable[..., Iterable[Verdict]]) -> Callable[..., None]:
+        @wraps(verdicts)
+        def check(*args, **kwargs):
+            print(conclude(verdicts(*args, **kwargs), meaning))
+
+        signature = inspect.signature(verdicts)
+        check.__signature__ = signature.replace(return_annotation=None)
+        return check
+
+    return decorate
