@@ -31,7 +31,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers import ROOT
+
 FOLDER = Path("_build/mutation")
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
 PYTEST += ["--disable-plugin-autoload"]  # that of notebooks takes seconds to start

@@ -10,8 +10,14 @@ from helpers.experiments import ch06_embedded_reber_runs as experiments
 from helpers.experiments.ch06_embedded_reber_runs import P, T
 from helpers.networks import trained
 from helpers.networks.bptt import bptt, state_errors, tanh_slope
-from helpers.networks.elman import Elman, hidden_states_numpy, initial_elman, readout
-from helpers.networks.gated import GRU, LSTM, initial_gru, initial_lstm, shared
+from helpers.networks.elman import (
+    Elman,
+    hidden_states_numpy,
+    initial_elman,
+    readout,
+    shared,
+)
+from helpers.networks.gated import GRU, LSTM, initial_gru, initial_lstm
 from helpers.results import files, records
 from helpers.tasks.reber import EMBEDDED, SYMBOLS
 

@@ -11,14 +11,8 @@ from helpers import engine
 from helpers.lm import model
 from helpers.lm.model import LanguageModel
 from helpers.networks import bptt
-from helpers.networks.elman import Elman, hidden_states_numpy, readout
-from helpers.networks.gated import (
-    GRU,
-    LSTM,
-    gru_states_numpy,
-    lstm_states_numpy,
-    shared,
-)
+from helpers.networks.elman import Elman, hidden_states_numpy, readout, shared
+from helpers.networks.gated import GRU, LSTM, gru_states_numpy, lstm_states_numpy
 from helpers.tasks.text import Vocabulary
 
 V, H, T, B = 11, 4, 7, 3

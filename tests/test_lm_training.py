@@ -26,8 +26,7 @@ from helpers.lm import (
 )
 from helpers.lm.training import Run, Settings, Stopped, Trainer
 from helpers.networks import bptt
-from helpers.networks.elman import Elman
-from helpers.networks.gated import shared
+from helpers.networks.elman import Elman, shared
 
 V, H = 9, 4
 PLAIN = Settings(hidden=H, vocabulary=V, batch=12, dropout=0, clip=1e9, lr=0.01)

@@ -34,8 +34,7 @@ from helpers.bench.ways import WAYS, prepare
 from helpers.bench.workloads import language
 from helpers.engine import selection
 from helpers.lm import batches, inplace, model, training
-from helpers.networks.elman import readout
-from helpers.networks.gated import shared
+from helpers.networks.elman import readout, shared
 from helpers.networks.optimisers import adam, clip_by_norm
 from helpers.results import records, tables
 from helpers.results.provenance import load_average, machine, write_measured
