@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.vq import kmeans2
-from scipy.special import expit
+from scipy.special import expit, softmax
 from test_written_out import functions
 
 from helpers import engine
 from helpers.experiments import ch05_reber_runs as experiments
 from helpers.experiments.ch05_reber_runs import SOURCE
 from helpers.networks import elman, trained
+from helpers.networks.bptt import bptt
 from helpers.networks.elman import Elman, hidden_states_numpy, readout
 from helpers.results import records
 from helpers.tasks.reber import REBER, SYMBOLS, Grammar, encode
@@ -25,14 +26,6 @@ from helpers.tasks.reber import REBER, SYMBOLS, Grammar, encode
 SMALL = {"hidden": 3, "test": 20, "every": 1000}
 SETTING = SOURCE | {"epochs": [1]}
 SOFTMAX = SETTING | {"outputs": "softmax", "targets": "next", "scale": 1}
-
-
-@pytest.fixture
-def python_engine(capsys):
-    engine.select("python")
-    experiments.compiled.cache_clear()
-    yield
-    experiments.compiled.cache_clear()
 
 
 @pytest.fixture
@@ -105,25 +98,6 @@ def test_targets_are_what_may_follow_or_what_does():
 # Training --------------------------------------------------------------------------
 
 
-def gradient_by_numpy(x, y, w, p, outputs):
-    """Backpropagation through time of the weighted loss of one string, written out."""
-    h = hidden_states_numpy(x, p)
-    o = readout(h, p)
-    q = expit(o) if outputs == "sigmoid" else np.exp(o) / np.exp(o).sum(1)[:, None]
-    d_o = w[:, None] * (q - y)
-    d = Elman(*(np.zeros_like(value) for value in p))
-    d = d._replace(W_ho=h.T @ d_o, b_o=d_o.sum(axis=0))
-    d_h = np.zeros_like(p.h0)
-    before = np.concatenate([p.h0[None], h[:-1]])
-    for t in reversed(range(len(x))):
-        d_a = (d_h + d_o[t] @ p.W_ho.T) * (1 - h[t] ** 2)
-        d.W_ih[:] += np.outer(x[t], d_a)
-        d.W_hh[:] += np.outer(before[t], d_a)
-        d.b_h[:] += d_a
-        d_h = d_a @ p.W_hh.T
-    return d._replace(h0=d_h)
-
-
 @pytest.mark.parametrize("chosen", ["python", "jax"])
 @pytest.mark.parametrize("setting", [SETTING, SOFTMAX], ids=["sigmoid", "softmax"])
 def test_an_update_equals_a_version_in_numpy_padded_or_not(chosen, setting, capsys):
@@ -142,10 +116,12 @@ def test_an_update_equals_a_version_in_numpy_padded_or_not(chosen, setting, caps
         t = slice(net.T or n)
         loss = net.step(data.x[t, i], data.y[t, i], data.w[t, i], 0.3)
         x, y, w = data.x[:n, i], data.y[:n, i], data.w[:n, i]
-        o = readout(hidden_states_numpy(x, p), p)
+        h = hidden_states_numpy(x, p)
+        o = readout(h, p)
         expected = (w * experiments.cross_entropy_numpy(o, y, setting["outputs"])).sum()
         assert float(loss) == pytest.approx(expected, rel=1e-12)
-        d = gradient_by_numpy(x, y, w, p, setting["outputs"])
+        said = expit(o) if setting["outputs"] == "sigmoid" else softmax(o, axis=1)
+        d = bptt(x, h, w[:, None] * (said - y), p)
         p = Elman(*(value - 0.3 * slope for value, slope in zip(p, d, strict=True)))
     for variable, value in zip(net.params, p, strict=True):
         np.testing.assert_allclose(variable.get_value(), value, atol=1e-12)
@@ -456,14 +432,9 @@ def test_outputs_measures_each_setting_on_each_grammar(short_epochs):
     assert even["next"] == pytest.approx(even["legal"])
 
 
-@pytest.mark.parametrize("experiment", experiments.EXPERIMENTS, ids=lambda e: e.name)
-def test_the_recorded_result_holds_what_the_chapter_reads(experiment):
-    recorded = records.load(experiment.name)
-    assert len(recorded.seeds) >= 20
-    assert all(len(losses) == 4 for losses in recorded.runs[0]["trace"].values())
-    size = (records.FOLDER / f"{experiment.name}.json").stat().st_size
-    assert size < 300_000
-    assert experiment.parameters["samples"] >= 1000
+def test_shares_of_made_strings_are_of_enough_of_them():
+    for experiment in experiments.EXPERIMENTS:
+        assert experiment.parameters["samples"] >= 1000
 
 
 # What the chapter writes out --------------------------------------------------------

@@ -18,23 +18,10 @@ from helpers.networks.elman import (
     shared,
 )
 from helpers.networks.gated import GRU, LSTM, initial_gru, initial_lstm
-from helpers.results import files, records
+from helpers.results import files
 from helpers.tasks.reber import EMBEDDED, SYMBOLS
 
 UNIT = {"init": "unit_singular_value"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_here_alone():
-    """Compiled stacks serve all tests of this file, but no other file."""
-    experiments.compiled.cache_clear()
-    yield
-    experiments.compiled.cache_clear()
-
-
-@pytest.fixture
-def python_engine(capsys):
-    engine.select("python")
 
 
 def random_elman(seed, units=3):
@@ -422,15 +409,6 @@ def test_a_solution_found_on_the_way_is_confirmed_on_other_strings(monkeypatch):
         seen.append(looks.ever["A"])
     # right on the 20 watched strings only; then on the others too; then for good
     assert seen == [0, 0, 1, 1]
-
-
-@pytest.mark.parametrize("experiment", experiments.EXPERIMENTS, ids=lambda e: e.name)
-def test_the_recorded_result_holds_what_the_chapter_reads(experiment):
-    recorded = records.load(experiment.name)
-    assert len(recorded.seeds) >= 20
-    assert all(len(losses) == 4 for losses in recorded.runs[0]["trace"].values())
-    size = (records.FOLDER / f"{experiment.name}.json").stat().st_size
-    assert size < 400_000
 
 
 # The networks that the chapter loads --------------------------------------------------

@@ -16,6 +16,13 @@ from helpers.experiments.runner import TRACE_UPDATES, run_seed
 from helpers.results import files, records
 
 EXPERIMENTS = REGISTRY | by_name(times.EXPERIMENTS)
+# Of others, updates 50, 100, 150 and 200 are traced; these have reasons of their own.
+TRACED = {"bptt-last-bit": {2, 4}, "sine-published": {3}}
+BYTES = {  # at most, and 150,000 of others
+    "embedded-reber-elman": 400_000,
+    "reber-learned": 300_000,
+    "streams-well": 200_000,
+}
 
 
 def recorded_names():
@@ -39,6 +46,16 @@ def test_the_recorded_parameters_are_those_of_the_code(name):
     assert recorded.meta["summary"] == experiment.summary
     for key in experiment.metrics:
         assert recorded.metric(key).shape == (len(recorded.seeds),)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
+    recorded = records.load(name)
+    assert len(recorded.seeds) >= 20
+    lengths = {len(losses) for losses in recorded.runs[0]["trace"].values()}
+    assert lengths == TRACED.get(name, {4})
+    size = (records.FOLDER / f"{name}.json").stat().st_size
+    assert size < BYTES.get(name, 150_000)
 
 
 # Another seed differs in its numbers, not in its code: once a night is enough.

@@ -317,14 +317,14 @@ def test_table_of_nothing():
 
 
 def test_a_column_is_of_numbers_only_if_all_its_cells_are():
-    lines = results.table([("none", 1), (2, 3)], ("before", "after")).splitlines()
+    lines = tables.table([("none", 1), (2, 3)], ("before", "after")).splitlines()
     assert lines[2:] == ["none        1", "2           3"]
-    lines = results.table([(1, "none"), (2, 3)], ("before", "after")).splitlines()
+    lines = tables.table([(1, "none"), (2, 3)], ("before", "after")).splitlines()
     assert lines[2:] == ["     1  none", "     2  3"]
 
 
 def test_what_was_recorded_cannot_be_changed():
-    recorded = results.load("streams-well")
+    recorded = records.load("streams-well")
     with pytest.raises(FrozenInstanceError):
         recorded.runs = ()
 
