@@ -1,5 +1,6 @@
 """The parts of chapter 5's experiments that a wrong number could hide in."""
 
+import io
 import json
 import re
 import zipfile
@@ -526,68 +527,54 @@ def test_a_missing_file_is_refused_with_advice(tmp_path):
         (tmp_path / name).write_bytes(kept)
 
 
-def pickled(folder):
-    objects = {name: np.array([{"a": 1}], dtype=object) for name in Elman._fields}
-    np.savez(folder / "net.npz", **objects)
-
-
-def other_values(folder):
-    np.savez(folder / "net.npz", **Elman(*(np.zeros(3) for _ in range(6)))._asdict())
-
-
-def other_names(folder):
-    np.savez(folder / "net.npz", W=np.zeros(3))
-
-
-def one_array(folder):
-    with open(folder / "net.npz", "wb") as file:
-        np.save(file, np.zeros(3))
-
-
-def cut(folder):
-    path = folder / "net.npz"
-    path.write_bytes(path.read_bytes()[:500])
-
-
-def flipped(folder):
-    path = folder / "net.npz"
-    with zipfile.ZipFile(path) as file:
+def flipped(content):
+    """The archive with a bit of its first array changed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
         info = file.infolist()[0]
-    content = bytearray(path.read_bytes())
-    content[info.header_offset + 30 + len(info.filename) + 140] ^= 0xFF
-    path.write_bytes(bytes(content))
+    at = info.header_offset + 30 + len(info.filename) + 140
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
 
 
-def emptied(folder):
-    (folder / "net.npz").write_bytes(b"")
+def file_of(save, *values, **named):
+    file = io.BytesIO()
+    save(file, *values, **named)
+    return file.getvalue()
 
 
-def json_cut(folder):
-    (folder / "net.json").write_text('{"command"')
-
-
-def json_of_another(folder):
-    (folder / "net.json").write_text('{"sha256": "0"}')
+ZEROS = Elman(*(np.zeros(3) for _ in range(6)))._asdict()
+PICKLED = {name: np.array([{"a": 1}], dtype=object) for name in Elman._fields}
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("name", "damage", "message"),
     [
-        (pickled, "cannot be read .*allow_pickle=False"),
-        (other_values, "is not what net.json describes"),
-        (other_names, "must hold W_ih, W_hh, b_h, W_ho, b_o, h0; got W;"),
-        (one_array, "cannot be read"),
-        (cut, "cannot be read"),
-        (flipped, "cannot be read|is not what"),
-        (emptied, "cannot be read"),
-        (json_cut, "cannot be read"),
-        (json_of_another, "is not what"),
+        (
+            "net.npz",
+            lambda _: file_of(np.savez, **PICKLED),
+            "read .*allow_pickle=False",
+        ),
+        (
+            "net.npz",
+            lambda _: file_of(np.savez, **ZEROS),
+            "is not what net.json describes",
+        ),
+        (
+            "net.npz",
+            lambda _: file_of(np.savez, W=np.zeros(3)),
+            "must hold W_ih, W_hh, b_h, W_ho, b_o, h0; got W;",
+        ),
+        ("net.npz", lambda _: file_of(np.save, np.zeros(3)), "cannot be read"),
+        ("net.npz", lambda content: content[:500], "cannot be read"),
+        ("net.npz", flipped, "cannot be read|is not what"),
+        ("net.npz", lambda _: b"", "cannot be read"),
+        ("net.json", lambda _: b'{"command"', "cannot be read"),
+        ("net.json", lambda _: b'{"sha256": "0"}', "is not what"),
     ],
-    ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_damaged_file_is_refused_with_advice(tmp_path, damage, message):
+def test_a_damaged_file_is_refused_with_advice(tmp_path, name, damage, message):
     saved(tmp_path)
-    damage(tmp_path)
+    path = tmp_path / name
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=message) as caught:
         trained.load("net", Elman, tmp_path)
     assert "restore it with `git checkout data/net.npz" in str(caught.value)
