@@ -31,12 +31,12 @@ STATES_NUMPY = {
 each_cell = pytest.mark.parametrize("kind", BLOCKS, ids=lambda k: k.__name__)
 
 
-def random_cell(kind, seed=0, n_in=N_IN, n_hid=N_HID):
+def random_cell(kind, seed=0, n_in=N_IN, n_hid=N_HID, n_out=N_OUT):
     """Parameters none of which is zero, so that none can be left out unseen."""
     rng, n = np.random.default_rng(seed), BLOCKS[kind] * n_hid
     shapes = {
         **{"W_ih": (n_in, n), "W_hh": (n_hid, n), "b_h": n},
-        **{"W_ho": (n_hid, N_OUT), "b_o": N_OUT, "h0": n_hid, "c0": n_hid},
+        **{"W_ho": (n_hid, n_out), "b_o": n_out, "h0": n_hid, "c0": n_hid},
     }
     return kind(*(rng.uniform(-1, 1, shapes[name]) for name in kind._fields))
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.vq import kmeans2
 from scipy.special import expit, softmax
+from test_cells import random_cell
 from test_written_out import functions
 
 from helpers import engine
@@ -38,10 +39,8 @@ def strings(n, seed=0, grammar=REBER):
     return experiments.draw(grammar, n, np.random.default_rng(seed))
 
 
-def random_elman(seed, hidden=4, scale=1.0):
-    rng = np.random.default_rng(seed)
-    shapes = [(7, hidden), (hidden, hidden), hidden, (hidden, 7), 7, hidden]
-    return Elman(*(rng.uniform(-scale, scale, shape) for shape in shapes))
+def random_elman(seed):
+    return random_cell(Elman, seed, 7, 4, 7)
 
 
 # Losses and weights --------------------------------------------------------------

@@ -17,6 +17,8 @@ from pytensor.scan.utils import until
 from helpers import ROOT, engine
 from helpers.engine import selection
 from helpers.engine.advice import ADVICE
+from helpers.networks.bptt import bptt
+from helpers.networks.elman import Elman, hidden_states_numpy
 
 HERE = engine.installed()
 needs_jax = pytest.mark.skipif("jax" not in HERE, reason="JAX is not installed")
@@ -102,20 +104,16 @@ def inputs() -> np.ndarray:
 
 def by_hand() -> tuple[float, np.ndarray, np.ndarray]:
     """The same loss and gradients in NumPy, float64, without PyTensor."""
-    draw = [np.random.default_rng(seed) for seed in (1, 2)]
-    W_ih = draw[0].normal(0, 0.5, size=(N_IN, N_HIDDEN))
-    W_hh = draw[1].normal(0, 0.5, size=(N_HIDDEN, N_HIDDEN))
+    W_ih, W_hh = (
+        np.random.default_rng(seed).normal(0, 0.5, size=(n, N_HIDDEN))
+        for seed, n in ((1, N_IN), (2, N_HIDDEN))
+    )
     x = np.random.default_rng(0).normal(size=(T, N_IN))
-    h = np.zeros((T + 1, N_HIDDEN))
-    for t in range(T):
-        h[t + 1] = np.tanh(x[t] @ W_ih + h[t] @ W_hh)
-    dW_ih, dW_hh, dh = np.zeros_like(W_ih), np.zeros_like(W_hh), np.zeros(N_HIDDEN)
-    for t in reversed(range(T)):
-        da = (dh + 2 * h[t + 1] / (T * N_HIDDEN)) * (1 - h[t + 1] ** 2)
-        dW_ih += np.outer(x[t], da)
-        dW_hh += np.outer(h[t], da)
-        dh = W_hh @ da
-    return (h[1:] ** 2).mean(), dW_ih, dW_hh
+    none, said = np.zeros(N_HIDDEN), np.eye(N_HIDDEN)  # what it says are its states
+    params = Elman(W_ih, W_hh, none, said, none, none)
+    h = hidden_states_numpy(x, params)
+    d = bptt(x, h, 2 * h / h.size, params)
+    return (h**2).mean(), d.W_ih, d.W_hh
 
 
 def mean_squared_error():

@@ -11,8 +11,15 @@ import pytest
 
 from helpers import engine
 from helpers.bench import ch06_embedded_reber_times as times
-from helpers.experiments import REGISTRY, by_name
+from helpers.experiments import (
+    REGISTRY,
+    by_name,
+    ch08_baselines_runs,
+    ch08_portrait_runs,
+    ch08_scores_runs,
+)
 from helpers.experiments.runner import TRACE_UPDATES, run_seed
+from helpers.lm import recorded_runs
 from helpers.results import files, records
 
 EXPERIMENTS = REGISTRY | by_name(times.EXPERIMENTS)
@@ -74,3 +81,21 @@ def test_the_first_updates_give_the_recorded_losses(name, seed):
         np.testing.assert_allclose(
             losses, then[setting], rtol=1e-6, err_msg=f"seed {seed}, {setting}"
         )
+
+
+@pytest.mark.parametrize(
+    "module", [ch08_baselines_runs, ch08_portrait_runs, ch08_scores_runs, recorded_runs]
+)
+def test_a_missing_or_damaged_record_says_how_to_make_it(module, tmp_path):
+    path = tmp_path / f"{module.NAME}.json"
+    with pytest.raises(FileNotFoundError, match=f"{module.COMMAND}` makes it"):
+        module.load(tmp_path)
+    for damaged in (
+        "",
+        "{}",
+        '{"schema": "other"}',
+        f'{{"schema": "{module.SCHEMA}"}}',
+    ):
+        path.write_text(damaged)
+        with pytest.raises(ValueError, match=f"{module.COMMAND}` makes it anew"):
+            module.load(tmp_path)
