@@ -21,7 +21,7 @@ from helpers.networks.elman import (
     readout,
     shared,
 )
-from helpers.networks.initialisation import orthogonal, unit_singular_value
+from helpers.networks.initialisation import unit_singular_value
 from helpers.networks.optimisers import adam
 from helpers.results.tables import significant
 
@@ -69,13 +69,7 @@ def lags(seed: int, parameters: dict, updates: int | None = None) -> dict:
             updates=updates or parameters["updates"],
             **parameters["setting"],
         )
-        start = initial_elman(
-            2,
-            hidden,
-            1,
-            np.random.default_rng([seed, 0]),
-            streams.INITIALISATIONS[init],
-        )
+        start = streams.first_values(seed, hidden, init)
         traces[init] = learned.trace
         metrics[f"R2 {init}"] = learned.curve[-1]
         for when, params in (("before", start), ("after", learned.params)):
@@ -117,13 +111,7 @@ def clipping(seed: int, parameters: dict, updates: int | None = None) -> dict:
     smallest rate is traced: at the others a run without clipping amplifies rounding.
     """
     hidden, length = parameters["hidden"], parameters["length"]
-    start = initial_elman(
-        2,
-        hidden,
-        1,
-        np.random.default_rng([seed, 0]),
-        streams.INITIALISATIONS[parameters["init"]],
-    )
+    start = streams.first_values(seed, hidden, parameters["init"])
     test = streams.fresh(seed, parameters)
     others = np.random.default_rng([seed, 3])
     traces, metrics, clipped = {}, {}, {}
@@ -226,9 +214,7 @@ def last_bit(seed: int, parameters: dict, updates: int | None = None) -> dict:
     )
     traces, curves = {}, {}
     for scale in parameters["scales"]:
-        start = initial_elman(
-            2, hidden, 1, np.random.default_rng([seed, 0]), orthogonal
-        )
+        start = streams.first_values(seed, hidden, "orthogonal")
         (one, losses), (other, _) = (
             watched(net, params, seed, parameters, updates or parameters["updates"])
             for params in twins(start._replace(W_hh=scale * start.W_hh))
