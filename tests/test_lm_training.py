@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from helpers import engine
 from helpers.lm import (
@@ -26,8 +27,7 @@ from helpers.lm import (
 )
 from helpers.lm.training import Run, Settings, Stopped, Trainer
 from helpers.networks import bptt
-from helpers.networks.elman import Elman
-from helpers.networks.gated import shared
+from helpers.networks.elman import Elman, hidden_states_numpy, readout, shared
 
 V, H = 9, 4
 PLAIN = Settings(hidden=H, vocabulary=V, batch=12, dropout=0, clip=1e9, lr=0.01)
@@ -58,12 +58,8 @@ def batch():
 def gradient(batch, params) -> Elman:
     """By chapter 4: of the summed cost of the real predictions over all positions."""
     x = np.eye(V)[batch.x]
-    h = np.empty((*batch.x.shape, H))
-    h_t = np.broadcast_to(params.h0, h.shape[1:])
-    for t, x_t in enumerate(x):
-        h[t] = h_t = np.tanh(x_t @ params.W_ih + h_t @ params.W_hh + params.b_h)
-    o = h @ params.W_ho + params.b_o
-    p = np.exp(o) / np.exp(o).sum(axis=-1, keepdims=True)
+    h = hidden_states_numpy(x, params)
+    p = softmax(readout(h, params), axis=-1)
     d_o = (p - np.eye(V)[batch.y]) * batch.mask[..., None]
     return bptt.bptt(x, h, d_o / batch.mask.size, params)
 

@@ -32,6 +32,7 @@ from helpers.networks.elman import (
     hidden_states_numpy,
     initial_elman,
     readout,
+    shared,
 )
 from helpers.networks.gated import (
     GRU,
@@ -42,10 +43,10 @@ from helpers.networks.gated import (
     initial_lstm,
     lstm_states,
     lstm_states_numpy,
-    shared,
 )
 from helpers.networks.optimisers import adam
 from helpers.results.provenance import versions
+from helpers.results.tables import significant
 from helpers.tasks.reber import EMBEDDED, SYMBOLS, Examples
 
 T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
@@ -472,9 +473,9 @@ class Looks:
                 self.ever[name] = int(confirmed)
             if k in parameters["marks"] and name in parameters["watched"]:
                 reached = [
-                    np.median(reach(asked, params, setting)) for asked in self.probes
+                    significant(np.median(reach(asked, params, setting)), 3)
+                    for asked in self.probes
                 ]
-                reached = [float(f"{value:.3g}") for value in reached]
                 curves["reach"].setdefault(name, []).append(reached)
                 if isinstance(params, Elman):
                     values = np.linalg.svd(params.W_hh, compute_uv=False)

@@ -3,7 +3,7 @@
 All networks are trained on half the mean squared error. Errors are reported as RMSE.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from itertools import accumulate
 from typing import NamedTuple
@@ -16,9 +16,10 @@ from scipy.special import expit
 from helpers.experiments.ch01_feedforward_runs import rmse
 from helpers.experiments.ch03_streams_runs import ACTIVATIONS
 from helpers.experiments.runner import Experiment, traced
-from helpers.networks import bptt, elman, initialisation
+from helpers.networks import bptt, initialisation
 from helpers.networks.elman import (
     Elman,
+    hidden_states,
     hidden_states_numpy,
     initial_elman,
     readout,
@@ -50,34 +51,20 @@ class Compiled(NamedTuple):
     step: pytensor.compile.Function
 
 
-def truncated_states(x, params: Elman, g: Callable, k: int):
-    """`elman.hidden_states` of a batch; the way back has k steps (-1: all)."""
-    h0 = params.h0 + pt.zeros_like(x[0, :, 0])[:, None]
-    return pytensor.scan(
-        partial(elman.step, g=g),
-        sequences=x,
-        outputs_info=h0,
-        non_sequences=[params.W_ih, params.W_hh, params.b_h],
-        truncate_gradient=k,
-        strict=True,
-        return_updates=False,
-    )
-
-
 @cache
 def compiled(
     activation: str, optimiser: str, batch: int, k: int, *, biases: bool, hidden: int
 ) -> Compiled:
     """A network that reads a window and says the next value; h0 stays zero.
 
-    Elements of the gradients are clipped at 10, as published. `biases=False` leaves
-    the biases as they are.
+    Gradients go k steps back (-1: all), and their elements are clipped at 10, as
+    published. `biases=False` leaves the biases as they are.
     """
     params = shared(initial_elman(1, hidden, 1, np.random.default_rng(0)))
     x = pt.tensor3("x", shape=(sine.LENGTH, batch, 1))
     y = pt.matrix("y", shape=(batch, 1))
     lr = pt.scalar("lr")
-    h = truncated_states(x, params, ACTIVATIONS[activation][0], k)
+    h = hidden_states(x, params, ACTIVATIONS[activation][0], truncate_gradient=k)
     loss = mean_squared_error(readout(h[-1], params), y) / 2
     trained = [params.W_ih, params.W_hh, params.W_ho]
     if biases:
@@ -516,7 +503,7 @@ def channel_net(n: int, steps: int, hidden: int, memory: bool):
     y = pt.tensor3("y", shape=(steps, 2, n))
     lr = pt.scalar("lr")
     if memory:
-        h, trained = elman.hidden_states(x, params), list(params)
+        h, trained = hidden_states(x, params), list(params)
     else:
         h = pt.tanh(x @ params.W_ih + params.b_h)
         trained = [params.W_ih, params.b_h, params.W_ho, params.b_o]
@@ -611,7 +598,7 @@ def recurrent_sunspots(hidden: int, window: int, lr: float):
     mean, sd = scale(window)
     years, counts = sunspots.load()
     z = ((counts[years <= sunspots.TRAIN_END] - mean) / sd)[:, None]
-    h = elman.hidden_states(pt.constant(z[:-1]), params)
+    h = hidden_states(pt.constant(z[:-1]), params)
     loss = mean_squared_error(readout(h, params)[window - 1 :], z[window:])
     updates = adam(loss, list(params), lr)
     memory = [p for p, _ in updates if p not in params]
@@ -674,6 +661,45 @@ def by_horizon(forecasts: np.ndarray, counts: np.ndarray, first: int) -> np.ndar
     )
 
 
+def window_says(values: list[np.ndarray], to: Scale, X: np.ndarray) -> np.ndarray:
+    """The window network's forecasts (n,) after windows X (n, window) of sunspots."""
+    W_ih, b_h, W_ho, b_o = values
+    h = np.tanh((X - to.mean) / to.sd @ W_ih + b_h)
+    return (to.mean + to.sd * (h @ W_ho + b_o))[:, 0]
+
+
+class Stopped(NamedTuple):
+    """A training, and the network where its validation error was least."""
+
+    trace: list[float]  # losses at updates 50, 100, 150 and 200
+    error: float = np.inf
+    values: list[np.ndarray] | None = None
+    at: int = 0  # updates
+
+
+def learn_sunspots(
+    net: tuple, first: Sequence, error: Callable | None, every: int, updates: int
+) -> Stopped:
+    """Train from the first values; every so many updates, judge by error(values).
+
+    `net` is what `recurrent_sunspots` or `window_sunspots` returns. Without `error`
+    there is only the trace.
+    """
+    params, memory, update = net
+    start(params, first, memory)
+    best = Stopped([])
+    for k in range(1, updates + 1):
+        loss = float(update())
+        if traced(k):
+            best.trace.append(loss)
+        if error and k % every == 0:
+            now = [np.array(p.get_value()) for p in params]
+            reached = error(now)
+            if reached < best.error:
+                best = Stopped(best.trace, reached, now, k)
+    return best
+
+
 def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -> dict:
     """One seed: recurrent networks and a window network, stopped early, in sunspots.
 
@@ -687,10 +713,22 @@ def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -
     years, counts = sunspots.load()
     validated = int(np.argmax(years == parameters["train_to"]))
     tested = int(np.argmax(years == parameters["validate_to"]))
+
+    def by_elman(values: list, horizon: int) -> np.ndarray:
+        return run_on(Elman(*values), counts, horizon, to)
+
+    def by_window(values: list, horizon: int) -> np.ndarray:
+        return window_on(partial(window_says, values, to), counts, window, horizon)
+
+    def validation_error(forecast: Callable, values: list) -> float:
+        made = forecast(values, 1)[0]
+        return rmse(made[validated:tested], counts[validated + 1 : tested + 1])
+
     nets = {
         f"elman {hidden}": (
             recurrent_sunspots(hidden, window, lr),
             initial_elman(1, hidden, 1, np.random.default_rng(seed)),
+            by_elman,
         )
         for hidden in parameters["hidden"]
     }
@@ -698,40 +736,22 @@ def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -
     nets["window"] = (
         window_sunspots(sizes[1], window, lr),
         initial_values(sizes, np.random.default_rng(seed)),
+        by_window,
     )
     traces: dict = {}
     metrics: dict = {"validation": {}, "test": {}}
     found: dict = {"forecast": {}, "horizon": {}, "free run": {}, "stopped_at": {}}
-    for name, ((params, memory, update), first) in nets.items():
-        start(params, first, memory)
-
-        def ahead(now, horizon, name=name):
-            if name != "window":
-                return run_on(Elman(*now), counts, horizon, to)
-
-            def say(X):
-                h = np.tanh((X - to.mean) / to.sd @ now[0] + now[1])
-                return (to.mean + to.sd * (h @ now[2] + now[3]))[:, 0]
-
-            return window_on(say, counts, window, horizon)
-
-        traces[name], best = [], np.inf
-        for k in range(1, (updates or parameters["updates"]) + 1):
-            loss = float(update())
-            if traced(k):
-                traces[name].append(loss)
-            if updates or k % parameters["check_every"]:
-                continue
-            now = [np.array(p.get_value()) for p in params]
-            made = ahead(now, 1)[0]
-            error = rmse(made[validated:tested], counts[validated + 1 : tested + 1])
-            if error < best:
-                best, kept, found["stopped_at"][name] = error, now, k
+    for name, (net, first, forecast) in nets.items():
+        error = None if updates else partial(validation_error, forecast)
+        total, every = updates or parameters["updates"], parameters["check_every"]
+        stopped = learn_sunspots(net, first, error, every, total)
+        traces[name] = stopped.trace
         if updates:
             continue
-        forecasts = ahead(kept, parameters["free_run"])
+        forecasts = forecast(stopped.values, parameters["free_run"])
         errors = by_horizon(forecasts[: parameters["horizon"]], counts, tested)
-        metrics["validation"][name], metrics["test"][name] = best, errors[0]
+        metrics["validation"][name], metrics["test"][name] = stopped.error, errors[0]
+        found["stopped_at"][name] = stopped.at
         found["forecast"][name] = np.round(forecasts[0, tested:-1], 2)
         found["horizon"][name] = np.round(errors, 2)
         found["free run"][name] = np.round(forecasts[:, tested], 1)
