@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -588,3 +589,12 @@ def test_a_run_that_has_not_finished_is_not_recorded(trained, tmp_path):
     half.save("model", trained)
     with pytest.raises(ValueError, match="folder must hold a finished run"):
         recorded_runs.record([trained], to=tmp_path)
+
+
+def test_a_line_of_progress_says_what_is_left():
+    """After 4 of 3 x 10 updates of 2 s: 400 of the tokens at 7 a token, 52 s left."""
+    done = {"updates": 4, "seconds": 8.0, "epoch": 0, "position": 4}
+    done |= {"tokens": 400, "cost": 400 * math.log(7)}
+    run = SimpleNamespace(progress=done, settings=Settings(epochs=3))
+    line = "epoch 1/3  40%, perplexity 7.0, 50 tokens/s, 52.0 s left"
+    assert Run._line(run, 10) == line
