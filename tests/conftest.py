@@ -68,6 +68,31 @@ def unselected():
     return Unselected()
 
 
+# Engines ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def python_engine():
+    """What the test compiles is for the Python engine."""
+    from helpers import engine
+
+    engine.select("python")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_here_alone():
+    """What an experiment keeps compiled serves all tests of a module, none of another.
+
+    The next may select another engine.
+    """
+    yield
+    for name, module in list(sys.modules.items()):
+        if name.startswith("helpers.experiments."):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear") and value.__module__ == name:
+                    value.cache_clear()
+
+
 # Distribution -------------------------------------------------------------------------
 
 

@@ -31,7 +31,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers import ROOT
+
 FOLDER = Path("_build/mutation")
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
 PYTEST += ["--disable-plugin-autoload"]  # that of notebooks takes seconds to start
@@ -45,9 +46,9 @@ VERDICTS = ("killed", "survived", "timed out")
 # The tests of helpers/ROOM/NAME.py are tests/test_NAME.py, or those that are named
 # here.
 SAME = """
-networks/bptt networks/elman networks/feedforward networks/gated networks/gradients
-networks/initialisation networks/optimisers networks/suspects tasks/corpus tasks/reber
-tasks/sine tasks/sunspots tasks/text
+networks/bptt networks/feedforward networks/gradients networks/initialisation
+networks/optimisers networks/suspects tasks/corpus tasks/reber tasks/sine tasks/sunspots
+tasks/text
 """
 JUDGES = {name: name.rpartition("/")[2] for name in SAME.split()} | {
     "lm/batches": "lm_batches",
@@ -62,6 +63,8 @@ JUDGES = {name: name.rpartition("/")[2] for name in SAME.split()} | {
     "lm/scoring": "lm_scoring",
     "lm/training": "lm_training",
     "lm/wordfilter": "lm_generation",
+    "networks/elman": "cells",
+    "networks/gated": "cells",
     "networks/trained": "ch05_reber_runs",
     "press/model_in_page": "explorables",
     "results/files": "results notebooks",

@@ -3,18 +3,11 @@
 import numpy as np
 import pytest
 
-from helpers import engine
 from helpers.experiments import ch01_feedforward_runs as experiments
 from helpers.networks.feedforward import initial_values
 from helpers.tasks import sunspots
 
-
-@pytest.fixture(autouse=True)
-def python_engine():
-    engine.select("python")
-    experiments.compiled.cache_clear()
-    yield
-    experiments.compiled.cache_clear()
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
 def data(n, n_in):

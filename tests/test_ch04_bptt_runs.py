@@ -3,20 +3,13 @@
 import numpy as np
 import pytest
 
-from helpers import engine
 from helpers.experiments import ch03_streams_runs as streams
 from helpers.experiments import ch04_bptt_runs as experiments
 from helpers.networks import elman
 from helpers.networks.gradients import numerical_gradient
 from helpers.networks.initialisation import orthogonal
 
-
-@pytest.fixture(autouse=True)
-def python_engine(capsys):
-    engine.select("python")
-    streams.compiled.cache_clear()
-    yield
-    streams.compiled.cache_clear()
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
 def test_gradient_by_lag_at_rest_is_a_power_of_the_scale():

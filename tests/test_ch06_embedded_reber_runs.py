@@ -4,37 +4,29 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from test_cells import random_cell
 
 from helpers import engine
 from helpers.experiments import ch06_embedded_reber_runs as experiments
 from helpers.experiments.ch06_embedded_reber_runs import P, T
 from helpers.networks import trained
 from helpers.networks.bptt import bptt, state_errors, tanh_slope
-from helpers.networks.elman import Elman, hidden_states_numpy, initial_elman, readout
-from helpers.networks.gated import GRU, LSTM, initial_gru, initial_lstm, shared
-from helpers.results import files, records
+from helpers.networks.elman import (
+    Elman,
+    hidden_states_numpy,
+    initial_elman,
+    readout,
+    shared,
+)
+from helpers.networks.gated import GRU, LSTM, initial_gru, initial_lstm
+from helpers.results import files
 from helpers.tasks.reber import EMBEDDED, SYMBOLS
 
 UNIT = {"init": "unit_singular_value"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_here_alone():
-    """Compiled stacks serve all tests of this file, but no other file."""
-    experiments.compiled.cache_clear()
-    yield
-    experiments.compiled.cache_clear()
-
-
-@pytest.fixture
-def python_engine(capsys):
-    engine.select("python")
-
-
-def random_elman(seed, units=3):
-    rng = np.random.default_rng(seed)
-    shapes = [(7, units), (units, units), units, (units, 7), 7, units]
-    return Elman(*(rng.uniform(-1, 1, shape) for shape in shapes))
+def random_elman(seed):
+    return random_cell(Elman, seed, 7, 3, 7)
 
 
 def some_strings(n=5, least=5, seed=0):
@@ -194,26 +186,30 @@ SETTINGS = [
 ]
 
 
+def trained_losses(net, start, settings, training, updates, *lengths, seed=0):
+    """All networks' losses by update, (updates, networks)."""
+    steps = experiments.train(
+        net, start, settings, training, np.random.default_rng(seed), updates, *lengths
+    )
+    (first, nothing), *after = steps
+    assert (first, nothing) == (0, None)
+    assert [k for k, _ in after] == list(range(1, updates + 1))
+    return np.array([loss for _, loss in after])
+
+
 def test_each_network_of_a_stack_is_trained_as_if_alone_in_numpy(python_engine):
     relus = tuple(setting.get("relu", False) for setting in SETTINGS)
     net = experiments.compiled("elman", 3, relus)
     start = [random_elman(seed) for seed in range(len(SETTINGS))]
     training = some_strings(4)
-    steps = experiments.train(
-        net, start, SETTINGS, training, np.random.default_rng(1), 8
-    )
-    k, losses = zip(*steps, strict=True)
-    assert k == tuple(range(9))
-    assert losses[0] is None
+    losses = trained_losses(net, start, SETTINGS, training, 8, seed=1)
     rng = np.random.default_rng(1)
     drawn = [training[rng.integers(4)] for _ in range(8)]
     for i, (setting, params) in enumerate(
         zip(SETTINGS, experiments.unstacked(net.params), strict=True)
     ):
         expected, p = train_by_numpy(start[i], setting, drawn)
-        np.testing.assert_allclose(
-            [loss[i] for loss in losses[1:]], expected, rtol=1e-9, err_msg=str(setting)
-        )
+        np.testing.assert_allclose(losses[:, i], expected, 1e-9, err_msg=str(setting))
         for name, got, value in zip(Elman._fields, params, p, strict=True):
             np.testing.assert_allclose(got, value, atol=1e-9, err_msg=name)
 
@@ -223,16 +219,8 @@ def test_padding_changes_nothing(python_engine):
     trained = []
     for lengths in ((16, 48), (48,)):
         net = experiments.compiled("elman", 3, (False,))
-        steps = experiments.train(
-            net,
-            [random_elman(0)],
-            [{"sgd": 0.2}],
-            training,
-            np.random.default_rng(0),
-            6,
-            lengths,
-        )
-        losses = [loss for _, loss in steps][1:]
+        start, settings = [random_elman(0)], [{"sgd": 0.2}]
+        losses = trained_losses(net, start, settings, training, 6, lengths)
         (params,) = experiments.unstacked(net.params)
         trained.append((losses, params))
     (losses, params), (again, same) = trained
@@ -248,11 +236,7 @@ def test_gated_cells_side_by_side_are_trained_as_if_alone(python_engine, cell, i
     start = [initial(7, 3, 7, np.random.default_rng(seed)) for seed in (0, 1)]
     settings, training = [{"sgd": 0.2}, {"sgd": 0.5}], some_strings(3)
     net = experiments.compiled(cell, 3, (False, False))
-    steps = experiments.train(
-        net, start, settings, training, np.random.default_rng(0), 4
-    )
-    for _ in steps:
-        pass
+    trained_losses(net, start, settings, training, 4)
     params, lr = shared(start[0]), pt.scalar("lr")
     x, y = pt.matrix("x"), pt.matrix("y")
     o = readout(experiments.states(x, params), params)
@@ -282,30 +266,17 @@ def test_jax_compiles_for_each_length_and_gives_the_same(capsys):
     for name in ("python", "jax"):
         engine.select(name)
         net = experiments.compiled.__wrapped__("elman", 3, (False, True))
-        steps = experiments.train(
-            net,
-            [random_elman(0), random_elman(1)],
-            [{"adam": 0.01}, {"sgd": 0.1, "clip": 1}],
-            training,
-            np.random.default_rng(0),
-            8,
-            (16, 24),
-        )
-        outcomes.append([loss for _, loss in steps][1:])
+        start = [random_elman(0), random_elman(1)]
+        settings = [{"adam": 0.01}, {"sgd": 0.1, "clip": 1}]
+        outcomes.append(trained_losses(net, start, settings, training, 8, (16, 24)))
     np.testing.assert_allclose(*outcomes, rtol=1e-10)
 
 
 def test_a_training_does_not_depend_on_what_was_trained_before(python_engine):
     def losses(seed, updates):
-        steps = experiments.train(
-            experiments.compiled("elman", 3, (False,)),
-            [random_elman(seed)],
-            [{"adam": 0.01}],
-            some_strings(3),
-            np.random.default_rng(seed),
-            updates,
-        )
-        return [loss for _, loss in steps][1:]
+        net, start = experiments.compiled("elman", 3, (False,)), [random_elman(seed)]
+        settings, some = [{"adam": 0.01}], some_strings(3)
+        return trained_losses(net, start, settings, some, updates, seed=seed)
 
     first = losses(0, 5)
     losses(1, 3)
@@ -416,15 +387,6 @@ def test_a_solution_found_on_the_way_is_confirmed_on_other_strings(monkeypatch):
         seen.append(looks.ever["A"])
     # right on the 20 watched strings only; then on the others too; then for good
     assert seen == [0, 0, 1, 1]
-
-
-@pytest.mark.parametrize("experiment", experiments.EXPERIMENTS, ids=lambda e: e.name)
-def test_the_recorded_result_holds_what_the_chapter_reads(experiment):
-    recorded = records.load(experiment.name)
-    assert len(recorded.seeds) >= 20
-    assert all(len(losses) == 4 for losses in recorded.runs[0]["trace"].values())
-    size = (records.FOLDER / f"{experiment.name}.json").stat().st_size
-    assert size < 400_000
 
 
 # The networks that the chapter loads --------------------------------------------------

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from helpers import engine
 from helpers.experiments import ch07_sine_runs as experiments
 from helpers.networks import bptt
 from helpers.networks.elman import Elman, hidden_states_numpy, initial_elman, readout
@@ -12,24 +11,7 @@ from helpers.networks.gradients import numerical_gradient, relative_error
 from helpers.results import intervals, records
 from helpers.tasks import sine, sunspots
 
-CACHED = (
-    experiments.compiled,
-    experiments.adam_step,
-    experiments.channel_net,
-    experiments.recurrent_sunspots,
-    experiments.window_sunspots,
-)
 RECURRENT = ("W_ih", "W_hh", "b_h")
-
-
-@pytest.fixture
-def python_engine(capsys):
-    engine.select("python")
-    for compiled in CACHED:
-        compiled.cache_clear()
-    yield
-    for compiled in CACHED:
-        compiled.cache_clear()
 
 
 def problem(seed=0, T=8, n=3, n_hid=4):
@@ -397,11 +379,3 @@ def test_the_recurrent_network_beats_the_window_and_not_the_linear_rule():
         < intervals.median_interval(window).low
     )
     assert intervals.median_interval(recurrent).low > 19.5
-
-
-@pytest.mark.parametrize("experiment", experiments.EXPERIMENTS, ids=lambda e: e.name)
-def test_the_recorded_result_holds_what_the_chapter_reads(experiment):
-    recorded = records.load(experiment.name)
-    assert len(recorded.seeds) >= 20
-    size = (records.FOLDER / f"{experiment.name}.json").stat().st_size
-    assert size < 300_000

@@ -143,11 +143,3 @@ def test_data_in_other_words_is_refused(data, model):
     other = data._replace(vocabulary=text.Vocabulary((*text.SPECIAL, "a")))
     with pytest.raises(ValueError, match="data must have the vocabulary"):
         experiments.portrait(model, other)
-
-
-def test_a_missing_or_damaged_file_says_how_to_make_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"ch08_portrait_runs` makes it"):
-        experiments.load(tmp_path)
-    (tmp_path / "lm-portrait.json").write_text('{"schema": "other"}', encoding="utf-8")
-    with pytest.raises(ValueError, match=r"holds no portrait .* makes it anew"):
-        experiments.load(tmp_path)

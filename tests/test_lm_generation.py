@@ -291,7 +291,7 @@ def harmless_list(tmp_path, monkeypatch):
         ("turnip Turnips TURNIPED turniping turniper's tturniiips turnipped", True),
         ("half-turniped turnip/carrot *turnip* turnip.", True),
         ("turnipy turnipish returnip turn comment", False),
-        ("bake bakes baked baker bakers baking bakeeee", True),
+        ("bake bakes baked baker bakers baking bakeeee bakkked", True),
         ("bak bakery baklava", False),
         ("leek leek-like", True),
         ("leeks leeeek leeky", False),

@@ -6,32 +6,18 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from test_cells import STATES_NUMPY
 
 from helpers import engine
 from helpers.lm import model
 from helpers.lm.model import LanguageModel
 from helpers.networks import bptt
-from helpers.networks.elman import Elman, hidden_states_numpy, readout
-from helpers.networks.gated import (
-    GRU,
-    LSTM,
-    gru_states_numpy,
-    lstm_states_numpy,
-    shared,
-)
-from helpers.tasks.text import Vocabulary
+from helpers.networks.elman import Elman, hidden_states_numpy, readout, shared
+from helpers.tasks.text import SPECIAL, Vocabulary
 
 V, H, T, B = 11, 4, 7, 3
-STATES = {
-    Elman: hidden_states_numpy,
-    LSTM: lambda x, params: lstm_states_numpy(x, params)[0],
-    GRU: gru_states_numpy,
-}
 
-
-@pytest.fixture(autouse=True)
-def float64():
-    engine.select("python")
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
 @pytest.fixture(params=list(model.CELLS))
@@ -48,7 +34,7 @@ def words():
 
 
 def expected_logits(words, params):
-    return readout(STATES[type(params)](np.eye(V)[words], params), params)
+    return readout(STATES_NUMPY[type(params)](np.eye(V)[words], params), params)
 
 
 # First values -----------------------------------------------------------------
@@ -182,22 +168,8 @@ def test_jax_gives_the_same_gradients(params, words, truncate):
 
 @pytest.fixture
 def saved(params, tmp_path):
-    words = tuple(
-        [
-            "SENTENCE_START",
-            "SENTENCE_END",
-            "UNKNOWN_TOKEN",
-            "a",
-            "b",
-            "c",
-            "’",
-            "é",
-            ",",
-            ".",
-            "!",
-        ]
-    )
-    saved = LanguageModel(Vocabulary(words), params, {"seed": 3, "perplexity": 84.125})
+    words = Vocabulary((*SPECIAL, *"abc’é,.!"))
+    saved = LanguageModel(words, params, {"seed": 3, "perplexity": 84.125})
     saved.save("toy", tmp_path)
     return saved
 
@@ -223,22 +195,19 @@ def test_a_missing_model_says_which_file(tmp_path):
         model.load("toy", tmp_path)
 
 
-@pytest.mark.parametrize("key", ["cell", "vocabulary"])
-def test_a_json_that_describes_no_model_is_refused(saved, tmp_path, key):
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"cell": "other"}, "does not describe a language model"),
+        ({"vocabulary": "other"}, "does not describe a language model"),
+        ({"vocabulary": [*SPECIAL, *"abcdefghi"]}, "11 words, one per row.*; got 12"),
+    ],
+)
+def test_a_json_that_describes_no_model_is_refused(saved, tmp_path, changed, message):
     path = tmp_path / "toy.json"
     card = json.loads(path.read_text(encoding="utf-8"))
-    card[key] = "other"
-    path.write_text(json.dumps(card), encoding="utf-8")
-    with pytest.raises(ValueError, match="does not describe a language model"):
-        model.load("toy", tmp_path)
-
-
-def test_a_vocabulary_of_another_size_is_refused(saved, tmp_path):
-    path = tmp_path / "toy.json"
-    card = json.loads(path.read_text(encoding="utf-8"))
-    card["vocabulary"].append("more")
-    path.write_text(json.dumps(card), encoding="utf-8")
-    with pytest.raises(ValueError, match="11 words, one per row of W_ih; got 12"):
+    path.write_text(json.dumps(card | changed), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
         model.load("toy", tmp_path)
 
 

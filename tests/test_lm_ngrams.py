@@ -295,14 +295,6 @@ def test_the_record_is_written_and_read(tmp_path, monkeypatch):
     assert document["models"]["bigram"]["test"] == pytest.approx(
         experiments.measure(small_data())["bigram"]["test"]
     )
-    path = tmp_path / "lm-baselines.json"
-    for damaged in ("", "{}", '{"schema": "rnns-unrolled baselines 1"}'):
-        path.write_text(damaged)
-        with pytest.raises(ValueError, match="ch08_baselines_runs` makes it anew"):
-            experiments.load(tmp_path)
-    path.unlink()
-    with pytest.raises(FileNotFoundError, match="ch08_baselines_runs` makes it"):
-        experiments.load(tmp_path)
 
 
 def test_a_corpus_that_is_not_here_is_said_and_nothing_written(monkeypatch, capsys):

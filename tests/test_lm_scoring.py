@@ -6,12 +6,13 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.special import log_softmax
+from test_cells import STATES_NUMPY
 
 from helpers.experiments import ch08_scores_runs as experiments
 from helpers.lm import ngrams, scoring, training
 from helpers.lm.model import LanguageModel, initial
 from helpers.lm.scoring import Group, agreement, habits, log_probabilities
-from helpers.networks import elman, gated
+from helpers.networks.elman import readout
 from helpers.results.intervals import wilson
 from helpers.tasks.text import END, START, UNKNOWN, Vocabulary
 
@@ -37,15 +38,6 @@ def random_sentences(n, seed=0, longest=9):
 # Scores -----------------------------------------------------------------------------
 
 
-def states(x, params):
-    """All states, by the helpers of chapters 2 and 6, which take one-hot rows."""
-    if isinstance(params, elman.Elman):
-        return elman.hidden_states_numpy(x, params)
-    if isinstance(params, gated.LSTM):
-        return gated.lstm_states_numpy(x, params)[0]
-    return gated.gru_states_numpy(x, params)
-
-
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 def test_the_score_of_a_word_is_its_log_softmax(cell):
     model = tiny(cell)
@@ -54,7 +46,8 @@ def test_the_score_of_a_word_is_its_log_softmax(cell):
     assert len({len(s) for s in sentences}) > 5
     for sentence, found in zip(sentences, scores, strict=True):
         x = np.eye(len(VOCABULARY))[sentence[:-1]]
-        o = elman.readout(states(x, model.params), model.params)
+        h = STATES_NUMPY[type(model.params)](x, model.params)
+        o = readout(h, model.params)
         expected = log_softmax(o, axis=1)[np.arange(len(x)), sentence[1:]]
         np.testing.assert_allclose(found, expected, rtol=1e-10)
 
@@ -461,12 +454,3 @@ def test_a_model_of_other_words_is_refused(small_world, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="must have the vocabulary"):
         experiments.record(tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_missing_or_damaged_record_says_how_to_make_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match="ch08_scores_runs` makes it"):
-        experiments.load(tmp_path)
-    for damaged in ("", "{}", '{"schema": "rnns-unrolled scores 1"}'):
-        (tmp_path / "lm-scores.json").write_text(damaged)
-        with pytest.raises(ValueError, match="ch08_scores_runs` makes it anew"):
-            experiments.load(tmp_path)

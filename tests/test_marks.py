@@ -35,10 +35,11 @@ def modules():
 
 
 @cache
-def imported(path):
+def imported(path, inside=True):
     """Every name that a file may import, at its top or anywhere in it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree) if inside else tree.body:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -46,17 +47,21 @@ def imported(path):
     return names
 
 
-def engines_behind(path, seen=None):
-    """The engines that a file imports, itself or through modules of ours."""
+def engines_behind(path, seen=None, inside=True):
+    """The engines that a file imports, itself or through modules of ours.
+
+    Imports inside of functions count too, if not told otherwise.
+    """
     seen = set() if seen is None else seen
     seen.add(path)
-    found = {name.split(".")[0] for name in imported(path)} & ENGINES
-    for name in imported(path):
+    names = imported(path, inside)
+    found = {name.split(".")[0] for name in names} & ENGINES
+    for name in names:
         parts = name.split(".")
         for end in range(1, len(parts) + 1):
             inner = modules().get(".".join(parts[:end]))
             if inner and inner not in seen:
-                found |= engines_behind(inner, seen)
+                found |= engines_behind(inner, seen, inside)
     return found
 
 
@@ -64,10 +69,11 @@ def engines_behind(path, seen=None):
 def test_what_is_marked_documents_imports_no_engine():
     marked = [p for p in TESTS.glob("*.py") if "mark.documents" in p.read_text("utf-8")]
     assert len(marked) > 10
-    reached = {path.name: engines_behind(path) for path in [*marked, CONFTEST]}
-    # The shared module asks for PyTensor where it is there already, and says why.
-    assert reached.pop("conftest.py") == {"pytensor"}
+    reached = {path.name: engines_behind(path) for path in marked}
     assert not any(reached.values()), reached
+    # The shared module imports them in what other tests ask for, and not before.
+    assert engines_behind(CONFTEST) == {"jax", "pytensor"}
+    assert not engines_behind(CONFTEST, inside=False)
 
 
 @pytest.mark.documents

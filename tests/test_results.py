@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from helpers.results import files, intervals, records, tables
 from helpers.results.intervals import Estimate
@@ -169,6 +170,14 @@ def test_median_interval_covers_the_true_median(n, k, coverage):
     assert share_inside(estimate, 1) == pytest.approx(coverage, abs=0.006)
     values = rng.permutation(n) + 1
     assert intervals.median_interval(values) == ((n + 1) / 2, k, n + 1 - k)
+
+
+@pytest.mark.parametrize("confidence", CONFIDENCES)
+@pytest.mark.parametrize("n", [8, 20, 33])
+def test_median_interval_is_that_of_scipy(n, confidence):
+    values = np.random.default_rng(n).lognormal(size=n)
+    expected = stats.quantile_test(values).confidence_interval(confidence)
+    assert intervals.median_interval(values, confidence)[1:] == tuple(expected)
 
 
 @pytest.mark.parametrize("n_new", [20, 19, 10, 5, 3])
@@ -353,6 +362,25 @@ def test_table_of_what_does_not_fit():
 )
 def test_duration(seconds, text):
     assert tables.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "rounded"),
+    [
+        (0.123456, 4, 0.1235),
+        (-98765.4, 2, -99000.0),
+        (np.float64(1 / 3), 10, 0.3333333333),
+        (0, 4, 0.0),
+        (math.inf, 4, math.inf),
+    ],
+)
+def test_significant(value, digits, rounded):
+    found = tables.significant(value, digits)
+    assert type(found) is float
+    assert found == rounded
+    assert tables.significant(found, digits) == found
+    assert tables.significant(value) == tables.significant(value, 4)
+    assert math.isnan(tables.significant(math.nan))
 
 
 # Writing ---------------------------------------------------------------------

@@ -22,8 +22,7 @@ from helpers.bench.recording import Part, Plan, Recording, spread
 from helpers.bench.timing import Timed, select
 from helpers.engine import selection
 from helpers.lm import batches, model, training
-from helpers.networks.elman import readout
-from helpers.networks.gated import shared
+from helpers.networks.elman import readout, shared
 from helpers.networks.optimisers import adam, clip_by_norm
 
 ENGINE = "jax"  # of the updates and the layer

@@ -162,6 +162,12 @@ def fresh(seed: int, parameters: dict, length: int | None = None) -> Examples:
     return examples(length or parameters["length"], parameters["test"], rng)
 
 
+def first_values(seed: int, hidden: int, init: str) -> Elman:
+    """The weights that all trainings of a seed and an initialisation start from."""
+    rng = np.random.default_rng([seed, 0])
+    return initial_elman(2, hidden, 1, rng, INITIALISATIONS[init])
+
+
 def learn(
     seed: int,
     parameters: dict,
@@ -176,16 +182,13 @@ def learn(
 ) -> Learned:
     """One training; `options` as in `train`.
 
-    All trainings of a seed and an initialisation start from the same weights, and
-    those of one batch size see the same examples.
+    All trainings of a seed and a batch size see the same examples.
     """
     length, hidden = parameters["length"], parameters["hidden"]
     net = compiled(
         activation, optimiser, batch, length=length, hidden=hidden, train_h0=train_h0
     )
-    start = initial_elman(
-        2, hidden, 1, np.random.default_rng([seed, 0]), INITIALISATIONS[init]
-    )
+    start = first_values(seed, hidden, init)
     test = fresh(seed, parameters)
     trace, curve = [], []
     for k, loss in train(

@@ -22,8 +22,9 @@ from helpers.networks.elman import (
     readout,
     shared,
 )
-from helpers.networks.initialisation import orthogonal, unit_singular_value
+from helpers.networks.initialisation import unit_singular_value
 from helpers.networks.optimisers import adam
+from helpers.results.tables import significant
 
 # The gradient by lag, before and after training. --------------------------------
 
@@ -69,18 +70,12 @@ def lags(seed: int, parameters: dict, updates: int | None = None) -> dict:
             updates=updates or parameters["updates"],
             **parameters["setting"],
         )
-        start = initial_elman(
-            2,
-            hidden,
-            1,
-            np.random.default_rng([seed, 0]),
-            streams.INITIALISATIONS[init],
-        )
+        start = streams.first_values(seed, hidden, init)
         traces[init] = learned.trace
         metrics[f"R2 {init}"] = learned.curve[-1]
         for when, params in (("before", start), ("after", learned.params)):
             key = f"{init} {when}"
-            curves[key] = [float(f"{g:.4g}") for g in gradient_by_lag(params, x)]
+            curves[key] = [significant(g) for g in gradient_by_lag(params, x)]
             metrics[f"lag {length - 1} {key}"] = curves[key][-1]
             metrics[f"norm {key}"] = np.linalg.norm(params.W_hh, 2)
     if updates:
@@ -117,13 +112,7 @@ def clipping(seed: int, parameters: dict, updates: int | None = None) -> dict:
     smallest rate is traced: at the others a run without clipping amplifies rounding.
     """
     hidden, length = parameters["hidden"], parameters["length"]
-    start = initial_elman(
-        2,
-        hidden,
-        1,
-        np.random.default_rng([seed, 0]),
-        streams.INITIALISATIONS[parameters["init"]],
-    )
+    start = streams.first_values(seed, hidden, parameters["init"])
     test = streams.fresh(seed, parameters)
     others = np.random.default_rng([seed, 3])
     traces, metrics, clipped = {}, {}, {}
@@ -195,15 +184,36 @@ LAST_BIT = {
 }
 
 
+def twins(start: Elman) -> tuple[Elman, Elman]:
+    """A network, and one whose first element of W_hh is the next larger float64."""
+    W_hh = start.W_hh.copy()
+    W_hh[0, 0] = np.nextafter(W_hh[0, 0], np.inf)
+    return start, start._replace(W_hh=W_hh)
+
+
+def watched(
+    net: Trainer, start: Elman, seed: int, parameters: dict, updates: int
+) -> tuple[np.ndarray, list[float]]:
+    """One training: W_hh at the updates "seen" (seen, n_hid, n_hid), and all losses."""
+    rng, lr = np.random.default_rng([seed, 1]), parameters["lr"]
+    W_hh, losses = [], []
+    for k, loss in streams.train(
+        net, start, rng, lr=lr, updates=updates, look=lambda k: True
+    ):
+        if k in parameters["seen"]:
+            W_hh.append(net.now().W_hh)
+        losses.append(loss)
+    return np.array(W_hh), losses[1:]  # the untrained network has no loss
+
+
 def last_bit(seed: int, parameters: dict, updates: int | None = None) -> dict:
     """One seed: the relative difference of W_hh between two trainings, by update.
 
-    Both start from an orthogonal W_hh times the scale and see the same examples; one
-    element of the second W_hh is the next larger float64. "curves" holds the norm of
-    the difference over the norm of W_hh at the updates "seen", and the loss of the
-    first twin over the variance of the target, mean of the 50 updates that end there
-    (of fewer at the beginning). The largest scale is traced no further than update 2:
-    after that, engines differ as the twins do.
+    Both start from an orthogonal W_hh times the scale, as `twins`, and see the same
+    examples. "curves" holds the norm of the difference over the norm of W_hh at the
+    updates "seen", and the loss of the first twin over the variance of the target, mean
+    of the 50 updates that end there (of fewer at the beginning). The largest scale is
+    traced no further than update 2: after that, engines differ as the twins do.
     """
     length, hidden = parameters["length"], parameters["hidden"]
     net = streams.compiled(
@@ -211,32 +221,14 @@ def last_bit(seed: int, parameters: dict, updates: int | None = None) -> dict:
     )
     traces, curves = {}, {}
     for scale in parameters["scales"]:
-        start = initial_elman(
-            2, hidden, 1, np.random.default_rng([seed, 0]), orthogonal
+        start = streams.first_values(seed, hidden, "orthogonal")
+        (one, losses), (other, _) = (
+            watched(net, params, seed, parameters, updates or parameters["updates"])
+            for params in twins(start._replace(W_hh=scale * start.W_hh))
         )
-        start = start._replace(W_hh=scale * start.W_hh)
-        twin = start.W_hh.copy()
-        twin[0, 0] = np.nextafter(twin[0, 0], np.inf)
-        seen, losses = [], []
-        for params in (start, start._replace(W_hh=twin)):
-            W_hh = []
-            for k, loss in streams.train(
-                net,
-                params,
-                np.random.default_rng([seed, 1]),
-                lr=parameters["lr"],
-                updates=updates or parameters["updates"],
-                look=lambda k: True,
-            ):
-                if k in parameters["seen"]:
-                    W_hh.append(np.asarray(net.params.W_hh.get_value()))
-                if params is start and k:
-                    losses.append(loss)
-            seen.append(np.array(W_hh))
-        one, other = seen
         apart = np.linalg.norm(other - one, axis=(1, 2))
         relative = apart / np.linalg.norm(one, axis=(1, 2))
-        curves[f"{scale:g}"] = [float(f"{r:.3g}") for r in relative]
+        curves[f"{scale:g}"] = [significant(r, 3) for r in relative]
         variance = length / 9
         curves[f"loss {scale:g}"] = [
             round(float(np.mean(losses[max(0, k - 50) : k])) / variance, 3)

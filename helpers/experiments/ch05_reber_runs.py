@@ -29,6 +29,7 @@ from helpers.networks.elman import (
     readout,
     shared,
 )
+from helpers.results.tables import significant
 from helpers.tasks.reber import REBER, SYMBOLS, Grammar, encode
 
 EPOCH = 1000  # updates, as many as there are strings
@@ -500,7 +501,7 @@ def learned(seed: int, parameters: dict, updates: int | None = None) -> dict:
 
 def _short(values: np.ndarray) -> list:
     """Four significant digits, for curves that are only looked at."""
-    return [float(f"{value:.4g}") for value in np.ravel(values)]
+    return [significant(value) for value in np.ravel(values)]
 
 
 def ship() -> None:

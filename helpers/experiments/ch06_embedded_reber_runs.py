@@ -24,7 +24,6 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers import engine
 from helpers.experiments.runner import Experiment, traced
 from helpers.experiments.trainer import Trainer
 from helpers.networks import initialisation, trained
@@ -34,6 +33,7 @@ from helpers.networks.elman import (
     hidden_states_numpy,
     initial_elman,
     readout,
+    shared,
 )
 from helpers.networks.gated import (
     GRU,
@@ -44,10 +44,10 @@ from helpers.networks.gated import (
     initial_lstm,
     lstm_states,
     lstm_states_numpy,
-    shared,
 )
 from helpers.networks.optimisers import adam
 from helpers.results.provenance import versions
+from helpers.results.tables import significant
 from helpers.tasks.reber import EMBEDDED, SYMBOLS, Examples
 
 T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
@@ -274,8 +274,7 @@ def compiled(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
         p: by_adam[p] - rates["sgd"] * d for p, d in zip(params, gradients, strict=True)
     }
     # In a longer chunk some string is long, and all would be filled up to it.
-    chunk = 10 if engine.is_jax() else 1
-    trainer = Trainer([x, y, mask], losses, list(updates.items()), params, chunk)
+    trainer = Trainer([x, y, mask], losses, list(updates.items()), params, chunk=10)
     return Stack(trainer, rates)
 
 
@@ -455,9 +454,9 @@ class Looks:
                 self.ever[name] = int(confirmed)
             if k in parameters["marks"] and name in parameters["watched"]:
                 reached = [
-                    np.median(reach(asked, params, setting)) for asked in self.probes
+                    significant(np.median(reach(asked, params, setting)), 3)
+                    for asked in self.probes
                 ]
-                reached = [float(f"{value:.3g}") for value in reached]
                 curves["reach"].setdefault(name, []).append(reached)
                 if isinstance(params, Elman):
                     values = np.linalg.svd(params.W_hh, compute_uv=False)

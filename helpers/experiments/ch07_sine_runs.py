@@ -3,9 +3,9 @@
 All networks are trained on half the mean squared error. Errors are reported as RMSE.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +17,10 @@ from helpers.experiments.ch01_feedforward_runs import rmse
 from helpers.experiments.ch03_streams_runs import ACTIVATIONS
 from helpers.experiments.runner import Experiment, traced
 from helpers.experiments.trainer import Trainer
-from helpers.networks import bptt, elman, initialisation
+from helpers.networks import bptt, initialisation
 from helpers.networks.elman import (
     Elman,
+    hidden_states,
     hidden_states_numpy,
     initial_elman,
     readout,
@@ -40,35 +41,21 @@ OPTIMISERS: dict[str, Callable] = {"sgd": sgd, "adam": adam}
 # Windows of the sine, and the next value -------------------------------------------
 
 
-def truncated_states(x, params: Elman, g: Callable, k: int):
-    """`elman.hidden_states` of a batch; the way back has k steps (-1: all)."""
-    h0 = params.h0 + pt.zeros_like(x[0, :, 0])[:, None]
-    return pytensor.scan(
-        partial(elman.step, g=g),
-        sequences=x,
-        outputs_info=h0,
-        non_sequences=[params.W_ih, params.W_hh, params.b_h],
-        truncate_gradient=k,
-        strict=True,
-        return_updates=False,
-    )
-
-
 @cache
 def compiled(
     activation: str, optimiser: str, batch: int, k: int, *, biases: bool, hidden: int
 ) -> Trainer:
     """A network that reads a window and says the next value; h0 stays zero.
 
-    An update has inputs x (50, batch, 1), y (batch, 1) and lr. Elements of the
-    gradients are clipped at 10, as published. `biases=False` leaves the biases as they
-    are.
+    An update has inputs x (50, batch, 1), y (batch, 1) and lr. Gradients go k steps
+    back (-1: all), and their elements are clipped at 10, as published. `biases=False`
+    leaves the biases as they are.
     """
     params = shared(initial_elman(1, hidden, 1, np.random.default_rng(0)))
     x = pt.tensor3("x", shape=(sine.LENGTH, batch, 1))
     y = pt.matrix("y", shape=(batch, 1))
     lr = pt.scalar("lr")
-    h = truncated_states(x, params, ACTIVATIONS[activation][0], k)
+    h = hidden_states(x, params, ACTIVATIONS[activation][0], truncate_gradient=k)
     loss = mean_squared_error(readout(h[-1], params), y) / 2
     trained = [params.W_ih, params.W_hh, params.W_ho]
     if biases:
@@ -76,19 +63,6 @@ def compiled(
     gradients = clip_by_value(pt.grad(loss, trained), 10)
     updates = OPTIMISERS[optimiser](gradients, trained, lr)
     return Trainer([x, y, lr], loss, updates, params)
-
-
-def values(params) -> Elman:
-    """The present values of shared variables, as NumPy arrays."""
-    return Elman(*(np.array(p.get_value()) for p in params))
-
-
-def start(variables, first, memory=()) -> None:
-    """Set shared variables to their first values, and an optimiser's memory to zero."""
-    for variable, value in zip(variables, first, strict=True):
-        variable.set_value(value)
-    for variable in memory:
-        variable.set_value(np.zeros_like(variable.get_value()))
 
 
 def positive(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
@@ -314,15 +288,13 @@ BUGGY = {
 
 
 @cache
-def adam_step(hidden: int):
-    """Parameters, Adam's memory, and a step that is given the gradients and a rate."""
+def adam_given(hidden: int) -> Trainer:
+    """An update has inputs the five gradients and lr: Adam, without a loss (0)."""
     params = shared(initial_elman(1, hidden, 1, np.random.default_rng(0)))
     trained = list(params[:-1])  # h0 stays zero
     given = [p.type() for p in trained]
     lr = pt.scalar("lr")
-    updates = adam(given, trained, lr)
-    memory = [p for p, _ in updates if p not in trained]
-    return params, memory, pytensor.function([*given, lr], [], updates=updates)
+    return Trainer([*given, lr], pt.zeros(()), adam(given, trained, lr), params)
 
 
 def learn_with(bug: str, seed: int, parameters: dict, stop: int | None = None):
@@ -332,9 +304,9 @@ def learn_with(bug: str, seed: int, parameters: dict, stop: int | None = None):
     """
     training, validation = sine.split()
     rng = np.random.default_rng(seed)
-    params, memory, step = adam_step(parameters["hidden"])
+    net = adam_given(parameters["hidden"])
     now = initial_elman(1, parameters["hidden"], 1, rng)
-    start(params, now, memory)
+    net.reset(now)
     order = examples(len(training.y), parameters["batch"], True, rng)
     trace, ends = [], [rmse(forecast(validation.x, now, "sigmoid"), validation.y)]
     updates = parameters["updates"]
@@ -343,8 +315,8 @@ def learn_with(bug: str, seed: int, parameters: dict, stop: int | None = None):
         if traced(done + 1):
             trace.append(rmse(forecast(batch.x, now, "sigmoid"), batch.y))
         d = gradients(*batch, now, parameters["k"], bug)
-        step(*d[:-1], parameters["lr"] * (1 - done / updates))
-        now = values(params)
+        net.step(*d[:-1], parameters["lr"] * (1 - done / updates))
+        now = net.now()
     ends.append(rmse(forecast(validation.x, now, "sigmoid"), validation.y))
     return trace, ends
 
@@ -508,7 +480,7 @@ def channel_net(n: int, steps: int, hidden: int, memory: bool) -> Trainer:
     y = pt.tensor3("y", shape=(steps, 2, n))
     lr = pt.scalar("lr")
     if memory:
-        h, trained = elman.hidden_states(x, params), list(params)
+        h, trained = hidden_states(x, params), list(params)
     else:
         h = pt.tanh(x @ params.W_ih + params.b_h)
         trained = [params.W_ih, params.b_h, params.W_ho, params.b_o]
@@ -598,8 +570,8 @@ def scale(window: int) -> Scale:
 
 
 @cache
-def recurrent_sunspots(hidden: int, window: int, lr: float):
-    """Parameters, Adam's memory, and an update on all training years as one sequence.
+def recurrent_sunspots(hidden: int, window: int, lr: float) -> Trainer:
+    """An update has no inputs: it is one on all training years as one sequence.
 
     The loss leaves out the first `window` years, which a window network cannot
     forecast either.
@@ -608,24 +580,20 @@ def recurrent_sunspots(hidden: int, window: int, lr: float):
     mean, sd = scale(window)
     years, counts = sunspots.load()
     z = ((counts[years <= sunspots.TRAIN_END] - mean) / sd)[:, None]
-    h = elman.hidden_states(pt.constant(z[:-1]), params)
+    h = hidden_states(pt.constant(z[:-1]), params)
     loss = mean_squared_error(readout(h, params)[window - 1 :], z[window:])
-    updates = adam(loss, list(params), lr)
-    memory = [p for p, _ in updates if p not in params]
-    return params, memory, pytensor.function([], loss, updates=updates)
+    return Trainer([], loss, adam(loss, list(params), lr), params, chunk=25)
 
 
 @cache
-def window_sunspots(hidden: int, window: int, lr: float):
+def window_sunspots(hidden: int, window: int, lr: float) -> Trainer:
     """The same for the window network of chapter 1, on all training windows."""
     first = initial_values((window, hidden, 1), np.random.default_rng(0))
     params = [pytensor.shared(value) for value in first]
     mean, sd = scale(window)
     X, y = ((part - mean) / sd for part in sunspots.split_windows(window)[0])
     loss = mean_squared_error(network(pt.constant(X), params), y)
-    updates = adam(loss, params, lr)
-    memory = [p for p, _ in updates if p not in params]
-    return params, memory, pytensor.function([], loss, updates=updates)
+    return Trainer([], loss, adam(loss, params, lr), params, chunk=25)
 
 
 def run_on(params: Elman, counts: np.ndarray, horizon: int, to: Scale) -> np.ndarray:
@@ -671,6 +639,42 @@ def by_horizon(forecasts: np.ndarray, counts: np.ndarray, first: int) -> np.ndar
     )
 
 
+def window_says(values: list[np.ndarray], to: Scale, X: np.ndarray) -> np.ndarray:
+    """The window network's forecasts (n,) after windows X (n, window) of sunspots."""
+    W_ih, b_h, W_ho, b_o = values
+    h = np.tanh((X - to.mean) / to.sd @ W_ih + b_h)
+    return (to.mean + to.sd * (h @ W_ho + b_o))[:, 0]
+
+
+class Stopped(NamedTuple):
+    """A training, and the network where its validation error was least."""
+
+    trace: list[float]  # losses at updates 50, 100, 150 and 200
+    error: float = np.inf
+    values: list[np.ndarray] | None = None
+    at: int = 0  # updates
+
+
+def learn_sunspots(
+    net: Trainer, first: Sequence, error: Callable | None, every: int, updates: int
+) -> Stopped:
+    """Train from the first values; every so many updates, judge by error(values).
+
+    Without `error` there is only the trace.
+    """
+    net.reset(first)
+    best = Stopped([])
+    for k, loss in net.train(repeat(()), updates, lambda k: k and k % every == 0):
+        if traced(k):
+            best.trace.append(loss)
+        if error:
+            now = list(net.now())
+            reached = error(now)
+            if reached < best.error:
+                best = Stopped(best.trace, reached, now, k)
+    return best
+
+
 def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -> dict:
     """One seed: recurrent networks and a window network, stopped early, in sunspots.
 
@@ -684,10 +688,22 @@ def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -
     years, counts = sunspots.load()
     validated = int(np.argmax(years == parameters["train_to"]))
     tested = int(np.argmax(years == parameters["validate_to"]))
+
+    def by_elman(values: list, horizon: int) -> np.ndarray:
+        return run_on(Elman(*values), counts, horizon, to)
+
+    def by_window(values: list, horizon: int) -> np.ndarray:
+        return window_on(partial(window_says, values, to), counts, window, horizon)
+
+    def validation_error(forecast: Callable, values: list) -> float:
+        made = forecast(values, 1)[0]
+        return rmse(made[validated:tested], counts[validated + 1 : tested + 1])
+
     nets = {
         f"elman {hidden}": (
             recurrent_sunspots(hidden, window, lr),
             initial_elman(1, hidden, 1, np.random.default_rng(seed)),
+            by_elman,
         )
         for hidden in parameters["hidden"]
     }
@@ -695,40 +711,22 @@ def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -
     nets["window"] = (
         window_sunspots(sizes[1], window, lr),
         initial_values(sizes, np.random.default_rng(seed)),
+        by_window,
     )
     traces: dict = {}
     metrics: dict = {"validation": {}, "test": {}}
     found: dict = {"forecast": {}, "horizon": {}, "free run": {}, "stopped_at": {}}
-    for name, ((params, memory, update), first) in nets.items():
-        start(params, first, memory)
-
-        def ahead(now, horizon, name=name):
-            if name != "window":
-                return run_on(Elman(*now), counts, horizon, to)
-
-            def say(X):
-                h = np.tanh((X - to.mean) / to.sd @ now[0] + now[1])
-                return (to.mean + to.sd * (h @ now[2] + now[3]))[:, 0]
-
-            return window_on(say, counts, window, horizon)
-
-        traces[name], best = [], np.inf
-        for k in range(1, (updates or parameters["updates"]) + 1):
-            loss = float(update())
-            if traced(k):
-                traces[name].append(loss)
-            if updates or k % parameters["check_every"]:
-                continue
-            now = [np.array(p.get_value()) for p in params]
-            made = ahead(now, 1)[0]
-            error = rmse(made[validated:tested], counts[validated + 1 : tested + 1])
-            if error < best:
-                best, kept, found["stopped_at"][name] = error, now, k
+    for name, (net, first, forecast) in nets.items():
+        error = None if updates else partial(validation_error, forecast)
+        total, every = updates or parameters["updates"], parameters["check_every"]
+        stopped = learn_sunspots(net, first, error, every, total)
+        traces[name] = stopped.trace
         if updates:
             continue
-        forecasts = ahead(kept, parameters["free_run"])
+        forecasts = forecast(stopped.values, parameters["free_run"])
         errors = by_horizon(forecasts[: parameters["horizon"]], counts, tested)
-        metrics["validation"][name], metrics["test"][name] = best, errors[0]
+        metrics["validation"][name], metrics["test"][name] = stopped.error, errors[0]
+        found["stopped_at"][name] = stopped.at
         found["forecast"][name] = np.round(forecasts[0, tested:-1], 2)
         found["horizon"][name] = np.round(errors, 2)
         found["free run"][name] = np.round(forecasts[:, tested], 1)

@@ -277,32 +277,7 @@ def record(
     finished = _finished(partial, seeds)
     if finished:
         _say(f"{name}: {len(finished)} of {n_seeds} seeds were finished before")
-    missing = [seed for seed in seeds if seed not in finished]
-    outcomes = compute(experiment, missing, chosen)
-    session, start = f"{time.time():.3f}", time.perf_counter()
-    problems = []
-    try:
-        for outcome in _progress(name, outcomes, n_seeds, len(finished)):
-            if isinstance(outcome, Failure):
-                problems.append(outcome)
-                continue
-            elapsed = round(time.perf_counter() - start, 3)
-            entry = {"session": session, "elapsed_s": elapsed, "run": outcome}
-            files.write_json(_partial_file(partial, outcome["seed"]), entry)
-            finished[outcome["seed"]] = entry
-    except Incomplete as error:
-        problems.append(error)
-    if problems:
-        raise Incomplete(
-            f"{_report(problems)}\n{len(finished)} of {n_seeds} seeds are finished and "
-            "kept; the same command runs only the others"
-        )
-
-    # A session counts from its start to its last finished seed.
-    sessions: dict[str, float] = {}
-    for entry in finished.values():
-        elapsed = max(entry["elapsed_s"], sessions.get(entry["session"], 0))
-        sessions[entry["session"]] = elapsed
+    finished |= _run_missing(experiment, seeds, chosen, partial, finished)
     local = workers.dask is None
     path = folder / f"{name}.json"
     files.write_json(
@@ -317,19 +292,67 @@ def record(
             "jobs": workers.jobs if local else None,
             "cores": joblib.cpu_count() if local else None,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "duration_s": round(sum(sessions.values()), 3),
+            "duration_s": _duration(finished.values()),
             "duration_note": "wall-clock time, summed over the sessions of the run",
             "runs": [finished[seed]["run"] for seed in seeds],
         },
     )
+    _clear(partial, seeds)
+    return path
+
+
+def _run_missing(
+    experiment: Experiment,
+    seeds: range,
+    workers: Workers,
+    folder: Path,
+    before: dict[int, dict],
+) -> dict[int, dict]:
+    """Run the seeds not finished `before`, and keep each in the folder; {seed: entry}.
+
+    Raises Incomplete, when all have been tried, if one of them failed.
+    """
+    missing = [seed for seed in seeds if seed not in before]
+    outcomes = compute(experiment, missing, workers)
+    session, start = f"{time.time():.3f}", time.perf_counter()
+    finished, problems = {}, []
+    try:
+        for outcome in _progress(experiment.name, outcomes, len(seeds), len(before)):
+            if isinstance(outcome, Failure):
+                problems.append(outcome)
+                continue
+            elapsed = round(time.perf_counter() - start, 3)
+            entry = {"session": session, "elapsed_s": elapsed, "run": outcome}
+            files.write_json(_partial_file(folder, outcome["seed"]), entry)
+            finished[outcome["seed"]] = entry
+    except Incomplete as error:
+        problems.append(error)
+    if problems:
+        raise Incomplete(
+            f"{_report(problems)}\n{len(before) + len(finished)} of {len(seeds)} seeds "
+            "are finished and kept; the same command runs only the others"
+        )
+    return finished
+
+
+def _duration(entries: Iterable[dict]) -> float:
+    """Seconds of all sessions; each counts from its start to its last finished seed."""
+    sessions: dict[str, float] = {}
+    for entry in entries:
+        elapsed = max(entry["elapsed_s"], sessions.get(entry["session"], 0))
+        sessions[entry["session"]] = elapsed
+    return round(sum(sessions.values()), 3)
+
+
+def _clear(folder: Path, seeds: Iterable[int]) -> None:
+    """Take away what was kept of these seeds, and folders that are empty then."""
     for seed in seeds:
-        _partial_file(partial, seed).unlink(missing_ok=True)
-    if not any(partial.glob("seed-*.json")):
-        shutil.rmtree(partial, ignore_errors=True)
-    for parent in (partial.parent, partial.parent.parent):
+        _partial_file(folder, seed).unlink(missing_ok=True)
+    if not any(folder.glob("seed-*.json")):
+        shutil.rmtree(folder, ignore_errors=True)
+    for parent in (folder.parent, folder.parent.parent):
         with contextlib.suppress(OSError):  # not empty: an unfinished run of another
             parent.rmdir()
-    return path
 
 
 def _partial_file(folder: Path, seed: int) -> Path:
@@ -452,8 +475,7 @@ def verify(
             verdict = "inside"
         else:
             verdict, holds = "OUTSIDE", False
-        rerun = f"{np.median(new):.4g}"
-        rows.append([key, f"{median:.4g}", f"{low:.4g}", f"{high:.4g}", rerun, verdict])
+        rows.append([key, median, low, high, np.median(new), verdict])
     headers = ["median of", "recorded", "from", "to", "rerun", ""]
     note = (
         f"from, to: where the median of {n_seeds} new runs falls with 95% probability "

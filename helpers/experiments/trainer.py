@@ -40,11 +40,9 @@ class Trainer:
     updates: pairs (shared variable, new value), as `helpers.networks.optimisers` makes.
     params: the shared variables that `reset` sets, as a NamedTuple or a list. What else
     the updates change is the optimiser's memory.
-    chunk: how many updates one call makes. If not given, `CHUNK` on JAX, which compiles
-    a whole training in seconds, and 1 on the others: Numba and C++ take minutes for it,
-    and Python compiles nothing and so gains nothing.
-
-    Raises ValueError for a `chunk` below 1.
+    chunk: how many updates a call of `train` makes on JAX, which compiles a training in
+    seconds. On the others it is one: Numba and C++ take minutes to compile more, and
+    Python compiles nothing and so gains nothing.
     """
 
     def __init__(
@@ -53,14 +51,10 @@ class Trainer:
         loss,
         updates: Sequence[tuple],
         params: Sequence,
-        chunk: int | None = None,
+        chunk: int = CHUNK,
     ) -> None:
-        if chunk is None:
-            chunk = CHUNK if engine.is_jax() else 1
-        if chunk < 1:
-            raise ValueError(f"chunk must be at least 1; got {chunk}")
         self.inputs, self.loss, self.updates = list(inputs), loss, list(updates)
-        self.params, self.chunk = params, chunk
+        self.params, self.chunk = params, chunk if engine.is_jax() else 1
         self.memory = [
             v for v, _ in self.updates if not any(v is p for p in self.params)
         ]

@@ -21,7 +21,7 @@ from pytensor.gradient import zero_grad
 from scipy.special import expit
 
 from helpers.networks import trained
-from helpers.networks.elman import Elman, initial_elman, readout
+from helpers.networks.elman import Elman, for_each_example, initial_elman, readout
 from helpers.networks.gated import (
     GRU,
     LSTM,
@@ -123,9 +123,7 @@ def states(rows, params: Params, truncate: int | None = None):
     """
     if truncate is not None and truncate < 1:
         raise ValueError(f"truncate must be at least 1 or None; got {truncate}")
-    first = start(params)
-    if rows.ndim == 3:  # a row for each sentence
-        first = tuple(s + pt.zeros_like(rows[0, :, :1]) for s in first)
+    first = [for_each_example(s, rows) for s in start(params)]
     step, sequences = _step(params), [rows + params.b_h]
     if truncate is not None:
         t = pt.arange(rows.shape[0])
@@ -135,7 +133,7 @@ def states(rows, params: Params, truncate: int | None = None):
     outputs = pytensor.scan(
         step,
         sequences=sequences,
-        outputs_info=list(first),
+        outputs_info=first,
         non_sequences=[params.W_hh],
         strict=True,
         return_updates=False,

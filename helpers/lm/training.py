@@ -37,8 +37,7 @@ import pytensor.tensor as pt
 
 from helpers.lm import batches, checkpoints, inplace, model
 from helpers.lm.model import LanguageModel, Params
-from helpers.networks.elman import readout
-from helpers.networks.gated import shared
+from helpers.networks.elman import readout, shared
 from helpers.networks.optimisers import clip_by_norm
 from helpers.results import tables
 from helpers.results.files import write_text

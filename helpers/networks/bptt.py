@@ -51,13 +51,7 @@ def state_errors(
     return d_h
 
 
-def bptt(
-    x: np.ndarray,
-    h: np.ndarray,
-    d_o: np.ndarray,
-    params: Elman,
-    slope: Callable = tanh_slope,
-) -> Elman:
+def bptt(x, h, d_o, params: Elman, slope: Callable = tanh_slope) -> Elman:
     """The gradient, whole: every error travels back to the first step.
 
     Raises ValueError for shapes that do not fit.
@@ -65,14 +59,7 @@ def bptt(
     return last_steps(x, h, d_o, params, max(1, len(h)), slope)
 
 
-def windows(
-    x: np.ndarray,
-    h: np.ndarray,
-    d_o: np.ndarray,
-    params: Elman,
-    k: int,
-    slope: Callable = tanh_slope,
-) -> Elman:
+def windows(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> Elman:
     """Truncated: each error travels back through k steps, its own step included.
 
     The state before these steps counts as a constant. Costs k passes over the
@@ -88,14 +75,7 @@ def windows(
     return _gradients(x, h, d_o, d_a, params)
 
 
-def chunks(
-    x: np.ndarray,
-    h: np.ndarray,
-    d_o: np.ndarray,
-    params: Elman,
-    k: int,
-    slope: Callable = tanh_slope,
-) -> Elman:
+def chunks(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> Elman:
     """Truncated: the sequence is cut every k steps, and no error crosses a cut.
 
     The state does cross, as a constant. An error travels back 1 to k steps, by where
@@ -112,14 +92,7 @@ def chunks(
     return Elman(*(sum(gradients) for gradients in zip(*parts, strict=True)))
 
 
-def last_steps(
-    x: np.ndarray,
-    h: np.ndarray,
-    d_o: np.ndarray,
-    params: Elman,
-    k: int,
-    slope: Callable = tanh_slope,
-) -> Elman:
+def last_steps(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> Elman:
     """Truncated: only the last k steps of the sequence are gone back through.
 
     Errors of earlier outputs reach W_ho and b_o and nothing else, and none reaches h0

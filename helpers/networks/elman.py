@@ -8,13 +8,15 @@ Vectors are rows. A sequence x has shape (T, n_in), a batch of sequences of one 
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
 from helpers.networks import initialisation
+
+Params = TypeVar("Params", bound=tuple)  # Elman, LSTM or GRU
 
 
 class Elman(NamedTuple):
@@ -51,12 +53,13 @@ def initial_elman(
     return Elman(*(value.astype(pytensor.config.floatX) for value in values))
 
 
-def shared(values: Elman) -> Elman:
+def shared(values: Params) -> Params:
     """The same parameters as shared variables, named as in the formulas.
 
-    Their shapes are fixed, which JAX needs for a scan inside a scan.
+    Of this network or of a gated cell. Their shapes are fixed, which JAX needs for a
+    scan inside a scan.
     """
-    return Elman(
+    return type(values)(
         *(
             pytensor.shared(value, name=name, shape=value.shape)
             for name, value in values._asdict().items()
@@ -95,29 +98,37 @@ def step(x_t, h_tm1, W_ih, W_hh, b_h, g: Callable = pt.tanh):
     return g(x_t @ W_ih + h_tm1 @ W_hh + b_h)
 
 
-def hidden_states(x, params: Elman, g: Callable = pt.tanh):
-    """All states h_1, ..., h_T as a PyTensor expression, by scan over time.
+def for_each_example(h0, x):
+    """The first state of x: h0 (n_hid,), or (batch, n_hid) with h0 for its rows.
 
-    Shapes as in `hidden_states_numpy`; each example of a batch starts from h0. JAX
-    takes the gradient only if T is known when it compiles: give x a static shape,
-    such as `pt.tensor3("x", shape=(10, None, 2))`. Raises ValueError for an x of
-    other than 2 or 3 axes.
+    x is (T, n_in) or (T, batch, n_in), a PyTensor variable. Raises ValueError for an x
+    of other than 2 or 3 axes.
     """
     if x.ndim not in (2, 3):
         raise ValueError(
             f"x must have 2 axes (time, features) or 3 (time, batch, features); "
             f"got {x.ndim}"
         )
-    h0 = params.h0
-    if x.ndim == 3:
-        h0 = h0 + pt.zeros_like(x[0, :, 0])[:, None]  # (batch, n_hid): a row an example
+    return h0 if x.ndim == 2 else h0 + pt.zeros_like(x[0, :, 0])[:, None]
+
+
+def hidden_states(x, params: Elman, g: Callable = pt.tanh, truncate_gradient: int = -1):
+    """All states h_1, ..., h_T as a PyTensor expression, by scan over time.
+
+    Shapes as in `hidden_states_numpy`; each example of a batch starts from h0. JAX
+    takes the gradient only if T is known when it compiles: give x a static shape,
+    such as `pt.tensor3("x", shape=(10, None, 2))`. Gradients go back through the last
+    `truncate_gradient` steps, -1 for all. Raises ValueError for an x of other than 2 or
+    3 axes.
+    """
     # All x_t @ W_ih could be computed before the loop. With 20 units that was measured
     # to be no faster under JAX, and so the step stays the formula.
     return pytensor.scan(
         partial(step, g=g),
         sequences=x,
-        outputs_info=h0,
+        outputs_info=for_each_example(params.h0, x),
         non_sequences=[params.W_ih, params.W_hh, params.b_h],
+        truncate_gradient=truncate_gradient,
         strict=True,
         return_updates=False,
     )

@@ -2,8 +2,8 @@
 
 Both are used like `helpers.networks.elman`: vectors are rows, a sequence x has shape
 (T, n_in), a batch of sequences of one length (T, batch, n_in), and the outputs are
-o_t = h_t W_ho + b_o (`helpers.networks.elman.readout`). The weights of a cell's gates
-stand side by side in one matrix, n_hid columns a gate.
+o_t = h_t W_ho + b_o. `readout` and `shared` of that module serve these cells too. The
+weights of a cell's gates stand side by side in one matrix, n_hid columns a gate.
 
 LSTM (Hochreiter and Schmidhuber 1997, "Long short-term memory", with the forget gate of
 Gers, Schmidhuber and Cummins 2000, "Learning to forget"):
@@ -29,6 +29,7 @@ import pytensor.tensor as pt
 from scipy.special import expit
 
 from helpers.networks import initialisation
+from helpers.networks.elman import for_each_example
 
 
 class LSTM(NamedTuple):
@@ -166,7 +167,7 @@ def lstm_states(x, params: LSTM):
     return pytensor.scan(
         lstm_step,
         sequences=x,
-        outputs_info=[_start(x, params.h0), _start(x, params.c0)],
+        outputs_info=[for_each_example(s, x) for s in (params.h0, params.c0)],
         non_sequences=[params.W_ih, params.W_hh, params.b_h],
         strict=True,
         return_updates=False,
@@ -178,21 +179,11 @@ def gru_states(x, params: GRU):
     return pytensor.scan(
         gru_step,
         sequences=x,
-        outputs_info=_start(x, params.h0),
+        outputs_info=for_each_example(params.h0, x),
         non_sequences=[params.W_ih, params.W_hh, params.b_h],
         strict=True,
         return_updates=False,
     )
-
-
-def _start(x, h0):
-    """h0, as often as the batch has examples."""
-    if x.ndim not in (2, 3):
-        raise ValueError(
-            f"x must have 2 axes (time, features) or 3 (time, batch, features); "
-            f"got {x.ndim}"
-        )
-    return h0 if x.ndim == 2 else h0 + pt.zeros_like(x[0, :, 0])[:, None]
 
 
 def lstm_states_numpy(x: np.ndarray, params: LSTM) -> tuple[np.ndarray, np.ndarray]:
@@ -228,13 +219,3 @@ def _loop(step: Callable, x: np.ndarray, params, start: tuple) -> np.ndarray:
         states = step(x_t, *states, params.W_ih, params.W_hh, params.b_h)
         every[t] = states
     return every
-
-
-def shared(values):
-    """LSTM or GRU parameters as shared variables of fixed shapes, named as here."""
-    return type(values)(
-        *(
-            pytensor.shared(value, name=name, shape=value.shape)
-            for name, value in values._asdict().items()
-        )
-    )

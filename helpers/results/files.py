@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers.results.tables import significant
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a file as UTF-8 with its folder, "\\n" at the end of lines everywhere.
@@ -46,7 +48,7 @@ def plain(value, where: str):
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        rounded = float(f"{value:.10g}")
+        rounded = significant(value, 10)
         if not math.isfinite(rounded):
             raise ValueError(f"{where} must be finite; got {value}")
         return rounded

@@ -1,4 +1,4 @@
-"""Tables and durations as text."""
+"""Tables and durations as text, and numbers rounded for them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ def table(rows: Iterable[Sequence], headers: Sequence[str], width: int = 75) -> 
 
 
 def significant(value: float, digits: int = 4) -> float:
-    """A number rounded to so many significant digits."""
+    """A number rounded to so many significant digits; NaN and infinity stay."""
     return float(f"{value:.{digits}g}")
 
 
