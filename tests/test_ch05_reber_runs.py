@@ -106,14 +106,12 @@ def test_an_update_equals_a_version_in_numpy_padded_or_not(chosen, setting, caps
     engine.select(chosen)
     experiments.compiled.cache_clear()
     net = experiments.compiled(setting["outputs"], "sgd", 4)
-    assert net.T is (experiments.STEPS if chosen == "jax" else None)
     p, made = random_elman(0), strings(5)
     data = experiments.data(REBER, made, setting)
-    for variable, value in zip(net.params, p, strict=True):
-        variable.set_value(value)
+    net.reset(p)
     for i, string in enumerate(made):
         n = len(string) - 1
-        t = slice(net.T or n)
+        t = slice(experiments.STEPS if chosen == "jax" else n)
         loss = net.step(data.x[t, i], data.y[t, i], data.w[t, i], 0.3)
         x, y, w = data.x[:n, i], data.y[:n, i], data.w[:n, i]
         h = hidden_states_numpy(x, p)
@@ -123,8 +121,8 @@ def test_an_update_equals_a_version_in_numpy_padded_or_not(chosen, setting, caps
         said = expit(o) if setting["outputs"] == "sigmoid" else softmax(o, axis=1)
         d = bptt(x, h, w[:, None] * (said - y), p)
         p = Elman(*(value - 0.3 * slope for value, slope in zip(p, d, strict=True)))
-    for variable, value in zip(net.params, p, strict=True):
-        np.testing.assert_allclose(variable.get_value(), value, atol=1e-12)
+    for found, value in zip(net.now(), p, strict=True):
+        np.testing.assert_allclose(found, value, atol=1e-12)
     experiments.compiled.cache_clear()
 
 
@@ -147,9 +145,8 @@ def test_a_training_does_not_depend_on_what_was_trained_before(
 def test_a_falling_rate_falls_to_zero_over_the_whole_training(python_engine):
     rates = []
     net = experiments.compiled("sigmoid", "sgd", 3)
-    spied = net._replace(step=lambda x, y, w, lr: rates.append(lr) or 0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments, "compiled", lambda *_: spied)
+        patch.setattr(net, "step", lambda x, y, w, lr: rates.append(lr) or 0.0)
         experiments.learn(
             0, REBER, SETTING | {"falls": True, "epochs": [1, 2]}, SMALL, None
         )

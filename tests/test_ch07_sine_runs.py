@@ -207,9 +207,8 @@ def test_the_rate_falls_to_zero_along_a_line(python_engine):
         rates.append(lr)
         return 0.0
 
-    spied = net._replace(step=step)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(experiments, "compiled", lambda *a, **k: spied)
+        patch.setattr(net, "step", step)
         experiments.learn(0, sine.split(), hidden=3, **setting)
     np.testing.assert_allclose(rates, [0.05, 0.0375, 0.025, 0.0125])
 
@@ -261,11 +260,11 @@ def test_without_memory_an_output_sees_its_own_input_only(python_engine):
         "settings": ["one, no memory"],
     }
     experiments.two_channels(0, parameters)
-    params, _ = experiments.channel_net(1, 12, 4, False)
+    params = experiments.channel_net(1, 12, 4, False).now()
     first = initial_elman(1, 4, 1, np.random.default_rng([0, 0]))
-    np.testing.assert_array_equal(params.W_hh.get_value(), first.W_hh)
-    np.testing.assert_array_equal(params.h0.get_value(), first.h0)
-    assert not np.array_equal(params.W_ih.get_value(), first.W_ih)
+    np.testing.assert_array_equal(params.W_hh, first.W_hh)
+    np.testing.assert_array_equal(params.h0, first.h0)
+    assert not np.array_equal(params.W_ih, first.W_ih)
 
 
 # Sunspots --------------------------------------------------------------------------
@@ -324,12 +323,12 @@ def test_sunspot_networks_are_scored_on_the_test_years(python_engine):
 
 def test_both_sunspot_networks_learn_the_same_targets(python_engine):
     # With all weights zero both say the mean, and have the variance for a loss.
-    for params, _, update in (
+    for net in (
         experiments.recurrent_sunspots(3, 9, 0.001),
         experiments.window_sunspots(2, 9, 0.001),
     ):
-        experiments.start(params, [0 * p.get_value() for p in params])
-        assert float(update()) == pytest.approx(1)
+        net.reset([0 * value for value in net.now()])
+        assert net.step() == pytest.approx(1)
 
 
 # What the chapter says ------------------------------------------------------------

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytensor
 import pytest
 from scipy.special import softmax
 
@@ -22,6 +23,7 @@ from helpers.lm import (
     by_hand,
     checkpoints,
     compiled,
+    inplace,
     model,
     scoring,
     training,
@@ -598,3 +600,12 @@ def test_a_line_of_progress_says_what_is_left():
     run = SimpleNamespace(progress=done, settings=Settings(epochs=3))
     line = "epoch 1/3  40%, perplexity 7.0, 50 tokens/s, 52.0 s left"
     assert Run._line(run, 10) == line
+
+
+def test_only_jax_works_in_place_and_only_in_a_mode_of_its_own():
+    engine.select("python")
+    selected = pytensor.config.mode
+    assert inplace.mode() is selected
+    if "jax" in engine.installed():
+        engine.select("jax")
+        assert inplace.mode() is not pytensor.config.mode
