@@ -1,4 +1,6 @@
-"""A class on one Linux machine: jupyterhub -f jupyterhub_config.py
+"""A class on one Linux machine.
+
+    jupyterhub -f jupyterhub_config.py
 
 It hands out the course that its own Python has installed, which is to be
 the student edition. Each student is an account of the machine, and the hub

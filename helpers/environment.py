@@ -131,15 +131,10 @@ def advice(said, offline=False):
 def make_environment(folder, root=ROOT):
     """Bring the environment in a folder to what the lock says.
 
-    Args:
-        folder: where it stands, or shall stand.
-        root: the folder of pyproject.toml and requirements.lock.
+    Returns True if something had to be done. The folder `root` holds pyproject.toml and
+    requirements.lock.
 
-    Returns:
-        True if something had to be done.
-
-    Raises:
-        SetUpError: if this Python cannot, pip fails or the folder holds other things.
+    Raises SetUpError if this Python cannot, pip fails or the folder holds other things.
     """
     wheels = root / WHEELS
     if wheels.exists():

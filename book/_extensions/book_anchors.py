@@ -21,6 +21,7 @@ def register(app: Sphinx, document: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    """Tell Sphinx what to call, and when."""
     app.connect("doctree-read", register)
     return {
         "version": "1",

@@ -81,6 +81,7 @@ def note(app: Sphinx, document: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    """Tell Sphinx what to call, and when."""
     app.connect("doctree-read", note)
     return {
         "version": "1",

@@ -67,6 +67,7 @@ def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    """Tell Sphinx what to call, and when."""
     app.connect("doctree-resolved", put_picture)
     app.connect("html-page-context", add_scripts)
     return {

@@ -50,6 +50,7 @@ def copy_mathjax(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    """Tell Sphinx what to call, and when."""
     # Sphinx looks for scripts in _static.
     app.config.mathjax_path = f"../{FOLDER}/{SCRIPT}"
     # Without the menu, which offers parts that are not copied.

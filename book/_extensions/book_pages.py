@@ -79,6 +79,7 @@ def write_entry(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    """Tell Sphinx what to call, and when."""
     app.connect("doctree-read", depend)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_entry)

@@ -98,6 +98,7 @@ class FromRecords(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict:
+    """Tell Sphinx what to call, and when."""
     for name in ("recorded-results", "run-times"):
         app.add_directive(name, FromRecords)
     return {

@@ -72,6 +72,7 @@ def add_buttons(app: Sphinx, config: Config) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    """Tell Sphinx what to call, and when."""
     app.connect("config-inited", add_buttons)
     return {
         "version": "1",

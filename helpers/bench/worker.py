@@ -124,6 +124,7 @@ def environment(cache: str, threads: int | None) -> dict[str, str]:
 
 
 def main() -> None:
+    """Answer requests until there are no more."""
     worker, answers = Worker(*sys.argv[1:]), sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         for line in sys.stdin:

@@ -197,6 +197,7 @@ def record(folder: Path | str = records.FOLDER) -> Path:
 
 
 def main() -> int:
+    """The command line: record it, and print a summary."""
     try:
         path = record()
     except (FileNotFoundError, ValueError) as error:

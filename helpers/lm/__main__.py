@@ -180,6 +180,7 @@ class Progress:
         self.last = -self.every
 
     def __call__(self, text: str) -> None:
+        """Say it, if it is time to."""
         if time.monotonic() - self.last >= self.every:
             self.last = time.monotonic()
             end = "\r" if self.on_screen else "\n"

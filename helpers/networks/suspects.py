@@ -1,5 +1,6 @@
-"""Seven wrong backward passes, the suspects of the lab in chapter 4. No spoilers: read
-on only after you have named them by their symptoms.
+"""Seven wrong backward passes, the suspects of the lab in chapter 4.
+
+No spoilers: read on only after you have named them by their symptoms.
 
 Each is a backward pass of the Elman network with tanh units and the loss
 1/2 sum_t |o_t - y_t|^2, for one sequence x (T, n_in) with targets y (T, n_out). Each

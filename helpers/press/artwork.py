@@ -52,8 +52,7 @@ def respond(pulse: np.ndarray, W_hh: np.ndarray, steps: int = STEPS) -> np.ndarr
 
     h_0 = tanh(pulse) and h_t = tanh(h_{t-1} W_hh), shape (steps + 1, units).
 
-    Raises:
-        ValueError: if `W_hh` is not square with a row for each number of `pulse`.
+    Raises ValueError if `W_hh` is not square with a row for each number of `pulse`.
     """
     if W_hh.shape != (len(pulse), len(pulse)):
         raise ValueError(
@@ -223,6 +222,7 @@ FILES = {"cover.svg": cover, "map.svg": learning_map}
 
 
 def main() -> None:
+    """The command line."""
     argparse.ArgumentParser(
         prog="python -m helpers.press.artwork",
         description="Draw the cover and the map.",

@@ -99,6 +99,7 @@ def page(entries: Collection[Entry]) -> str:
 
 
 def main() -> None:
+    """The command line."""
     argparse.ArgumentParser(
         prog="python -m helpers.press.bibliography",
         description=f"Make book/{PAGE} from book/{SOURCE}.",

@@ -154,10 +154,7 @@ def readme(edition: str, python: str, how: str) -> bytes:
 def without_links(name: str, content: bytes, gone: set[str]) -> bytes:
     """A file with its Markdown links to files that are gone as plain text.
 
-    Args:
-        name: of the file, which says its folder and its kind.
-        content: of the file.
-        gone: names as in `tracked`.
+    Its `name` says its folder and its kind; `gone` holds names as in `tracked`.
     """
 
     def as_text(match: re.Match) -> str:
@@ -347,15 +344,12 @@ def write_zip(path: Path, files: dict[str, bytes | Path]) -> None:
 def make_editions(root: Path = ROOT) -> list[Path]:
     """Write dist/ in the course's folder: both editions, and the offline kit.
 
-    What stood in dist/ is replaced when all is done. Where the packages cannot be
-    fetched, the editions are there all the same and the kit is not.
+    Returns the archives, those for all computers first. What stood in dist/ is replaced
+    when all is done. Where the packages cannot be fetched, the editions are there all
+    the same and the kit is not.
 
-    Returns:
-        The archives, those for all computers first.
-
-    Raises:
-        SetUpError: if the book is not built, git or Jupyter Book fails (dist/ is
-            then as it was), or the packages cannot be fetched.
+    Raises SetUpError if the book is not built, git or Jupyter Book fails (dist/ is then
+    as it was), or the packages cannot be fetched.
     """
     html = root / "_build" / "html"
     if not (html / "index.html").exists():

@@ -336,6 +336,7 @@ EXPLORABLES = {  # by name: its numbers, and its picture
 
 
 def main() -> None:
+    """The command line."""
     argparse.ArgumentParser(
         prog="python -m helpers.press.explorables",
         description="Write the numbers and the pictures of the explorables.",

@@ -61,6 +61,7 @@ def script(model: LanguageModel) -> str:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m helpers.press.model_in_page", description="Write the script."
     )

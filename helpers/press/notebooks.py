@@ -71,13 +71,10 @@ if "google.colab" in sys.modules:
 def find(chapter: str | None = None, root: Path = ROOT) -> list[Path]:
     """The notebooks in reading order: each chapter before its solutions, appendices.
 
-    Args:
-        chapter: a number such as "03" for that chapter and its solutions only, or the
-            name of an appendix such as "from_theano".
-        root: the folder that holds ``book``.
+    A `chapter` such as "03" stands for that chapter and its solutions only, or it is
+    the name of an appendix such as "from_theano". The folder `root` holds `book`.
 
-    Raises:
-        ValueError: if no notebook has that number or name.
+    Raises ValueError if no notebook has that number or name.
     """
     book = root / "book"
     paths = [*book.glob("*.ipynb"), *book.glob("solutions/*.ipynb")]
@@ -134,8 +131,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 def short_traceback(frames: list[str]) -> list[str]:
     """A traceback without colours, and without the frames that lie in files.
 
-    Args:
-        frames: as Jupyter stores them, the message last.
+    They come as Jupyter stores them, the message last.
     """
     plain = [COLOURS.sub("", frame) for frame in frames]
     short: list[str] = []
@@ -150,8 +146,7 @@ def short_traceback(frames: list[str]) -> list[str]:
 def dumps(notebook: NotebookNode) -> str:
     """The text of a notebook's file, normalised.
 
-    Raises:
-        nbformat.ValidationError: if it does not fit the format.
+    Raises nbformat.ValidationError if it does not fit the format.
     """
     normalise(notebook)
     nbformat.validate(notebook)
@@ -177,16 +172,10 @@ def save(path: Path, notebook: NotebookNode) -> bool:
 def run(notebook: NotebookNode, folder: Path) -> list[float]:
     """Run a notebook in place in a fresh kernel and normalise it.
 
-    Args:
-        notebook: changed in place.
-        folder: the kernel's working directory.
+    Returns the seconds that each code cell took. The kernel works in `folder`.
 
-    Returns:
-        The seconds that each code cell took.
-
-    Raises:
-        CellExecutionError: if a cell fails that is not tagged ``raises-exception``.
-        CellTimeoutError: if a cell takes longer than TIMEOUT seconds.
+    Raises CellExecutionError if a cell fails that is not tagged `raises-exception`, and
+    CellTimeoutError if one takes longer than TIMEOUT seconds.
     """
     started, seconds = 0.0, []
 
@@ -223,9 +212,8 @@ def execute(paths: list[Path]) -> None:
     Where there are two cores, two notebooks run at once: most of a run is compiling,
     and that is the work of one core.
 
-    Raises:
-        CellExecutionError, CellTimeoutError: see ``run``; that notebook's file is
-            left as it was, and so are those that have not begun.
+    Raises what `run` raises; that notebook's file is left as it was, and so are those
+    that have not begun.
     """
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as workers:
         for told in workers.map(refresh, paths):  # cancels the rest if one fails
@@ -235,8 +223,7 @@ def execute(paths: list[Path]) -> None:
 def refresh(path: Path) -> str:
     """Run a notebook, write its outputs if they have changed, and tell of it.
 
-    Raises:
-        CellExecutionError, CellTimeoutError: see ``run``.
+    Raises what `run` raises.
     """
     start = time.perf_counter()
     notebook = read(path)
@@ -265,12 +252,8 @@ def say(text: str, end: str = "\n") -> None:
 def measure(path: Path, caches: str) -> tuple[float, float]:
     """Run one notebook, discarding its outputs; to be called in a process of its own.
 
-    Args:
-        path: the notebook.
-        caches: the folder in which engines keep compiled code.
-
-    Returns:
-        Seconds from the start of the kernel to its end, and its peak memory in MB.
+    Returns the seconds from the start of the kernel to its end, and its peak memory in
+    MB. Engines keep compiled code in the folder `caches`.
     """
     flags = os.environ.get("PYTENSOR_FLAGS", "")
     folder = f"base_compiledir={caches}/pytensor"
@@ -288,10 +271,8 @@ def measure(path: Path, caches: str) -> tuple[float, float]:
 def record_times(paths: list[Path], root: Path = ROOT) -> None:
     """Time each notebook without and with compiled code in the caches.
 
-    The results go to ``data/results/run_times.json`` beside those of other notebooks.
-
-    Raises:
-        CellExecutionError, CellTimeoutError: see ``run``.
+    The results go to data/results/run_times.json beside those of other notebooks.
+    Raises what `run` raises.
     """
     file = root / RUN_TIMES
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
@@ -361,13 +342,9 @@ def set_up(root: Path = ROOT) -> None:
 def set_repository(address: str, branch: str = "main", root: Path = ROOT) -> None:
     """Write the public address into pyproject.toml and every notebook.
 
-    Args:
-        address: "https://github.com/OWNER/NAME", or "" for none.
-        branch: the branch that Colab fetches.
-        root: the folder of pyproject.toml.
+    It is "https://github.com/OWNER/NAME", or "" for none; Colab fetches `branch`.
 
-    Raises:
-        ValueError: if the address or the branch has another form.
+    Raises ValueError if the address or the branch has another form.
     """
     address = address.removesuffix("/").removesuffix(".git")
     name, form = r"[\w.-]+", "https://github.com/OWNER/NAME"

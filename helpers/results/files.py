@@ -11,7 +11,7 @@ from helpers.results.tables import significant
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file as UTF-8 with its folder, "\\n" at the end of lines everywhere.
+    r"""Write a file as UTF-8 with its folder, "\n" at the end of lines everywhere.
 
     As `write_bytes`. Raises ValueError for text that UTF-8 cannot hold.
     """

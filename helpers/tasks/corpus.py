@@ -78,21 +78,19 @@ SOURCES = {
 def load(name: str | Path = "comments", fetch: bool = False) -> list[str]:
     """The comments of a corpus, cleaned (see `clean`), those without text left out.
 
-    Args:
-        name: "comments", "goemotions" or "classic" (see above); or the path of a file
-            of your own, .txt with a comment a line or .csv with a header and a column
-            "comment" or "body", or only one column. Both are UTF-8.
-        fetch: whether a file of "goemotions" or "classic" that is not on this computer
-            may be downloaded, into the cache of your system. Without it nothing is.
-            Looked for are the folder that the environment variable RNN_DATA_DIR names,
-            its subfolder of that name, and the cache.
+    `name` is "comments", "goemotions" or "classic" (see above); or the path of a file
+    of your own, .txt with a comment a line or .csv with a header and a column "comment"
+    or "body", or only one column. Both are UTF-8.
 
-    Raises:
-        FileNotFoundError: if there is no such file here.
-        ValueError: if a file holds something else than it should, here or where it was
-            downloaded from.
-        ConnectionError: if a download fails, for whatever reason.
-        A download that fails or is damaged leaves the files as they were.
+    With `fetch` a file of "goemotions" or "classic" that is not on this computer may be
+    downloaded, into the cache of your system; without it nothing is. Looked for are the
+    folder that the environment variable RNN_DATA_DIR names, its subfolder of that name,
+    and the cache.
+
+    Raises FileNotFoundError if there is no such file here, ValueError if a file holds
+    something else than it should, here or where it was downloaded from, and
+    ConnectionError if a download fails, for whatever reason. A download that fails or
+    is damaged leaves the files as they were.
     """
     if name in SOURCES:
         paths = [_published(name, file, fetch) for file in SOURCES[name].sha256]
