@@ -69,9 +69,10 @@ def unsupported(entry):
 
 @cache
 def readers(name):
-    """The modules that read this record."""
+    """The modules that read this record: they say its name to what loads it."""
     modules = (ROOT / "helpers").rglob("*.py")
-    return [m.stem for m in modules if f'NAME = "{name}"\n' in m.read_text("utf-8")]
+    said = re.compile(rf'\b(NAME = |name=)"{name}"')
+    return [m.stem for m in modules if said.search(m.read_text("utf-8"))]
 
 
 def unread(entry):
