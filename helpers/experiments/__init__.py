@@ -2,8 +2,8 @@
 
 `python -m helpers.experiments --list` names them; README.md and the appendix on
 results say how to repeat them. Here is what trains over many seeds, a module for
-each chapter and study, and `runner`, which runs and records any of them. What is
-timed is in `helpers.bench`.
+each chapter and study; `trainer`, which trains any of their networks, and `runner`,
+which runs and records them. What is timed is in `helpers.bench`.
 """
 
 from helpers.experiments import (
