@@ -108,6 +108,28 @@ def edited(function: Callable, *changes: dict[str, str]) -> Callable:
     return names[function.__name__]
 
 
+def slips(function: Callable, table: dict[str, dict[str, str]]) -> dict[str, Callable]:
+    """The function with each slip of a table, which leads from a sentence to its code.
+
+    A slip is given as in `edited`, so that the tables of `each_near_miss` can be made
+    of such tables.
+    """
+    return {sentence: edited(function, slip) for sentence, slip in table.items()}
+
+
+def each_right_answer(solutions: dict[Callable, Callable], other_ways: dict):
+    """Gives a test each right answer: checked, student.
+
+    `solutions` leads from the check to the student's function, `other_ways` from a
+    name to the check and another function that is right too.
+    """
+    answers = {check.__name__: (check, own) for check, own in solutions.items()}
+    answers |= other_ways
+    return pytest.mark.parametrize(
+        ("checked", "student"), answers.values(), ids=answers
+    )
+
+
 def each_near_miss(checks: Iterable[Callable], tables: Iterable[dict]):
     """Gives a test each entry of the tables, one a check: checked, sentence, student.
 
