@@ -55,10 +55,8 @@ def discounted(counts, D):
     for u, row in enumerate(counts):
         for w, count in enumerate(row):
             low = counts[:, w].sum() / counts.sum()
-            P[u, w] = low
-            if row.sum():
-                kept = count - D if count else 0
-                P[u, w] = (kept + D * np.count_nonzero(row) * low) / row.sum()
+            N, kept = np.count_nonzero(row), max(count - D, 0)
+            P[u, w] = (kept + D * N * low) / row.sum() if row.sum() else low
     return P
 
 
@@ -320,87 +318,48 @@ NEAR_GRADIENT = slips(
 ) | {"some numbers are nan: exp(o) overflows": unstable}
 
 
-def unigram(counts):
-    return counts.sum(axis=0) / counts.sum()
-
-
-def totals(counts):
-    return counts.sum(axis=1, keepdims=True)
-
-
-def followers(counts):
-    return np.count_nonzero(counts, axis=1)[:, None]
-
-
-def given(counts, D, low, N):
-    """With another lower order, or another number of words that give."""
-    c = totals(counts)
-    P = (np.maximum(counts - D, 0) + D * N * low) / np.maximum(c, 1)
-    return np.where(c > 0, P, unigram(counts))
-
-
-def below_zero(counts, D, N):
-    return (counts - D + D * N * unigram(counts)) / np.maximum(totals(counts), 1)
-
-
-def shares(counts):
-    return counts / np.maximum(totals(counts), 1)
-
-
-def kneser_ney(counts, D):
-    low = over_sum(np.count_nonzero(counts, axis=0))
-    return given(counts, D, low, followers(counts))
-
-
-def back_off(counts, D):
-    low = np.where(counts > 0, 0, unigram(counts))
-    return given(counts, D, low / totals(low), followers(counts))
-
-
-def rows_without_counts(instead):
-    return lambda c, D: np.where(totals(c) > 0, discounted(c, D), instead(c))
-
-
-def divided_by_zero(counts, D):
-    with np.errstate(all="ignore"):
-        kept = np.maximum(counts - D, 0) + D * followers(counts) * unigram(counts)
-        return kept / totals(counts)
-
-
-def renormalised(counts, D):
-    kept = np.maximum(counts - D, 0)
-    return kept / np.maximum(totals(kept), 1e-300)
-
-
-NEAR_DISCOUNT = {
+LOW, SHARE = "counts[:, w].sum() / counts.sum()", "(kept + D * N * low) / row.sum()"
+NEAR_DISCOUNT = slips(
+    discounted,
+    {
+        "the rows without counts are 0": {"else low": "else 0"},
+        "the rows without counts are uniform": {"else low": "else 1 / len(row)"},
+        "0 / 0 is no number": {" if row.sum() else low": ""},
+        "nothing is discounted: these are": {
+            SHARE: "count / row.sum()",
+            "else low": "else 0",
+        },
+        "is given to no word": {" + D * N * low": ""},
+        "each row is divided by what is left": {
+            SHARE: "kept / np.maximum(row - D, 0).sum()"
+        },
+        "the unigram gets D / c(u)": {"D * N": "D"},
+        "the unigram gets D V / c(u)": {"D * N": "D * len(row)"},
+        "are discounted too, below 0.": {"max(count - D, 0)": "count - D"},
+        "below 0, and all V words give": {
+            "max(count - D, 0)": "count - D",
+            "D * N": "D * len(row)",
+        },
+        "N(u) counts the words before u": {"nonzero(row)": "nonzero(counts[:, u])"},
+        "N(w) stands in the place": {"nonzero(row)": "nonzero(counts[:, w])"},
+        "the lower order is uniform": {LOW: "1 / len(row)"},
+        "the words that come before": {"counts[:, w].sum()": "counts[w].sum()"},
+        "this is Kneser-Ney": {
+            LOW: "np.count_nonzero(counts[:, w]) / np.count_nonzero(counts)"
+        },
+        "the lower order is made of counts": {" / counts.sum()": ""},
+        "this is back-off": {
+            LOW: "(count == 0) * counts[:, w].sum() / counts[:, row == 0].sum()"
+        },
+        "D is the weight of a mixture": {
+            SHARE: "(1 - D) * count / row.sum() + D * low"
+        },
+        "divided by the sum of all counts": {"/ row.sum() if": "/ counts.sum() if"},
+        "D is added to each count": {SHARE: "(count + D) / (row + D).sum()"},
+    },
+) | {
     "rows and columns are exchanged": lambda c, D: discounted(c.T, D),
     "right, but transposed": lambda c, D: discounted(c, D).T,
-    "the rows without counts are 0": rows_without_counts(lambda c: 0),
-    "the rows without counts are uniform": rows_without_counts(lambda c: 1 / len(c)),
-    "0 / 0 is no number": divided_by_zero,
-    "nothing is discounted: these are": lambda c, D: shares(c),
-    "is given to no word": lambda c, D: given(c, D, 0, 0),
-    "each row is divided by what is left": renormalised,
-    "the unigram gets D / c(u)": lambda c, D: given(c, D, unigram(c), 1),
-    "the unigram gets D V / c(u)": lambda c, D: given(c, D, unigram(c), len(c)),
-    "are discounted too, below 0.": lambda c, D: below_zero(c, D, followers(c)),
-    "below 0, and all V words give": lambda c, D: below_zero(c, D, len(c)),
-    "N(u) counts the words before u": (
-        lambda c, D: given(c, D, unigram(c), followers(c.T))
-    ),
-    "N(w) stands in the place": lambda c, D: given(c, D, unigram(c), followers(c.T).T),
-    "the lower order is uniform": lambda c, D: given(c, D, 1 / len(c), followers(c)),
-    "the words that come before": lambda c, D: given(c, D, unigram(c.T), followers(c)),
-    "this is Kneser-Ney": kneser_ney,
-    "the lower order is made of counts": lambda c, D: given(
-        c, D, c.sum(axis=0), followers(c)
-    ),
-    "this is back-off": back_off,
-    "D is the weight of a mixture": lambda c, D: (1 - D) * shares(c) + D * unigram(c),
-    "divided by the sum of all counts": lambda c, D: (
-        discounted(c, D) * totals(c) / c.sum()
-    ),
-    "D is added to each count": lambda c, D: shares(c + D),
 }
 
 
