@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pytensor.compile.sharedvalue import SharedVariable
 
-from helpers.press import notebooks
 from helpers.tasks.text import Vocabulary
 
 NOT_STARTED = "Not started yet: replace the `...` in {}."
@@ -51,11 +50,7 @@ class Hostile:
     __hash__ = None
 
 
-def _is_symbolic_garbage():
-    x = pt.vector("nobody_gives_this")
-    return st.sampled_from([x, x.sum(), pt.constant(2.0), pt.zeros((3, 4)), [x, x]])
-
-
+_x = pt.vector("nobody_gives_this")
 _leaves = st.one_of(
     st.none(),
     st.booleans(),
@@ -73,7 +68,7 @@ _leaves = st.one_of(
         elements=st.just(1) | st.just(0),
     ),
     hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3, max_side=5)),
-    _is_symbolic_garbage(),
+    st.sampled_from([_x, _x.sum(), pt.constant(2.0), pt.zeros((3, 4)), [_x, _x]]),
 )
 GARBAGE = st.recursive(
     _leaves,
@@ -106,6 +101,28 @@ def edited(function: Callable, *changes: dict[str, str]) -> Callable:
     names = dict(function.__globals__)
     exec(source, names)
     return names[function.__name__]
+
+
+def slips(function: Callable, table: dict[str, dict[str, str]]) -> dict[str, Callable]:
+    """The function with each slip of a table, which leads from a sentence to its code.
+
+    A slip is given as in `edited`, so that the tables of `each_near_miss` can be made
+    of such tables.
+    """
+    return {sentence: edited(function, slip) for sentence, slip in table.items()}
+
+
+def each_right_answer(solutions: dict[Callable, Callable], other_ways: dict):
+    """Gives a test each right answer: checked, student.
+
+    `solutions` leads from the check to the student's function, `other_ways` from a
+    name to the check and another function that is right too.
+    """
+    answers = {check.__name__: (check, own) for check, own in solutions.items()}
+    answers |= other_ways
+    return pytest.mark.parametrize(
+        ("checked", "student"), answers.values(), ids=answers
+    )
 
 
 def each_near_miss(checks: Iterable[Callable], tables: Iterable[dict]):
@@ -165,11 +182,3 @@ def off_a_little(student: Callable) -> Callable:
         return result + 1e-4
 
     return almost
-
-
-def code_cells(path):
-    """The code cells of a notebook without its opening."""
-    for cell in notebooks.read(path).cells:
-        tags = set(cell.metadata.get("tags", []))
-        if cell.cell_type == "code" and not tags & {"setup", "engine"}:
-            yield cell.source, tags

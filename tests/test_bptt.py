@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from helpers import engine
 from helpers.networks.bptt import (
     bptt,
     chunks,
@@ -34,11 +33,6 @@ from helpers.networks.gradients import numerical_gradient, relative_error
 UNITS = {"tanh": (np.tanh, tanh_slope), "sigmoid": (expit, sigmoid_slope)}
 each_unit = pytest.mark.parametrize(("g", "slope"), UNITS.values(), ids=UNITS)
 SIZES = st.tuples(*[st.integers(1, 4)] * 3)
-
-
-@pytest.fixture
-def python_engine(capsys):
-    engine.select("python")
 
 
 def problem(T, sizes=(2, 4, 3), seed=0, batch=(), g=np.tanh):

@@ -45,10 +45,6 @@ def sequences(*shape, seed=1):
     return np.random.default_rng(seed).uniform(-1, 1, shape)
 
 
-def s(a):
-    return 1 / (1 + np.exp(-a))
-
-
 def by_hand(x, params, g=np.tanh):
     """All states of one sequence, one unit and one gate at a time; cells too (LSTM)."""
     n = len(params.h0)
@@ -66,12 +62,12 @@ def by_hand(x, params, g=np.tanh):
         if isinstance(params, Elman):
             h = c = [g(total(0, j, x_t, h)) for j in range(n)]
         elif isinstance(params, LSTM):
-            i, f, o = ([s(total(b, j, x_t, h)) for j in range(n)] for b in range(3))
+            i, f, o = ([expit(total(b, j, x_t, h)) for j in range(n)] for b in range(3))
             g_t = [np.tanh(total(3, j, x_t, h)) for j in range(n)]
             c = [f[j] * c[j] + i[j] * g_t[j] for j in range(n)]
             h = [o[j] * np.tanh(c[j]) for j in range(n)]
         else:
-            r, z = ([s(total(b, j, x_t, h)) for j in range(n)] for b in range(2))
+            r, z = ([expit(total(b, j, x_t, h)) for j in range(n)] for b in range(2))
             reset = [r[j] * h[j] for j in range(n)]
             g_t = [np.tanh(total(2, j, x_t, reset)) for j in range(n)]
             h = c = [(1 - z[j]) * h[j] + z[j] * g_t[j] for j in range(n)]

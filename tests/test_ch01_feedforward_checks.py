@@ -9,65 +9,65 @@ import pytensor.tensor as pt
 import pytest
 from check_answers import (
     GARBAGE,
-    NOT_STARTED,
     ask,
+    check_accepts,
     check_survives,
-    code_cells,
     each_near_miss,
-    edited,
+    each_right_answer,
+    slips,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import ROOT
 from helpers.check import ch01_feedforward_checks as check
 from helpers.check import core
 
-CHECKS = [
-    check.count_parameters,
-    check.windows,
-    check.gradients,
-    check.l2_updates,
-    check.momentum_updates,
-]
-each_check = pytest.mark.parametrize("checked", CHECKS, ids=lambda c: c.__name__)
-CHAPTER = ROOT / "book" / "01_feedforward.ipynb"
-SOLUTIONS = CHAPTER.parent / "solutions" / CHAPTER.name
+
+def products(sizes):
+    return [m * n for m, n in pairwise(sizes)]
 
 
-@pytest.fixture(scope="module")
-def solutions():
-    """What the cells of the solutions notebook import and define."""
-    names = {}
-    for source, _ in code_cells(SOLUTIONS):
-        if source.startswith(("import ", "from ", "def ")):
-            exec(source, names)
-    return names
-
-
-@each_check
-def test_the_solution_is_right(checked, solutions):
-    assert ask(checked, solutions[checked.__name__]).startswith("Right. ")
-
-
-@each_check
-def test_the_starter_is_not_started(checked):
-    name = checked.__name__
-    starters = [
-        source
-        for source, tags in code_cells(CHAPTER)
-        if "exercise" in tags and source.startswith(f"def {name}(")
-    ]
-    assert len(starters) == 1
-    assert starters[0].endswith(f"\ncheck.{name}({name})")
-    names = {"check": check}
-    exec(starters[0], names)
-    assert ask(checked, names[name]) == NOT_STARTED.format(name)
+def layers(sizes):
+    return [m * n + n for m, n in pairwise(sizes)]
 
 
 def plain_windows(series, k):
     X = [series[i : i + k] for i in range(len(series) - k)]
     return np.array(X), series[k:]
+
+
+def backward(X, y, W_ih, b_h, W_ho, b_o):
+    a = X @ W_ih + b_h
+    h = np.tanh(a)
+    d_o = 2 / len(X) * (h @ W_ho + b_o - y)
+    d_a = d_o @ W_ho.T * (1 - h**2)
+    return [X.T @ d_a, d_a.sum(0), h.T @ d_o, d_o.sum(0)]
+
+
+def l2_updates(loss, params, lr, decay):
+    return [
+        (p, p - lr * (g + 2 * decay * p) if p.ndim == 2 else p - lr * g)
+        for p, g in zip(params, pt.grad(loss, params), strict=True)
+    ]
+
+
+def momentum_updates(loss, params, lr, mu):
+    updates = []
+    for p, g in zip(params, pt.grad(loss, params), strict=True):
+        v = pytensor.shared(0 * p.get_value())
+        v_new = mu * v - lr * g
+        updates += [(v, v_new), (p, p + v_new)]
+    return updates
+
+
+SOLUTIONS = {
+    check.count_parameters: lambda sizes: sum(layers(sizes)),
+    check.windows: plain_windows,
+    check.gradients: backward,
+    check.l2_updates: l2_updates,
+    check.momentum_updates: momentum_updates,
+}
+each_check = pytest.mark.parametrize("checked", SOLUTIONS, ids=lambda c: c.__name__)
 
 
 def symbolic_gradients(X, y, *params):
@@ -117,30 +117,20 @@ OTHER_WAYS = {
 }
 
 
-@pytest.mark.parametrize("case", OTHER_WAYS)
-def test_other_ways_are_right_too(case):
-    checked, student = OTHER_WAYS[case]
-    assert ask(checked, student).startswith("Right. ")
+@each_right_answer(SOLUTIONS, OTHER_WAYS)
+def test_a_right_answer_is_right(checked, student):
+    check_accepts(checked, student)
 
 
 @pytest.mark.parametrize("floatX", ["float32", "float64"])
-def test_updates_are_judged_whatever_the_engine(solutions, floatX):
+@pytest.mark.parametrize("checked", [check.l2_updates, check.momentum_updates])
+def test_updates_are_judged_whatever_the_engine(checked, floatX):
     with pytensor.config.change_flags(floatX=floatX, mode="JAX"):
-        for name in ("l2_updates", "momentum_updates"):
-            said = ask(getattr(check, name), solutions[name])
-            assert said.startswith("Right. ")
+        check_accepts(checked, SOLUTIONS[checked])
 
 
 # ---------------------------------------------------------------------------
 # The exercises of chapter 1: near-misses
-
-
-def products(sizes):
-    return [m * n for m, n in pairwise(sizes)]
-
-
-def layers(sizes):
-    return [m * n + n for m, n in pairwise(sizes)]
 
 
 def two_layers_only(sizes):
@@ -219,17 +209,9 @@ NEAR_WINDOWS = {
 }
 
 
-def backward(X, y, W_ih, b_h, W_ho, b_o):
-    a = X @ W_ih + b_h
-    h = np.tanh(a)
-    d_o = 2 / len(X) * (h @ W_ho + b_o - y)
-    d_a = d_o @ W_ho.T * (1 - h**2)
-    return [X.T @ d_a, d_a.sum(0), h.T @ d_o, d_o.sum(0)]
-
-
-NEAR_GRADIENTS = {
-    sentence: edited(backward, slip)
-    for sentence, slip in {
+NEAR_GRADIENTS = slips(
+    backward,
+    {
         "the factor 2 is missing: the derivative of e**2 is 2 * e": {
             "2 / len(X)": "1 / len(X)"
         },
@@ -263,128 +245,75 @@ NEAR_GRADIENTS = {
         "b_h: 5 times what it should be": {"d_a.sum(0)": "d_a.sum(0) * 5"},
         "expected 4 results: W_ih, b_h, W_ho, b_o": {", d_o.sum(0)": ""},
         "Not started yet: replace the `...` in W_ih": {"X.T @ d_a": "..."},
-    }.items()
-}
-
-
-def decayed(rule=None, on=(2,)):
-    """L2 updates by a rule (p, g, lr, decay) for the parameters of some dimensions."""
-
-    def student(loss, params, lr, decay):
-        return [
-            (p, rule(p, g, lr, decay) if p.ndim in on else p - lr * g)
-            for p, g in zip(params, pt.grad(loss, params), strict=True)
-        ]
-
-    return student
-
-
-NEAR_L2 = {
-    "this is plain SGD, without the penalty": decayed(on=()),
-    "the factor 2 is missing: the derivative of W**2 is 2 * W": decayed(
-        lambda p, g, lr, c: p - lr * (g + c * p)
-    ),
-    "b_h: the biases are decayed too": decayed(
-        lambda p, g, lr, c: p - lr * (g + 2 * c * p), on=(1, 2)
-    ),
-    "the penalty has the wrong sign: the weights grow": decayed(
-        lambda p, g, lr, c: p - lr * (g - 2 * c * p)
-    ),
-    "the step goes uphill: subtract lr times the gradient": decayed(
-        lambda p, g, lr, c: p + lr * (g + 2 * c * p)
-    ),
-    "the gradient of the penalty is not multiplied by lr": decayed(
-        lambda p, g, lr, c: p - lr * g - 2 * c * p
-    ),
-    "the penalty is not multiplied by decay": decayed(
-        lambda p, g, lr, c: p - lr * (g + 2 * p)
-    ),
-    "the absolute values are summed, expected the squares": decayed(
-        lambda p, g, lr, c: p - lr * (g + c * pt.sign(p))
-    ),
-    "the mean of the squares is taken, expected their sum": decayed(
-        lambda p, g, lr, c: p - lr * (g + 2 * c * p / p.size)
-    ),
-    "the step of W_ih: 10 times what it should be": decayed(
-        lambda p, g, lr, c: p - g - 2 * c * p
-    ),
-    "W_ih is not updated": lambda loss, params, lr, c: [(p, p) for p in params[1:]],
-    "entry 0 of the list is a symbolic expression": lambda loss, params, lr, c: [
-        2 * p for p in params
-    ],
-    "compile these updates": lambda loss, params, lr, c: [(p, loss) for p in params],
-}
-
-
-def moving(new_v, new_p, start=np.zeros_like, kept=True):
-    """Momentum by rules for the new v and, knowing it, for the new p."""
-
-    def student(loss, params, lr, mu):
-        updates = []
-        for p, g in zip(params, pt.grad(loss, params), strict=True):
-            v = pytensor.shared(start(p.get_value()))
-            v_new = new_v(v, g, lr, mu)
-            updates += [(v, v_new)] * kept + [(p, new_p(p, v, v_new, g, lr, mu))]
-        return updates
-
-    return student
-
-
-def right_v(v, g, lr, mu):
-    return mu * v - lr * g
-
-
-def right_p(p, v, v_new, *others):
-    return p + v_new
-
-
-NEAR_MOMENTUM = {
-    "this is plain SGD: is v used, and is (v, new v) in the list?": moving(
-        right_v, right_p, kept=False
-    ),
-    "moves one update late: p must use the new v, mu * v - lr * g": moving(
-        right_v, lambda p, v, *others: p + v
-    ),
-    "never moves: v stays zero. Is the pair (v, new v) in the list?": moving(
-        right_v, lambda p, v, *others: p + v, kept=False
-    ),
-    "goes uphill: the gradient has the wrong sign": moving(
-        right_v, lambda p, v, v_new, *others: p - v_new
-    ),
-    "mu * v has the wrong sign": moving(lambda v, g, lr, mu: -mu * v - lr * g, right_p),
-    "the gradient is multiplied by 1 - mu, expected by lr alone": moving(
-        lambda v, g, lr, mu: mu * v - (1 - mu) * lr * g, right_p
-    ),
-    "the gradient is multiplied by mu, expected by lr alone": moving(
-        lambda v, g, lr, mu: mu * (v - lr * g), right_p
-    ),
-    "v is not multiplied by mu, so nothing fades": moving(
-        lambda v, g, lr, mu: v - lr * g, right_p
-    ),
-    "the gradient is not multiplied by lr": moving(
-        lambda v, g, lr, mu: mu * v - g, right_p
-    ),
-    "the gradient acts twice, in v and again in p": moving(
-        right_v, lambda p, v, v_new, g, lr, mu: p + v_new - lr * g
-    ),
-    "this is Nesterov's variant: add v itself to p": moving(
-        right_v, lambda p, v, v_new, g, lr, mu: p + mu * v_new - lr * g
-    ),
-    "v must start at zero, not at the parameter's value": moving(
-        right_v, right_p, start=np.copy
-    ),
-    "v must start at zero, not at one": moving(right_v, right_p, start=np.ones_like),
-    "updates a symbolic expression": lambda loss, params, lr, mu: [
-        (pt.zeros_like(p), p) for p in params
-    ],
-    "compile these updates": moving(
-        right_v, right_p, start=lambda value: np.zeros(value.size + 1)[:, None, None]
-    ),
-}
+    },
+)
+STEP = "p - lr * (g + 2 * decay * p)"
+NEAR_L2 = slips(
+    l2_updates,
+    {
+        "this is plain SGD, without the penalty": {STEP: "p - lr * g"},
+        "the factor 2 is missing: the derivative of W**2 is 2 * W": {
+            "2 * decay": "decay"
+        },
+        "b_h: the biases are decayed too": {"p.ndim == 2": "p.ndim"},
+        "the penalty has the wrong sign: the weights grow": {"g + 2": "g - 2"},
+        "the step goes uphill: subtract lr times the gradient": {
+            STEP: "p + lr * (g + 2 * decay * p)"
+        },
+        "the gradient of the penalty is not multiplied by lr": {
+            STEP: "p - lr * g - 2 * decay * p"
+        },
+        "the penalty is not multiplied by decay": {"2 * decay * p": "2 * p"},
+        "the absolute values are summed, expected the squares": {
+            "2 * decay * p": "decay * pt.sign(p)"
+        },
+        "the mean of the squares is taken, expected their sum": {
+            "2 * decay * p": "2 * decay * p / p.size"
+        },
+        "the step of W_ih: 10 times what it should be": {STEP: "p - g - 2 * decay * p"},
+        "W_ih is not updated": {"strict=True)\n    ]": "strict=True)\n    ][1:]"},
+        "entry 0 of the list is a symbolic expression": {"(p, p - lr": "(2 * p - lr"},
+        "compile these updates": {STEP: "loss"},
+    },
+)
+NEAR_MOMENTUM = slips(
+    momentum_updates,
+    {
+        "this is plain SGD: is v used, and is (v, new v) in the list?": {
+            "(v, v_new), ": ""
+        },
+        "moves one update late: p must use the new v, mu * v - lr * g": {
+            "p + v_new": "p + v"
+        },
+        "never moves: v stays zero. Is the pair (v, new v) in the list?": {
+            "(v, v_new), (p, p + v_new)": "(p, p + v)"
+        },
+        "goes uphill: the gradient has the wrong sign": {"p + v_new": "p - v_new"},
+        "mu * v has the wrong sign": {"mu * v -": "-mu * v -"},
+        "the gradient is multiplied by 1 - mu, expected by lr alone": {
+            "lr * g": "(1 - mu) * lr * g"
+        },
+        "the gradient is multiplied by mu, expected by lr alone": {
+            "mu * v - lr * g": "mu * (v - lr * g)"
+        },
+        "v is not multiplied by mu, so nothing fades": {"mu * v": "v"},
+        "the gradient is not multiplied by lr": {"lr * g": "g"},
+        "the gradient acts twice, in v and again in p": {
+            "p + v_new": "p + v_new - lr * g"
+        },
+        "this is Nesterov's variant: add v itself to p": {
+            "p + v_new": "p + mu * v_new - lr * g"
+        },
+        "v must start at zero, not at the parameter's value": {"0 * p.": "p."},
+        "v must start at zero, not at one": {"0 * p.": "p.get_value() ** 0 + 0 * p."},
+        "updates a symbolic expression": {"(v, v_new)": "(0 * p, p)"},
+        "compile these updates": {"0 * p.get_value()": "np.zeros((9, 1, 1))"},
+    },
+)
 NEAR = (NEAR_COUNT, NEAR_WINDOWS, NEAR_GRADIENTS, NEAR_L2, NEAR_MOMENTUM)
 
 
-@each_near_miss(CHECKS, NEAR)
+@each_near_miss(SOLUTIONS, NEAR)
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
     with np.errstate(all="ignore"):
         said = ask(checked, student)
@@ -393,7 +322,7 @@ def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
 
 
 @each_check
-def test_every_mistake_that_a_check_knows_is_tried(checked, solutions, monkeypatch):
+def test_every_mistake_that_a_check_knows_is_tried(checked, monkeypatch):
     known = set()
 
     def note(compare):
@@ -405,8 +334,8 @@ def test_every_mistake_that_a_check_knows_is_tried(checked, solutions, monkeypat
 
     for name in ("compare", "compare_parts"):
         monkeypatch.setattr(check, name, note(getattr(core, name)))
-    ask(checked, solutions[checked.__name__])
-    tried = NEAR[CHECKS.index(checked)]
+    ask(checked, SOLUTIONS[checked])
+    tried = NEAR[list(SOLUTIONS).index(checked)]
     assert known
     for mistake in known:
         heard = [part for part in tried if part in mistake or mistake in part]
@@ -414,7 +343,7 @@ def test_every_mistake_that_a_check_knows_is_tried(checked, solutions, monkeypat
         assert heard or shared, f"no near-miss makes the check say: {mistake}"
 
 
-@each_check
+@pytest.mark.parametrize("checked", [check.windows, check.gradients])
 @settings(max_examples=40, deadline=None)
 @given(parts=st.lists(GARBAGE, min_size=2, max_size=4))
 def test_whatever_comes_back_in_parts_is_answered(checked, parts):

@@ -1,8 +1,14 @@
 """The checks of chapter 2's exercises: right answers, near-misses, garbage."""
 
 import numpy as np
-import pytest
-from check_answers import ask, check_accepts, check_tells, each_near_miss, edited
+from check_answers import (
+    ask,
+    check_accepts,
+    check_tells,
+    each_near_miss,
+    each_right_answer,
+    slips,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,13 +50,6 @@ SOLUTIONS = {
     check.forward: forward,
     check.latch: latch,
 }
-CHECKS = list(SOLUTIONS)
-each_check = pytest.mark.parametrize("checked", CHECKS, ids=lambda c: c.__name__)
-
-
-@each_check
-def test_a_right_answer_is_right(checked):
-    check_accepts(checked, SOLUTIONS[checked])
 
 
 OTHER_WAYS = {
@@ -77,9 +76,8 @@ OTHER_WAYS = {
 }
 
 
-@pytest.mark.parametrize("case", OTHER_WAYS)
-def test_other_ways_are_right_too(case):
-    checked, student = OTHER_WAYS[case]
+@each_right_answer(SOLUTIONS, OTHER_WAYS)
+def test_a_right_answer_is_right(checked, student):
     check_accepts(checked, student)
 
 
@@ -105,33 +103,23 @@ NEAR_COUNT = {
     "the biases are missing": off(lambda i, h, o, learned: -h - o),
     "the inputs have no biases": off(lambda i, h, o, learned: i),
 }
-NEAR_STEP = {
-    "W_hh is not transposed; it is square": lambda x, h, W_ih, W_hh, b_h: np.tanh(
-        W_ih.T @ x + W_hh @ h + b_h[:, None]
-    ),
-    "make it a column": lambda x, h, W_ih, W_hh, b_h: np.tanh(
-        W_ih.T @ x + W_hh.T @ h + b_h
-    ),
-    "expected a column, and W_hh is not": lambda x, h, W_ih, W_hh, b_h: np.tanh(
-        W_ih.T @ x + W_hh @ h + b_h
-    ),
-    "the tanh is missing": lambda x, h, W_ih, W_hh, b_h: (
-        W_ih.T @ x + W_hh.T @ h + b_h[:, None]
-    ),
-    "b_h is missing": lambda x, h, W_ih, W_hh, b_h: np.tanh(W_ih.T @ x + W_hh.T @ h),
-    "the last state is missing": lambda x, h, W_ih, W_hh, b_h: np.tanh(
-        W_ih.T @ x + b_h[:, None]
-    ),
-    "the input is missing": lambda x, h, W_ih, W_hh, b_h: np.tanh(
-        W_hh.T @ h + b_h[:, None]
-    ),
-    "this is the sigmoid": lambda x, h, W_ih, W_hh, b_h: (
-        1 / (1 + np.exp(-(W_ih.T @ x + W_hh.T @ h + b_h[:, None])))
-    ),
-    "W_ih @ x": lambda x, h, W_ih, W_hh, b_h: np.tanh(W_ih @ x),
-    "right, but transposed": lambda *arguments: step_columns(*arguments).T,
-    "the shape is not": lambda *arguments: step_columns(*arguments)[:, 0],
-}
+NEAR_STEP = slips(
+    step_columns,
+    {
+        "W_hh is not transposed; it is square": {"W_hh.T @ h": "W_hh @ h"},
+        "make it a column": {"b_h[:, None]": "b_h"},
+        "expected a column, and W_hh is not": {
+            "W_hh.T @ h + b_h[:, None]": "W_hh @ h + b_h"
+        },
+        "the tanh is missing": {"np.tanh": ""},
+        "b_h is missing": {" + b_h[:, None]": ""},
+        "the last state is missing": {"W_hh.T @ h + ": ""},
+        "the input is missing": {"W_ih.T @ x + ": ""},
+        "this is the sigmoid": {"np.tanh": "(lambda a: 1 / (1 + np.exp(-a)))"},
+        "right, but transposed": {"b_h[:, None])": "b_h[:, None]).T"},
+        "the shape is not": {"b_h[:, None])": "b_h[:, None])[:, 0]"},
+    },
+) | {"W_ih @ x": lambda x, h, W_ih, W_hh, b_h: np.tanh(W_ih @ x)}
 
 
 def scale_in_place(W, radius):
@@ -139,70 +127,57 @@ def scale_in_place(W, radius):
     return W
 
 
-NEAR_RADIUS = {
-    "largest singular value": lambda W, r: W * r / np.linalg.norm(W, 2),
-    "with the largest real part": lambda W, r: W * r / np.linalg.eigvals(W).real.max(),
-    "absolute real part: 3 + 4i": lambda W, r: (
-        W * r / np.abs(np.linalg.eigvals(W).real).max()
-    ),
-    "complex numbers": lambda W, r: W * r / np.linalg.eigvals(W).max(),
-    "[[1, 3], [0, -2]], 1.25): scaled by the eigenvalue with the largest real part": (
-        lambda W, r: W * r / np.abs(np.linalg.eigvals(W).max())
-    ),
-    "eigvalsh": lambda W, r: W * r / np.abs(np.linalg.eigvalsh(W)).max(),
-    "square root of the sum of squares": lambda W, r: W * r / np.linalg.norm(W),
-    "largest entry": lambda W, r: W * r / np.abs(W).max(),
-    "the radius is now 1": lambda W, r: set_radius(W, 1),
-    "only after dividing": lambda W, r: W * r,
-    "expected divided": lambda W, r: W * r * np.abs(np.linalg.eigvals(W)).max(),
-    "W is divided by radius": lambda W, r: set_radius(W, 1) / r,
-    "W itself has changed": scale_in_place,
-}
+LARGEST = "np.abs(np.linalg.eigvals(W)).max()"
+NEAR_RADIUS = slips(
+    set_radius,
+    {
+        "largest singular value": {LARGEST: "np.linalg.norm(W, 2)"},
+        "with the largest real part": {LARGEST: "np.linalg.eigvals(W).real.max()"},
+        "absolute real part: 3 + 4i": {
+            LARGEST: "np.abs(np.linalg.eigvals(W).real).max()"
+        },
+        "complex numbers": {LARGEST: "np.linalg.eigvals(W).max()"},
+        "[0, -2]], 1.25): scaled by the eigenvalue with the largest real part": {
+            LARGEST: "np.abs(np.linalg.eigvals(W).max())"
+        },
+        "eigvalsh": {"eigvals(": "eigvalsh("},
+        "square root of the sum of squares": {LARGEST: "np.linalg.norm(W)"},
+        "largest entry": {"np.linalg.eigvals(W)": "W"},
+        "the radius is now 1": {"* radius ": ""},
+        "only after dividing": {" / " + LARGEST: ""},
+        "expected divided": {"radius /": "radius *"},
+        "W is divided by radius": {"* radius": "/ radius"},
+    },
+) | {"W itself has changed": scale_in_place}
 
 
-def with_start(x, lengths, W_ih, W_hh, b_h, h0):
-    h = forward(x, lengths, W_ih, W_hh, b_h, h0)
-    return np.concatenate([np.tile(h0, (1, x.shape[1], 1)), h])
-
-
-NEAR_FORWARD = {
-    "go on changing": edited(forward, {"t < lengths": "lengths >= 0"}),
-    "are 0 after": edited(forward, {"new, h_t": "new, 0 * h_t"}),
-    "are 0 after an example has ended": edited(
-        forward,
-        {
+NEAR_FORWARD = slips(
+    forward,
+    {
+        "go on changing": {"t < lengths": "lengths >= 0"},
+        "are 0 after": {"new, h_t": "new, 0 * h_t"},
+        "are 0 after an example has ended": {
             "np.where((t < lengths)[:, None], new, h_t)": "new",
             "h.append(h_t)": "h.append(h_t * (t < lengths)[:, None])",
         },
-    ),
-    "go back to h0": edited(forward, {"new, h_t": "new, h0"}),
-    "held one step late": edited(forward, {"t < lengths": "t <= lengths"}),
-    "held one step early": edited(forward, {"t < lengths": "t < lengths - 1"}),
-    "the input is silent": edited(
-        forward,
-        {
+        "go back to h0": {"new, h_t": "new, h0"},
+        "held one step late": {"t < lengths": "t <= lengths"},
+        "held one step early": {"t < lengths": "t < lengths - 1"},
+        "the input is silent": {
             "np.where((t < lengths)[:, None], new, h_t)": "new",
             "x_t @ W_ih": "(x_t * (t < lengths)[:, None]) @ W_ih",
         },
-    ),
-    "end with the shortest": edited(
-        forward, {"t < lengths": "t < lengths.min() + 0 * lengths"}
-    ),
-    "the lengths act on the units": edited(
-        forward, {"(t < lengths)[:, None]": "t < lengths"}
-    ),
-    "time and batch are exchanged": lambda *a: forward(*a).swapaxes(0, 1),
-    "h0 stands among the states": with_start,
-    "that before the step": lambda *a: with_start(*a)[:-1],
-    "only the last states": lambda *a: forward(*a)[-1],
-    "starts from zero": lambda *a: forward(*a[:-1], 0 * a[-1]),
-    "W_hh is transposed": lambda x, n, W_ih, W_hh, b_h, h0: forward(
-        x, n, W_ih, W_hh.T, b_h, h0
-    ),
-    "b_h is missing": lambda x, n, W_ih, W_hh, b_h, h0: forward(
-        x, n, W_ih, W_hh, 0 * b_h, h0
-    ),
-}
+        "end with the shortest": {"t < lengths": "t < lengths.min() + 0 * lengths"},
+        "the lengths act on the units": {"(t < lengths)[:, None]": "t < lengths"},
+        "time and batch are exchanged": {"stack(h)": "stack(h, axis=1)"},
+        "h0 stands among the states": {"h = []": "h = [h_t]"},
+        "that before the step": {"h = []": "h = [h_t]", "stack(h)": "stack(h[:-1])"},
+        "only the last states": {"np.stack(h)": "h_t"},
+        "starts from zero": {"tile(h0": "tile(0 * h0"},
+        "W_hh is transposed": {"@ W_hh": "@ W_hh.T"},
+        "b_h is missing": {" + b_h)": ")"},
+    },
+)
 NEAR_LATCH = {
     "it forgets": lambda: (1, 0.9, 0),
     "Nothing holds the state while w_hh is at most 1": lambda: (1, 1, 0),
@@ -222,7 +197,9 @@ NEAR_LATCH = {
 }
 
 
-@each_near_miss(CHECKS, (NEAR_COUNT, NEAR_STEP, NEAR_RADIUS, NEAR_FORWARD, NEAR_LATCH))
+@each_near_miss(
+    SOLUTIONS, (NEAR_COUNT, NEAR_STEP, NEAR_RADIUS, NEAR_FORWARD, NEAR_LATCH)
+)
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
     check_tells(checked, sentence, student)
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from check_answers import check_accepts, check_tells, each_near_miss
+from check_answers import (
+    check_accepts,
+    check_tells,
+    each_near_miss,
+    each_right_answer,
+    edited,
+    slips,
+)
 from pytensor import scan
 
 from helpers.check import ch03_scan_checks as check
@@ -23,22 +30,19 @@ def leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha):
     return (1 - alpha) * h_tm1 + alpha * new
 
 
-def herd(start, n_steps, a, b, taps=(-3, -1), swap=False):
-    def year(y_tm3, y_tm1):
-        return a * y_tm3 + b * y_tm1 if swap else a * y_tm1 + b * y_tm3
-
+def herd(start, n_steps, a, b):
     return scan(
-        year,
-        outputs_info={"initial": start, "taps": list(taps)},
+        lambda y_tm3, y_tm1: a * y_tm1 + b * y_tm3,
+        outputs_info={"initial": start, "taps": [-3, -1]},
         n_steps=n_steps,
         return_updates=False,
     )
 
 
-def masked_states(x, mask, h0, W_ih, W_hh, b_h, rest=lambda h: h, column=True):
+def masked_states(x, mask, h0, W_ih, W_hh, b_h):
     def step(x_t, m_t, h_tm1, W_ih, W_hh, b_h):
         new = pt.tanh(x_t @ W_ih + h_tm1 @ W_hh + b_h)
-        return pt.switch(m_t[:, None] if column else m_t, new, rest(h_tm1))
+        return pt.switch(m_t[:, None], new, h_tm1)
 
     return scan(
         step,
@@ -62,13 +66,6 @@ SOLUTIONS = {
     check.masked_states: masked_states,
     check.echo: delayed,
 }
-CHECKS = list(SOLUTIONS)
-each_check = pytest.mark.parametrize("checked", CHECKS, ids=lambda c: c.__name__)
-
-
-@each_check
-def test_a_right_answer_is_right(checked):
-    check_accepts(checked, SOLUTIONS[checked])
 
 
 def product_from_the_first(x):
@@ -92,20 +89,14 @@ OTHER_WAYS = {
     ),
     "all three taps": (
         check.herd,
-        lambda start, n, a, b: scan(
-            lambda y_tm3, y_tm2, y_tm1: a * y_tm1 + b * y_tm3,
-            outputs_info={"initial": start, "taps": [-3, -2, -1]},
-            n_steps=n,
-            return_updates=False,
-        ),
+        edited(herd, {"y_tm3, y_tm1:": "y_tm3, _, y_tm1:", "[-3, -1]": "[-3, -2, -1]"}),
     ),
     "by arithmetic": (check.masked_states, states_by_arithmetic),
 }
 
 
-@pytest.mark.parametrize("case", OTHER_WAYS)
-def test_other_ways_are_right_too(case):
-    checked, student = OTHER_WAYS[case]
+@each_right_answer(SOLUTIONS, OTHER_WAYS)
+def test_a_right_answer_is_right(checked, student):
     check_accepts(checked, student)
 
 
@@ -118,18 +109,20 @@ def test_graphs_are_judged_in_the_precision_of_the_engine(checked, floatX):
         check_accepts(checked, SOLUTIONS[checked])
 
 
-NEAR_PRODUCT = {
-    "the start is 0": lambda x: running(lambda x_t, p: p * x_t, x, pt.zeros(())),
-    "the running sum, expected": lambda x: running(
-        lambda x_t, p: p + x_t, x, pt.zeros(())
-    ),
-    "the running sum from 1 on": lambda x: running(
-        lambda x_t, p: p + x_t, x, pt.ones(())
-    ),
-    "the first number counts twice": lambda x: running(lambda x_t, p: p * x_t, x, x[0]),
-    "the first product is missing": lambda x: running(
-        lambda x_t, p: p * x_t, x[1:], x[0]
-    ),
+NEAR_PRODUCT = slips(
+    running_product,
+    {
+        "the start is 0": {"pt.ones": "pt.zeros"},
+        "the running sum, expected": {"p * x_t": "p + x_t", "pt.ones": "pt.zeros"},
+        "the running sum from 1 on": {"p * x_t": "p + x_t"},
+        "the first number counts twice": {"pt.ones(())": "x[0]"},
+        "the first product is missing": {"x, pt.ones(())": "x[1:], x[0]"},
+        "nothing is handed from step to step": {
+            "x_t, p: p * x_t, x, pt.ones(())": "x_t: x_t * 1, x, None"
+        },
+        "scan refuses the start": {"pt.ones(())": "1"},
+    },
+) | {
     "the start is among the products": lambda x: pt.concatenate(
         [pt.ones(1), running_product(x)]
     ),
@@ -137,68 +130,58 @@ NEAR_PRODUCT = {
         [pt.ones(1), running_product(x)[:-1]]
     ),
     "only the last product": lambda x: running_product(x)[-1],
-    "nothing is handed from step to step": lambda x: running(
-        lambda x_t: x_t * 1, x, None
-    ),
     "only two neighbours": lambda x: pt.concatenate([x[:1], x[1:] * x[:-1]]),
     "the graph holds no scan": pt.cumprod,
-    "scan refuses the start": lambda x: running(lambda x_t, p: p * x_t, x, 1),
     "give scan return_updates=False": lambda x: (running_product(x), {}),
     "expected a symbolic expression": lambda x: np.cumprod(x.get_value()),
 }
 
 
-def a_step(combine):
-    """A leaky step that puts its parts together by `combine(h, total, alpha)`."""
-    return lambda x_t, h_tm1, W_ih, W_hh, b_h, alpha: combine(
-        h_tm1, x_t @ W_ih + h_tm1 @ W_hh + b_h, alpha
-    )
-
-
-NEAR_LEAKY = {
-    "scan gives x_t first": lambda h, x, *others: leaky_step(x, h, *others),
-    "alpha and 1 - alpha": a_step(lambda h, s, a: a * h + (1 - a) * pt.tanh(s)),
-    "inside the tanh": a_step(lambda h, s, a: pt.tanh((1 - a) * h + a * s)),
-    "nothing leaks": a_step(lambda h, s, a: pt.tanh(s)),
-    "1 - alpha is missing": a_step(lambda h, s, a: h + a * pt.tanh(s)),
-    "factor alpha is missing": a_step(lambda h, s, a: (1 - a) * h + pt.tanh(s)),
-    "both factors": a_step(lambda h, s, a: h + pt.tanh(s)),
-    "in front of the tanh": a_step(lambda h, s, a: a * pt.tanh(s)),
-    "the last state is missing inside": lambda x, h, W_ih, W_hh, b_h, a: (
-        (1 - a) * h + a * pt.tanh(x @ W_ih + b_h)
-    ),
-    "the tanh is missing": a_step(lambda h, s, a: (1 - a) * h + a * s),
-    "b_h is missing": lambda x, h, W_ih, W_hh, b_h, a: leaky_step(
-        x, h, W_ih, W_hh, 0 * b_h, a
-    ),
-    "W_ih and W_hh are exchanged": lambda x, h, W_ih, W_hh, b_h, a: leaky_step(
-        x, h, W_hh, W_ih, b_h, a
-    ),
-    # Right for one example only: with a batch the sum runs over the examples too.
-    "expected shape (5, 4)": lambda x, h, W_ih, W_hh, b_h, a: leaky_step(
-        x if x.ndim == 1 else x[0], h if h.ndim == 1 else h[0], W_ih, W_hh, b_h, a
-    ),
-}
-NEAR_HERD = {
-    "a and b are exchanged, or the two taps": lambda s, n, a, b: herd(
-        s, n, a, b, swap=True
-    ),
-    "receives the value of 3 steps ago first": lambda s, n, a, b: herd(
-        s, n, a, b, taps=(-1, -3)
-    ),
-    "from 2 steps ago": lambda s, n, a, b: herd(s[1:], n, a, b, taps=(-2, -1)),
-    "from 1 step ago": lambda s, n, a, b: herd(s, n, a + b, 0),
-    "read backwards": lambda s, n, a, b: herd(s[::-1], n, a, b),
-    "expected those after it": lambda s, n, a, b: pt.concatenate([s, herd(s, n, a, b)]),
-    "counts only those after it": lambda s, n, a, b: pt.concatenate(
-        [s, herd(s, n, a, b)]
-    )[:n],
-    "only the last value": lambda s, n, a, b: herd(s, n, a, b)[-1],
-    "a does nothing": lambda s, n, a, b: herd(s, n, 1, b),
-    "b does nothing": lambda s, n, a, b: herd(s, n, a, 1),
-    "the animals of last year": lambda s, n, a, b: herd(s, n, 0, b),
-    "the calves are missing": lambda s, n, a, b: herd(s, n, a, 0),
-    "one step too many": lambda s, n, a, b: herd(s, n + 1, a, b),
+STEP = "(1 - alpha) * h_tm1 + alpha * new"
+SUM = "x_t @ W_ih + h_tm1 @ W_hh + b_h"
+NEAR_LEAKY = slips(
+    leaky_step,
+    {
+        "scan gives x_t first": {"(x_t, h_tm1,": "(h_tm1, x_t,"},
+        "alpha and 1 - alpha": {STEP: "alpha * h_tm1 + (1 - alpha) * new"},
+        "inside the tanh": {STEP: f"pt.tanh((1 - alpha) * h_tm1 + alpha * ({SUM}))"},
+        "nothing leaks": {STEP: "new"},
+        "1 - alpha is missing": {"(1 - alpha) * ": ""},
+        "factor alpha is missing": {"alpha * new": "new"},
+        "both factors": {STEP: "h_tm1 + new"},
+        "in front of the tanh": {STEP: "alpha * new"},
+        "the last state is missing inside": {"h_tm1 @ W_hh + ": ""},
+        "the tanh is missing": {"pt.tanh": ""},
+        "b_h is missing": {" + b_h)": ")"},
+        "W_ih and W_hh are exchanged": {"W_ih, W_hh,": "W_hh, W_ih,"},
+        # Right for one example only: with a batch the sum runs over the examples too.
+        "expected shape (5, 4)": {
+            "x_t @ W_ih + h_tm1": "x_t.reshape((-1, x_t.shape[-1]))[0] @ W_ih + "
+            "h_tm1.reshape((-1, h_tm1.shape[-1]))[0]",
+            "* h_tm1 +": "* h_tm1.reshape((-1, h_tm1.shape[-1]))[0] +",
+        },
+    },
+)
+NEAR_HERD = slips(
+    herd,
+    {
+        "a and b are exchanged, or the two taps": {"a * y_tm1 + b": "b * y_tm1 + a"},
+        "receives the value of 3 steps ago first": {"[-3, -1]": "[-1, -3]"},
+        "from 2 steps ago": {"[-3, -1]": "[-2, -1]", '": start': '": start[1:]'},
+        "from 1 step ago": {"y_tm1 + b * y_tm3": "y_tm1 + b * y_tm1"},
+        "read backwards": {'": start': '": start[::-1]'},
+        "a does nothing": {"a * ": ""},
+        "b does nothing": {"b * ": ""},
+        "the animals of last year": {"a * ": "0 * "},
+        "the calves are missing": {"b * ": "0 * "},
+        "one step too many": {"=n_steps": "=n_steps + 1"},
+    },
+) | {
+    "expected those after it": lambda s, *a: pt.concatenate([s, herd(s, *a)]),
+    "counts only those after it": lambda s, n, *a: pt.concatenate([s, herd(s, n, *a)])[
+        :n
+    ],
+    "only the last value": lambda *a: herd(*a)[-1],
 }
 
 
@@ -206,35 +189,32 @@ def with_h0(x, mask, h0, *params):
     return pt.concatenate([h0[None], masked_states(x, mask, h0, *params)])
 
 
-NEAR_MASK = {
-    "the mask is not used": lambda x, m, *others: masked_states(x, 0 * m + 1, *others),
-    "the other way round": lambda x, m, *others: masked_states(x, 1 - m, *others),
-    "the state is 0 where": lambda *a: masked_states(*a, rest=lambda h: 0 * h),
-    "the state is h0 where": lambda *a: masked_states(*a, rest=lambda h: a[2]),
+SEQUENCES = "sequences=[x, mask]"
+NEAR_MASK = slips(
+    masked_states,
+    {
+        "the mask is not used": {"m_t[:, None], ": "1, "},
+        "the other way round": {"new, h_tm1)": "h_tm1, new)"},
+        "the state is 0 where": {"new, h_tm1)": "new, 0 * h_tm1)"},
+        "the state is h0 where": {"new, h_tm1)": "new, h0)"},
+        "the input is silent": {
+            SEQUENCES: "sequences=[x * mask[:, :, None], 0 * mask + 1]"
+        },
+        "held for good": {SEQUENCES: "sequences=[x, pt.cumprod(mask, axis=0)]"},
+        "one step late": {
+            SEQUENCES: "sequences=[x, pt.concatenate([mask[:1], mask[:-1]])]"
+        },
+        "starts from zero": {"outputs_info=h0": "outputs_info=0 * h0"},
+        "W_hh is transposed": {"@ W_hh": "@ W_hh.T"},
+        "b_h is missing": {" + b_h)": ")"},
+        "m_t[:, None] makes it a column": {"m_t[:, None]": "m_t"},
+        "scan refuses the start": {"outputs_info=h0": "outputs_info=h0[0]"},
+    },
+) | {
     "returned as 0": lambda x, m, *others: masked_states(x, m, *others) * m[:, :, None],
-    "the input is silent": lambda x, m, *others: masked_states(
-        x * m[:, :, None], 0 * m + 1, *others
-    ),
-    "held for good": lambda x, m, *others: masked_states(
-        x, pt.cumprod(m, axis=0), *others
-    ),
-    "one step late": lambda x, m, *others: masked_states(
-        x, pt.concatenate([m[:1], m[:-1]]), *others
-    ),
-    "starts from zero": lambda x, m, h0, *others: masked_states(x, m, 0 * h0, *others),
     "h0 stands among": with_h0,
     "only the last states": lambda *a: masked_states(*a)[-1],
     "time and batch are exchanged": lambda *a: masked_states(*a).swapaxes(0, 1),
-    "W_hh is transposed": lambda x, m, h0, W_ih, W_hh, b_h: masked_states(
-        x, m, h0, W_ih, W_hh.T, b_h
-    ),
-    "b_h is missing": lambda x, m, h0, W_ih, W_hh, b_h: masked_states(
-        x, m, h0, W_ih, W_hh, 0 * b_h
-    ),
-    "m_t[:, None] makes it a column": lambda *a: masked_states(*a, column=False),
-    "scan refuses the start": lambda x, m, h0, *others: masked_states(
-        x, m, h0[0], *others
-    ),
 }
 
 
@@ -291,6 +271,6 @@ NEAR_ECHO = {
 }
 
 
-@each_near_miss(CHECKS, (NEAR_PRODUCT, NEAR_LEAKY, NEAR_HERD, NEAR_MASK, NEAR_ECHO))
+@each_near_miss(SOLUTIONS, (NEAR_PRODUCT, NEAR_LEAKY, NEAR_HERD, NEAR_MASK, NEAR_ECHO))
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
     check_tells(checked, sentence, student)

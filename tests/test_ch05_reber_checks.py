@@ -6,18 +6,21 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from check_answers import ask, check_accepts, check_tells, each_near_miss, spoiling
+from check_answers import (
+    ask,
+    check_accepts,
+    check_tells,
+    each_near_miss,
+    each_right_answer,
+    slips,
+    spoiling,
+)
 
-from helpers import engine
 from helpers.check import ch05_reber_checks as check
 from helpers.tasks.reber import REBER, SYMBOLS
 
-
-@pytest.fixture(autouse=True)
-def python_engine(capsys):
-    """The loss is judged by a graph that PyTensor rewrites for the chosen engine."""
-    engine.select("python")
-
+# The loss is judged by a graph that PyTensor rewrites for the chosen engine.
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 MOVES = {
     **{(1, "T"): 2, (1, "P"): 3, (2, "S"): 2, (2, "X"): 4, (3, "T"): 3, (3, "V"): 5},
@@ -38,10 +41,9 @@ def without(*keys):
     return {key: state for key, state in MOVES.items() if key not in keys}
 
 
-def mean_length(P, drop=1, transposed=True):
-    n = len(P)
-    visits = np.linalg.solve(np.eye(n) - (P.T if transposed else P), np.eye(n)[0])
-    return visits[: n - drop].sum()
+def mean_length(P):
+    visits = np.linalg.solve(np.eye(len(P)) - P.T, np.eye(len(P))[0])
+    return visits[:-1].sum()
 
 
 def steps_from_each_state(P):
@@ -74,13 +76,6 @@ SOLUTIONS = {
     check.sharpen: sharpen,
     check.predict: predict,
 }
-CHECKS = list(SOLUTIONS)
-each_check = pytest.mark.parametrize("checked", CHECKS, ids=lambda c: c.__name__)
-
-
-@each_check
-def test_a_right_answer_is_right(checked):
-    check_accepts(checked, SOLUTIONS[checked])
 
 
 def loss_by_logsumexp(o, y, mask):
@@ -125,9 +120,8 @@ OTHER_WAYS = {
 }
 
 
-@pytest.mark.parametrize("case", OTHER_WAYS)
-def test_other_ways_are_right_too(case):
-    checked, student = OTHER_WAYS[case]
+@each_right_answer(SOLUTIONS, OTHER_WAYS)
+def test_a_right_answer_is_right(checked, student):
     check_accepts(checked, student)
 
 
@@ -176,28 +170,24 @@ NEAR_MEMBERSHIP = {
     ),
     'grammatical("BTXSE"): line': lambda s: {}[s],
 }
-NEAR_LENGTH = {
-    "the last state is counted": lambda P: mean_length(P, drop=0),
-    "these are the visits of each state, expected": lambda P: np.linalg.solve(
-        np.eye(len(P)) - P.T, np.eye(len(P))[0]
-    ),
-    "these are the visits of each state but the last": lambda P: np.linalg.solve(
-        np.eye(len(P)) - P.T, np.eye(len(P))[0]
-    )[:-1],
+NEAR_LENGTH = slips(
+    mean_length,
+    {
+        "the last state is counted": {"visits[:-1]": "visits"},
+        "these are the visits of each state, expected": {"[:-1].sum()": ""},
+        "these are the visits of each state but the last": {".sum()": ""},
+        "P and its transpose are exchanged": {"P.T": "P"},
+        "B and E are not counted": {".sum()": ".sum() - 2"},
+        "the first symbol, B, is not counted": {".sum()": ".sum() - 1"},
+    },
+) | {
     "the mean number of steps from each state": steps_from_each_state,
-    "P and its transpose are exchanged": lambda P: mean_length(P, transposed=False),
     "each state is taken as a start": lambda P: steps_from_each_state(P).sum(),
     "this is the mean over all states": lambda P: steps_from_each_state(P).mean(),
-    "B and E are not counted": lambda P: mean_length(P) - 2,
-    "the first symbol, B, is not counted": lambda P: mean_length(P) - 1,
     "the length of the shortest string": check._shortest,
     "this is the number of states": len,
     "raised LinAlgError": lambda P: np.linalg.solve(P, P[0]),
 }
-
-
-def losses(o, y):
-    return -(y * pt.special.log_softmax(o, axis=2)).sum(axis=2)
 
 
 def unstable(o, y, mask):
@@ -208,47 +198,54 @@ def unstable(o, y, mask):
         return (each * mask.get_value()).sum() / mask.get_value().sum()
 
 
-NEAR_LOSS = {
-    "the mask is not used": lambda o, y, m: losses(o, y).mean(),
-    "logits of 0 still cost log 7": (
-        lambda o, y, m: losses(o * m[:, :, None], y).mean()
-    ),
-    "but the division is by all of it": lambda o, y, m: (losses(o, y) * m).mean(),
-    "each string counts the same, expected each prediction": (
-        lambda o, y, m: ((losses(o, y) * m).sum(axis=0) / m.sum(axis=0)).mean()
-    ),
-    "this is the sum": lambda o, y, m: (losses(o, y) * m).sum(),
-    "divided by 7 as well": lambda o, y, m: softmax_loss(o, y, m) / 7,
-    "divided by the number of strings": (
-        lambda o, y, m: (losses(o, y) * m).sum() / m.shape[1]
-    ),
-    "one loss a string": lambda o, y, m: (losses(o, y) * m).sum(axis=0) / m.sum(axis=0),
-    "one loss a prediction": lambda o, y, m: losses(o, y) * m,
-    "the sign is wrong": lambda o, y, m: -softmax_loss(o, y, m),
-    "the loss of seven sigmoids": lambda o, y, m: (
-        ((pt.softplus(o) - y * o).sum(axis=2) * m).sum() / m.sum()
-    ),
-    "the softmax is over the steps of time": lambda o, y, m: (
-        (-(y * pt.special.log_softmax(o, axis=0)).sum(axis=2) * m).sum() / m.sum()
-    ),
-    "its logarithm is missing": lambda o, y, m: (
-        ((pt.special.softmax(o, axis=2) * y).sum(axis=2) * m).sum() / m.sum()
-    ),
-    "the logarithm comes after the mean": lambda o, y, m: (
-        -pt.log(((pt.special.softmax(o, axis=2) * y).sum(axis=2) * m).sum() / m.sum())
-    ),
-    "the loss is nan: exp(o) overflows": unstable,
-}
-NEAR_SHARPEN = {
-    "the power is the temperature, expected": (lambda p, t: p**t / (p**t).sum()),
-    "not normalised: the probabilities": lambda p, t: p ** (1 / t),
-    "not normalised, and the power": lambda p, t: p**t,
-    "the temperature does nothing": lambda p, t: p / t / (p / t).sum(),
-    "divided by the temperature": lambda p, t: p / t,
-    "this is a softmax of p": lambda p, t: np.exp(p / t) / np.exp(p / t).sum(),
-    "divided by the largest": lambda p, t: (p / p.max()) ** (1 / t),
-    "all is given to the largest": lambda p, t: (p == p.max()) * 1.0,
-}
+EACH = "-(y * pt.special.log_softmax(o, axis=2))"
+MEAN = "(losses * mask).sum() / mask.sum()"
+NEAR_LOSS = slips(
+    softmax_loss,
+    {
+        "the mask is not used": {MEAN: "losses.mean()"},
+        "logits of 0 still cost log 7": {
+            "softmax(o,": "softmax(o * mask[:, :, None],",
+            MEAN: "losses.mean()",
+        },
+        "but the division is by all of it": {MEAN: "(losses * mask).mean()"},
+        "each string counts the same, expected each prediction": {
+            MEAN: "((losses * mask).sum(axis=0) / mask.sum(axis=0)).mean()"
+        },
+        "this is the sum": {" / mask.sum()": ""},
+        "divided by 7 as well": {"mask.sum()": "mask.sum() / 7"},
+        "divided by the number of strings": {"mask.sum()": "mask.shape[1]"},
+        "one loss a string": {MEAN: "(losses * mask).sum(axis=0) / mask.sum(axis=0)"},
+        "one loss a prediction": {MEAN: "losses * mask"},
+        "the sign is wrong": {"-(y": "(y"},
+        "the loss of seven sigmoids": {EACH: "(pt.softplus(o) - y * o)"},
+        "the softmax is over the steps of time": {"(o, axis=2)": "(o, axis=0)"},
+        "its logarithm is missing": {"-(y * pt.special.log_": "(y * pt.special."},
+        "the logarithm comes after the mean": {
+            "-(y * pt.special.log_": "(y * pt.special.",
+            MEAN: f"-pt.log({MEAN})",
+        },
+    },
+) | {"the loss is nan: exp(o) overflows": unstable}
+NEAR_SHARPEN = slips(
+    sharpen,
+    {
+        "the power is the temperature, expected": {"(1 / temperature)": "temperature"},
+        "not normalised: the probabilities": {" / power.sum()": ""},
+        "not normalised, and the power": {
+            "(1 / temperature)": "temperature",
+            " / power.sum()": "",
+        },
+        "the temperature does nothing": {"** (1 / temperature)": "/ temperature"},
+        "divided by the temperature": {
+            "** (1 / temperature)": "/ temperature",
+            " / power.sum()": "",
+        },
+        "this is a softmax of p": {"p ** (1 / temperature)": "np.exp(p / temperature)"},
+        "divided by the largest": {".sum()": ".max()"},
+        "all is given to the largest": {"p ** (1 / temperature)": "p == p.max()"},
+    },
+)
 
 
 def one_symbol(position):
@@ -289,7 +286,7 @@ NEAR_PREDICT = {
 
 
 @each_near_miss(
-    CHECKS, (NEAR_MEMBERSHIP, NEAR_LENGTH, NEAR_LOSS, NEAR_SHARPEN, NEAR_PREDICT)
+    SOLUTIONS, (NEAR_MEMBERSHIP, NEAR_LENGTH, NEAR_LOSS, NEAR_SHARPEN, NEAR_PREDICT)
 )
 def test_a_near_miss_is_told_what_is_wrong(checked, sentence, student):
     check_tells(checked, sentence, student)

@@ -3,9 +3,6 @@
 import re
 
 import pytest
-from check_answers import (
-    code_cells,
-)
 from myst_parser.mdit_to_docutils.base import default_slugify
 
 from helpers import ROOT
@@ -65,8 +62,9 @@ def test_exercises_and_solutions_belong_together(path):
 
 @each_chapter
 def test_every_starter_cell_belongs_to_an_exercise(path):
-    starters = [tags for _, tags in code_cells(path) if "exercise" in tags]
-    assert len(starters) == sum(len(s[4]) for s in sections(path, EXERCISE))
+    tags = [cell.metadata.get("tags", []) for cell in notebooks.read(path).cells]
+    starters = sum("exercise" in of_cell for of_cell in tags)
+    assert starters == sum(len(s[4]) for s in sections(path, EXERCISE))
 
 
 @each_chapter

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import engine
 from helpers.networks.feedforward import (
     initial_values,
     mean_squared_error,
@@ -17,11 +16,7 @@ from helpers.networks.feedforward import (
 from helpers.networks.gradients import numerical_gradient, relative_error
 
 SIZES = [(3, 1), (1, 8, 1), (4, 5, 2), (2, 3, 4, 3)]
-
-
-@pytest.fixture(autouse=True)
-def python_engine(capsys):
-    engine.select("python")
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
 def by_numpy(x, values):

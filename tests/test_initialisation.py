@@ -103,12 +103,6 @@ def test_normal_has_its_standard_deviation():
     assert largest == pytest.approx(0.01 * 2 * np.sqrt(20), rel=0.1)
 
 
-@pytest.mark.parametrize("sd", [0, -0.1, float("nan")])
-def test_normal_refuses_a_bad_sd(sd):
-    with pytest.raises(ValueError, match="sd must be positive; got"):
-        normal(2, 2, rng(), sd=sd)
-
-
 @given(sizes, sizes, st.integers(1, 15), st.integers(0, 100))
 def test_sparse_has_its_connections_and_scale(n_in, n_out, connections, seed):
     W = sparse(n_in, n_out, rng(seed), connections)
@@ -121,7 +115,14 @@ def test_sparse_hears_each_input_equally_often():
     np.testing.assert_allclose(heard, 0.3, atol=0.02)
 
 
-@pytest.mark.parametrize("connections", [0, 1.5])
-def test_sparse_refuses_bad_connections(connections):
-    with pytest.raises(ValueError, match="connections must be a positive integer"):
-        sparse(4, 4, rng(), connections)
+@pytest.mark.parametrize(
+    ("init", "option", "message"),
+    [
+        *((normal, {"sd": sd}, "sd must be pos") for sd in (0, -0.1, float("nan"))),
+        (sparse, {"connections": 0}, "connections must be a positive integer"),
+        (sparse, {"connections": 1.5}, "connections must be a positive integer"),
+    ],
+)
+def test_bad_options_are_refused(init, option, message):
+    with pytest.raises(ValueError, match=message):
+        init(4, 4, rng(), **option)

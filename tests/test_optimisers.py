@@ -7,7 +7,6 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from helpers import engine
 from helpers.networks.optimisers import (
     adam,
     clip_by_norm,
@@ -17,10 +16,7 @@ from helpers.networks.optimisers import (
     soft_threshold,
 )
 
-
-@pytest.fixture(autouse=True)
-def python_engine(capsys):
-    engine.select("python")
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
 def test_sgd_on_a_quadratic_follows_its_closed_form():
@@ -76,13 +72,6 @@ def test_adam_equals_the_algorithm_by_hand(options):
         np.testing.assert_allclose(now, list(expected.values()), rtol=1e-12)
 
 
-def test_adams_first_step_is_lr_whatever_the_slope():
-    p = pytensor.shared(np.array([1.0, 1.0, 1.0]), name="p")
-    loss = (p * np.array([1e-3, 1.0, -1e3])).sum()
-    pytensor.function([], updates=adam(loss, [p], 0.01))()
-    np.testing.assert_allclose(p.get_value(), [0.99, 0.99, 1.01], rtol=1e-6)
-
-
 def test_adam_with_its_memory_cleared_starts_afresh():
     p = pytensor.shared(np.array([1.0, -3.0]), name="p")
     updates = adam((p**4).sum(), [p], 0.1)
@@ -100,13 +89,6 @@ def test_adam_with_its_memory_cleared_starts_afresh():
     third = run()
     assert not np.allclose(first, second)
     np.testing.assert_array_equal(first, third)
-
-
-@pytest.mark.parametrize("betas", [(1.0, 0.9), (0.9, -0.1)])
-def test_adam_refuses_bad_betas(betas):
-    p = pytensor.shared(1.0)
-    with pytest.raises(ValueError, match="beta1 and beta2 must be"):
-        adam(p**2, [p], 0.1, *betas)
 
 
 def test_soft_threshold_in_its_closed_form():
@@ -141,6 +123,20 @@ def test_proximal_steps_reach_the_minimum_of_the_penalised_loss():
     assert np.count_nonzero(p.get_value()) == 3
 
 
+@pytest.mark.parametrize(
+    ("optimiser", "betas", "message"),
+    [
+        (momentum, [1], "beta must be at least 0 and below 1; got 1"),
+        (adam, [1.0, 0.9], "beta1 and beta2 must be"),
+        (adam, [0.9, -0.1], "beta1 and beta2 must be"),
+    ],
+)
+def test_bad_betas_are_refused(optimiser, betas, message):
+    p = pytensor.shared(1.0)
+    with pytest.raises(ValueError, match=message):
+        optimiser(p**2, [p], 0.1, *betas)
+
+
 def test_soft_threshold_needs_an_update_of_its_parameter():
     p, q = pytensor.shared(1.0, name="p"), pytensor.shared(1.0, name="q")
     with pytest.raises(ValueError, match=r"param must be among the updated .*p; got q"):
@@ -157,22 +153,6 @@ def test_momentum_equals_its_recursion_by_hand():
         by_hand = by_hand - lr * v
         step()
         np.testing.assert_allclose(p.get_value(), by_hand, rtol=1e-12)
-
-
-def test_momentum_on_a_slope_reaches_its_final_speed():
-    p = pytensor.shared(0.0, name="p")
-    step = pytensor.function([], updates=momentum(3.0 * p, [p], 0.01, beta=0.9))
-    for _ in range(200):
-        step()
-    before = p.get_value()
-    step()
-    assert before - p.get_value() == pytest.approx(0.01 * 3 / (1 - 0.9), rel=1e-6)
-
-
-def test_momentum_refuses_a_bad_beta():
-    p = pytensor.shared(1.0)
-    with pytest.raises(ValueError, match="beta must be at least 0 and below 1; got 1"):
-        momentum(p**2, [p], 0.1, beta=1)
 
 
 @pytest.mark.parametrize("optimiser", [sgd, momentum, adam])

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import FrozenInstanceError
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -30,6 +31,7 @@ INNER = "B(TS*X(S|XLOW)|PLOW)E".replace("LOW", "(T*VPX)*T*V(V|PS)")
 EXPRESSIONS = {REBER: INNER, UNEVEN: INNER, EMBEDDED: f"B(T{INNER}T|P{INNER}P)E"}
 
 
+@cache
 def samples(grammar, n, seed=0, **limits):
     rng = np.random.default_rng(seed)
     return [grammar.sample(rng, **limits) for _ in range(n)]
@@ -276,14 +278,6 @@ def test_pairs_of_samples_have_the_exact_shares(grammar):
     assert exact.sum() == pytest.approx(1)
     np.testing.assert_allclose(counts / counts.sum(), exact, atol=0.003)
     assert ((counts > 0) == (exact > 0)).all()
-
-
-def test_visits_of_samples_are_the_exact_ones():
-    visits = np.zeros(len(REBER.transitions))
-    strings = samples(REBER, 20_000)
-    for string in strings:
-        np.add.at(visits, [0, *REBER.states(string)], 1)
-    np.testing.assert_allclose(visits / len(strings), REBER.visits, atol=0.05)
 
 
 # What a network reads ------------------------------------------------------------

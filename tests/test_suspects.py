@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from test_bptt import problem
 
 from helpers.experiments import ch04_suspects_runs as experiment
 from helpers.networks import bptt, elman, suspects
@@ -12,13 +13,6 @@ from helpers.networks.gradients import relative_error
 from helpers.networks.suspects import SUSPECTS
 
 SMALL = {"length": 6, "hidden": 4, "lr": 0.05, "test": 50, "diverged": 10.0}
-
-
-def problem(T=7, seed=0):
-    rng = np.random.default_rng(seed)
-    shapes = [(2, 4), (4, 4), 4, (4, 3), 3, 4]
-    params = Elman(*(rng.uniform(-1, 1, shape) for shape in shapes))
-    return rng.standard_normal((T, 2)), rng.standard_normal((T, 3)), params
 
 
 # Which gradients of each are right: the symptoms that the lab and its solution read.
@@ -46,20 +40,15 @@ FINE_IN_ONE_STEP = {
 @pytest.mark.parametrize("name", SUSPECTS)
 @pytest.mark.parametrize(("T", "fine"), [(7, FINE), (1, FINE_IN_ONE_STEP)])
 def test_each_suspect_has_its_symptoms(T, fine, name, seed):
-    x, y, params = problem(T, seed)
+    x, y, params, h, d_o = problem(T, seed=seed)
     given = [array.copy() for array in (x, y, *params)]
-    h = elman.hidden_states_numpy(x, params)
-    right = bptt.bptt(x, h, elman.readout(h, params) - y, params)
-    found = Elman(*SUSPECTS[name](x, y, *params))
-    errors = {part: relative_error(g, getattr(right, part)) for part, g in named(found)}
+    right = bptt.bptt(x, h, d_o, params)
+    found = SUSPECTS[name](x, y, *params)
+    errors = dict(zip(Elman._fields, map(relative_error, found, right), strict=True))
     assert {part for part, error in errors.items() if error < 1e-10} == fine[name]
     assert all(error > 1e-3 for part, error in errors.items() if part not in fine[name])
     for array, before in zip((x, y, *params), given, strict=True):
         np.testing.assert_array_equal(array, before)
-
-
-def named(gradient):
-    return gradient._asdict().items()
 
 
 # What repairs each: its one mistake, and what should stand there.
@@ -89,9 +78,8 @@ def test_each_suspect_makes_one_mistake_and_no_other(T, name):
         code = code.replace(wrong, right)
     repaired = {**vars(suspects)}
     exec(code, repaired)
-    x, y, params = problem(T)
-    h = elman.hidden_states_numpy(x, params)
-    right = bptt.bptt(x, h, elman.readout(h, params) - y, params)
+    x, y, params, h, d_o = problem(T)
+    right = bptt.bptt(x, h, d_o, params)
     for got, expected in zip(repaired[name](x, y, *params), right, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
 
@@ -116,9 +104,9 @@ def test_another_task_is_refused():
 
 
 def test_frozen_leaves_all_but_the_readout():
-    x, y, params = problem()
+    x, y, params, *_ = problem(7)
     right, frozen = experiment.right(x, y, *params), experiment.frozen(x, y, *params)
-    for part, g in named(frozen):
+    for part, g in frozen._asdict().items():
         expected = getattr(right, part) * (part in ("W_ho", "b_o"))
         np.testing.assert_array_equal(g, expected)
 

@@ -9,9 +9,11 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from helpers import ROOT, engine
+from helpers import ROOT
 from helpers.lm import by_hand, model
 from helpers.networks import bptt, elman, feedforward, gated, gradients, optimisers
+
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
 def functions(notebook: str) -> dict:
@@ -28,11 +30,6 @@ def functions(notebook: str) -> dict:
             if isinstance(node, ast.FunctionDef):
                 exec(compile(ast.Module([node], []), notebook, "exec"), namespace)
     return namespace
-
-
-@pytest.fixture(autouse=True)
-def python_engine():
-    engine.select("python")
 
 
 @pytest.fixture(scope="module")

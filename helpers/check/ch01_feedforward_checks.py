@@ -119,14 +119,7 @@ def _loss_gradients() -> Callable:
     return function([X, y, *params], pt.grad(loss, params))
 
 
-def _gradient_mistakes(
-    X: np.ndarray,
-    y: np.ndarray,
-    W_ih: np.ndarray,
-    b_h: np.ndarray,
-    W_ho: np.ndarray,
-    b_o: np.ndarray,
-) -> dict[str, dict[str, np.ndarray]]:
+def _gradient_mistakes(X, y, W_ih, b_h, W_ho, b_o) -> dict[str, dict[str, np.ndarray]]:
     """The gradients with one mistake each: the sentence, and the values by name."""
     n = len(X)
     a = X @ W_ih + b_h

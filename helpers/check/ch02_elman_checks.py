@@ -188,17 +188,10 @@ def held_states(
     return np.stack(h)
 
 
-def _forward_mistakes(
-    x: np.ndarray,
-    lengths: np.ndarray,
-    W_ih: np.ndarray,
-    W_hh: np.ndarray,
-    b_h: np.ndarray,
-    h0: np.ndarray,
-) -> dict[str, np.ndarray]:
+def _forward_mistakes(x, lengths, *params) -> dict[str, np.ndarray]:
     """The states with one mistake each."""
     T, batch = x.shape[:2]
-    params = (W_ih, W_hh, b_h, h0)
+    W_ih, W_hh, b_h, h0 = params
     here = _here(T, lengths)
     always = _here(T, np.full(batch, T))
     h = held_states(x, here, *params)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytensor
-from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
@@ -31,7 +30,7 @@ def running_product(student: Callable) -> Iterator[Verdict]:
         x = _array(values)
         products = np.cumprod(x)
         name = f"running_product(x) for x = {values}"
-        result = _expression(name, call(name, student, _shared(x)))
+        result = _expression(name, call(name, student, pytensor.shared(x)))
         yield compare(
             name,
             result,
@@ -70,7 +69,7 @@ def leaky_step(student: Callable) -> Iterator[Verdict]:
         shapes = ((*batch, n_in), (*batch, n_hid), (n_in, n_hid), (n_hid,) * 2, n_hid)
         arrays = [_array(rng.normal(0, 0.8, shape)) for shape in shapes]
         arguments = [*arrays, _array(0.3)]
-        step = call(name, student, *map(_shared, arguments))
+        step = call(name, student, *map(pytensor.shared, arguments))
         yield compare(
             name,
             _expression(name, step),
@@ -126,7 +125,7 @@ def herd(student: Callable) -> Iterator[Verdict]:
         y = years()
         with_start = np.concatenate([start, y])
         name = f"herd({values}, {n}, {a}, {b})"
-        result = _expression(name, call(name, student, _shared(start), n, a, b))
+        result = _expression(name, call(name, student, pytensor.shared(start), n, a, b))
         yield compare(
             name,
             result,
@@ -174,7 +173,7 @@ def masked_states(student: Callable) -> Iterator[Verdict]:
             (n_hid,),
         )
         x, h0, *weights = (_array(rng.normal(0, 0.8, shape)) for shape in shapes)
-        arguments = map(_shared, [x, mask, h0, *weights])
+        arguments = map(pytensor.shared, [x, mask, h0, *weights])
         result = _expression(name, call(name, student, *arguments))
         yield compare(
             name,
@@ -345,11 +344,6 @@ def _follows(name: str, o: np.ndarray, x: np.ndarray) -> Verdict:
 def _array(values: Any) -> np.ndarray:
     """Numbers in floatX, the type that a graph expects."""
     return np.asarray(values, dtype=pytensor.config.floatX)
-
-
-def _shared(value: np.ndarray) -> SharedVariable:
-    """The value as a variable: symbolic for the student, evaluated without inputs."""
-    return pytensor.shared(value)
 
 
 def _expression(name: str, result: Any) -> Variable | Verdict:

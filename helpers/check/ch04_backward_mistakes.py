@@ -101,7 +101,7 @@ def way_back(problem: Problem, *mistakes: Mapping[str, Callable]) -> Gradients:
     w.x, w.y, w.params, loss, w.units = problem
     w.unit, w.slope = UNITS[w.units]
     w.T, n_hid = len(w.x), len(w.params.h0)
-    w.t, w.s = np.ogrid[: w.T, : w.T]
+    w.t, w.s = np.arange(w.T)[:, None], np.arange(w.T)[None]
 
     w.forward = w.params  # as the forward pass takes them
     w.h = hidden_states_numpy(w.x, w.forward, w.unit)
@@ -427,7 +427,10 @@ def explain(answers: Sequence[Answer]) -> Found | None:
 
     def pairs() -> Iterator[tuple[Mistake, ...]]:
         if len(first.problem.x) < LONG:  # else they take long
-            yield from combinations([m for (m,) in singles if shows_in(m, first)], 2)
+            shown = [(m, set(shows_in(m, first))) for (m,) in singles]
+            for (a, in_a), (b, in_b) in combinations(filter(all, shown), 2):
+                if in_a | in_b >= set(first.wrong):  # else some are left right
+                    yield a, b
 
     for tried in (singles, pairs()):
         found = [Found(mistakes, agreement(mistakes, answers)) for mistakes in tried]

@@ -114,16 +114,11 @@ def _gradients(name: str, result: Any, truth: Gradients) -> Gradients | Verdict:
 def _order(arrays: Mapping[str, Any], truth: Gradients) -> str:
     """The order of six right gradients, if it is not that of the parameters."""
     found = [
-        next(
-            (
-                name
-                for name, gradient in truth.items()
-                if np.shape(array) == gradient.shape and same(array, gradient)
-            ),
-            "",
-        )
+        name
         for array in arrays.values()
         if isinstance(array, np.ndarray) and array.dtype.kind in "iuf"
+        for name, gradient in truth.items()
+        if array.shape == gradient.shape and same(array, gradient)
     ]
     exchanged = sorted(found) == sorted(truth) and found != list(truth)
     return ", ".join(found) if exchanged else ""

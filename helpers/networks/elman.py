@@ -42,15 +42,28 @@ def initial_elman(
     `init` is a function of `helpers.networks.initialisation`. Raises ValueError for
     sizes that are not positive integers.
     """
-    values = Elman(
-        W_ih=init(n_in, n_hid, rng),
-        W_hh=init(n_hid, n_hid, rng),
-        b_h=np.zeros(n_hid),
-        W_ho=init(n_hid, n_out, rng),
-        b_o=np.zeros(n_out),
-        h0=np.zeros(n_hid),
-    )
-    return Elman(*(value.astype(pytensor.config.floatX) for value in values))
+    return Elman(**initial_arrays(1, n_in, n_hid, n_out, rng, init))
+
+
+def initial_arrays(blocks: int, n_in, n_hid, n_out, rng, init) -> dict[str, np.ndarray]:
+    """First values of a cell with so many blocks of columns, by the parameters' names.
+
+    Arguments and errors otherwise as in `initial_elman`.
+    """
+
+    def side_by_side(n: int) -> np.ndarray:
+        return np.hstack([init(n, n_hid, rng) for _ in range(blocks)])
+
+    values = {
+        "W_ih": side_by_side(n_in),
+        "W_hh": side_by_side(n_hid),
+        "b_h": np.zeros(blocks * n_hid),
+        "W_ho": init(n_hid, n_out, rng),
+        "b_o": np.zeros(n_out),
+        "h0": np.zeros(n_hid),
+    }
+    floatX = pytensor.config.floatX
+    return {name: value.astype(floatX) for name, value in values.items()}
 
 
 def shared(values: Params) -> Params:

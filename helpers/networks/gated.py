@@ -29,7 +29,7 @@ import pytensor.tensor as pt
 from scipy.special import expit
 
 from helpers.networks import initialisation
-from helpers.networks.elman import for_each_example
+from helpers.networks.elman import for_each_example, initial_arrays
 
 
 class LSTM(NamedTuple):
@@ -77,7 +77,7 @@ def initial_lstm(
     `helpers.networks.initialisation`. Raises ValueError for sizes that are not positive
     integers.
     """
-    common = _initial(4, n_in, n_hid, n_out, rng, init)
+    common = initial_arrays(4, n_in, n_hid, n_out, rng, init)
     common["b_h"][n_hid : 2 * n_hid] = forget_bias
     return LSTM(**common, c0=np.zeros_like(common["h0"]))
 
@@ -93,23 +93,7 @@ def initial_gru(
 
     Arguments and errors as in `initial_lstm`.
     """
-    return GRU(**_initial(3, n_in, n_hid, n_out, rng, init))
-
-
-def _initial(blocks: int, n_in, n_hid, n_out, rng, init) -> dict[str, np.ndarray]:
-    def side_by_side(n: int) -> np.ndarray:
-        return np.hstack([init(n, n_hid, rng) for _ in range(blocks)])
-
-    values = {
-        "W_ih": side_by_side(n_in),
-        "W_hh": side_by_side(n_hid),
-        "b_h": np.zeros(blocks * n_hid),
-        "W_ho": init(n_hid, n_out, rng),
-        "b_o": np.zeros(n_out),
-        "h0": np.zeros(n_hid),
-    }
-    floatX = pytensor.config.floatX
-    return {name: value.astype(floatX) for name, value in values.items()}
+    return GRU(**initial_arrays(3, n_in, n_hid, n_out, rng, init))
 
 
 # One step ---------------------------------------------------------------------
