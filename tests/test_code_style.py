@@ -27,18 +27,16 @@ def complaints(*command, cwd=ROOT):
     return (result.stdout + result.stderr) * bool(result.returncode)
 
 
-def test_ruff_finds_nothing():
-    said = complaints("ruff", "check", "--no-cache", "--quiet", ".")
-    assert not said, said
-
-
-def test_everything_is_formatted():
-    said = complaints("ruff", "format", "--no-cache", "--quiet", "--diff", ".")
-    assert not said, said
-
-
-def test_codespell_finds_nothing():
-    said = complaints("codespell")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ruff check --no-cache --quiet",
+        "ruff format --no-cache --quiet --diff",
+        "codespell",
+    ],
+)
+def test_it_finds_nothing(command):
+    said = complaints(*command.split())
     assert not said, said
 
 

@@ -96,13 +96,6 @@ def test_without_an_address_it_says_what_to_do(commands, colab):
     assert commands == []
 
 
-def test_every_notebook_has_the_cell_with_the_address_of_the_project():
-    wanted = notebooks.setup_source(*notebooks.repository())
-    for path in notebooks.find():
-        code = [c for c in notebooks.read(path).cells if c.cell_type == "code"]
-        assert code[0].source == wanted, f"{path.name}: helpers.press.notebooks setup"
-
-
 # The whole way, in a stand-in for Colab ---------------------------------------
 
 RUN = """

@@ -29,8 +29,7 @@ FOLDER = "mathjax"
 def source() -> Path:
     """The folder of the installed package that holds MathJax.
 
-    Raises:
-        ExtensionError: if the package has no such file.
+    Raises ExtensionError if the package has no such file.
     """
     for file in distribution(PACKAGE).files or ():
         if file.name == SCRIPT:

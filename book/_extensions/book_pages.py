@@ -83,8 +83,4 @@ def setup(app: Sphinx) -> dict:
     app.connect("doctree-read", depend)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_entry)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -101,8 +101,4 @@ def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     for name in ("recorded-results", "run-times"):
         app.add_directive(name, FromRecords)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

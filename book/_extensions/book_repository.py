@@ -74,8 +74,4 @@ def add_buttons(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("config-inited", add_buttons)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
