@@ -65,13 +65,6 @@ def test_the_contents_list_every_page_and_no_other(html, pages):
     assert set(notebooks.find()) == set(filter(Path.exists, listed_notebooks))
 
 
-def test_the_entry_leads_to_the_first_page(html):
-    entry = parsed(html / "index.html")
-    assert [link["href"] for link in entry.find_all("a")] == ["book/index.html"]
-    [refresh] = entry.select("meta[http-equiv]")
-    assert refresh["content"] == "0; url=book/index.html"
-
-
 def test_each_page_says_what_it_is(pages):
     descriptions = set()
     for name, page in pages.items():

@@ -246,7 +246,11 @@ def test_the_theme_button_switches_and_is_remembered(browser, address):
 @pytest.mark.parametrize(
     ("name", "picture", "style"),
     [
-        ("01_feedforward", ".cell_output figure img", ["rgb(255, 255, 255)", "none"]),
+        (
+            "01_feedforward",
+            ".cell_output figure img",
+            ["rgb(255, 255, 255)", "brightness(0.88)"],
+        ),
         ("index", "figure img[src$='cover.svg']", ["rgba(0, 0, 0, 0)", "none"]),
     ],
     ids=["figure", "cover"],

@@ -226,20 +226,6 @@ def test_it_runs_where_the_book_is_opened_as_a_file(browser, name):
     page.close()
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("name", PAGES)
-def test_without_scripts_it_is_a_picture_with_a_caption(browser, address, name):
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{address}/{PAGES[name]}")
-    figure = page.locator("figure[data-explorable]")
-    assert figure.locator("svg.picture").bounding_box()["height"] > 200
-    assert figure.get_by_role("img").count() == 1
-    assert figure.locator("figcaption").is_visible()
-    assert figure.locator("button, input, select").count() == 0
-    context.close()
-
-
 def drawn_points(figure, name):
     """The corners of a path of the picture: (n, 2)."""
     path = figure.locator(f"#{name}").get_attribute("d")
@@ -247,13 +233,18 @@ def drawn_points(figure, name):
 
 
 @pytest.mark.browser
-def test_without_scripts_the_pictures_show_what_python_computes(browser, address):
+def test_without_scripts_a_picture_shows_what_python_computes(browser, address):
     """The values at which each of them opens, read from the page."""
     page = browser.new_context(java_script_enabled=False).new_page()
 
     def figure(name):
         page.goto(f"{address}/{PAGES[name]}")
-        return page.locator(f'figure[data-explorable="{name}"]')
+        found = page.locator(f'figure[data-explorable="{name}"]')
+        assert found.locator("svg.picture").bounding_box()["height"] > 200
+        assert found.get_by_role("img").count() == 1
+        assert found.locator("figcaption").is_visible()
+        assert found.locator("button, input, select").count() == 0
+        return found
 
     outputs = explorables.reber_outputs("BTXX")
     ids = [f"output-{symbol}" for symbol in SYMBOLS]
