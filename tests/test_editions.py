@@ -161,12 +161,6 @@ def test_a_link_to_what_is_gone_becomes_text(text, expected):
     assert code.source == text
 
 
-@pytest.mark.documents
-def test_files_outside_git_are_no_course(tmp_path):
-    with pytest.raises(SetUpError, match="is not a clone of the course: git clone it"):
-        editions.edition(tmp_path, student=True)
-
-
 # The packages ----------------------------------------------------------------
 
 
@@ -315,9 +309,11 @@ def test_a_run_that_breaks_leaves_what_was_there(quick, monkeypatch, broken):
     assert left == made
 
 
-def test_without_a_book_it_says_what_to_do(tmp_path):
+def test_without_a_book_or_git_it_says_what_to_do(tmp_path):
     with pytest.raises(SetUpError, match="The book is not built yet: make book"):
         editions.make_editions(tmp_path)
+    with pytest.raises(SetUpError, match="is not a clone of the course: git clone it"):
+        editions.edition(tmp_path, student=True)
 
 
 # A kit where it does not fit ---------------------------------------------------

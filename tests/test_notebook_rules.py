@@ -343,13 +343,10 @@ def test_the_files_are_written_the_one_way(path):
     )
 
 
-def test_the_table_of_contents_has_the_notebooks_in_order():
+def test_every_chapter_has_its_solutions_and_the_contents_list_them_in_order():
     there = [p.relative_to(ROOT).with_suffix("").as_posix() for p in PATHS]
     for folder in ("book/solutions/", "book/"):
         part = [p for p in there if re.fullmatch(rf"{folder}\d\d_\w+", p)]
         assert part == [p for p in contents() if p in part]
-
-
-def test_every_chapter_has_its_solutions():
     solutions = [path.name for path in PATHS if path.parent.name == "solutions"]
     assert [path.name for path in notebooks.chapters()] == solutions

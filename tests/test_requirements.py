@@ -122,17 +122,13 @@ def test_every_action_is_pinned_to_a_commit():
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
 
 
-def test_the_workflow_may_write_nothing_but_the_page():
+def test_the_workflow_runs_every_slice_once_and_may_write_nothing_but_the_page():
     workflow = yaml.safe_load(text(".github/workflows/course.yml"))
     assert workflow["permissions"] == {"contents": "read"}
-    jobs = workflow["jobs"]
-    assert "permissions" not in jobs["test"]
-    assert jobs["publish"]["permissions"] == {"pages": "write", "id-token": "write"}
-
-
-def test_the_workflow_runs_every_slice_once_and_every_python():
-    workflow = yaml.safe_load(text(".github/workflows/course.yml"))
-    jobs = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
+    test, publish = workflow["jobs"]["test"], workflow["jobs"]["publish"]
+    assert "permissions" not in test
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    jobs = test["strategy"]["matrix"]["include"]
     found = re.findall(r'\{"python": "(.*?)", "slices": "(.*?)"\}', jobs)
     slices = [name for _, names in found for name in names.split()]
     known = re.findall(r"^#   ([a-z]+)  ", text(".ci/run"), re.M)
