@@ -36,14 +36,10 @@ class SetUpError(Exception):
     """What went wrong, in words that say what to do."""
 
 
-def check_python(version=None):
-    """Raise SetUpError unless this Python can hold the course.
-
-    ``version`` is a pair such as (3, 11), this interpreter's by default.
-    """
-    version = tuple(version or sys.version_info)[:2]
-    number = ".".join(str(part) for part in version)
-    if not OLDEST <= version <= NEWEST:
+def check_python():
+    """Raise SetUpError unless this Python can hold the course."""
+    number = "{}.{}".format(*sys.version_info)
+    if not OLDEST <= tuple(sys.version_info)[:2] <= NEWEST:
         raise SetUpError(
             f"The course needs Python 3.11, 3.12 or 3.13, and {sys.executable} is"
             f" {number}. Name another one: make book PYTHON=python3.12"

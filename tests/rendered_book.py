@@ -40,15 +40,6 @@ def listed() -> list[str]:
 book: Callable[[], Rendered] = functools.cache(rendering.book)
 
 
-@functools.cache
-def pages() -> tuple[str, ...]:
-    """The addresses of the pages that have a source, relative to the book."""
-    html = book().html
-    found = sorted(html.glob("book/**/*.html"))
-    assert found, f"no page was built:\n{book().log}"
-    return tuple(path.relative_to(html).as_posix() for path in found)
-
-
 class Quiet(http.server.SimpleHTTPRequestHandler):
     """Serves files and logs nothing."""
 

@@ -139,10 +139,3 @@ def test_a_chapter_links_each_of_its_glossary_terms_once(chapter):
     body = "\n".join(text).split("\n## Summary")[0]
     assert TERM.findall(body) == linked, "only in the text, not in what follows it"
     assert not any(TERM.search(heading) for _, heading in HEADING.findall(body))
-
-
-@pytest.mark.documents
-def test_the_anchors_of_the_appendices_exist():
-    for name in ("errata.md", "glossary.md", "notation.md"):
-        for chapter, anchor in LINK.findall(page(name)):
-            assert anchor in sections(chapter), f"{name}: {chapter}#{anchor}"

@@ -29,14 +29,11 @@ def references():
     return bibliography.parse((BOOK / SOURCE).read_text(encoding="utf-8"))
 
 
-def test_the_page_is_the_one_that_is_made():
+def test_the_page_is_the_one_that_is_made_of_every_entry():
     committed = (BOOK / PAGE).read_text(encoding="utf-8")
     message = "run python -m helpers.press.bibliography"
     assert committed == bibliography.page(references()), message
-
-
-def test_every_entry_of_the_file_is_read():
-    """BibTeX skips whatever does not begin with an @."""
+    # BibTeX skips whatever does not begin with an @.
     text = (BOOK / SOURCE).read_text(encoding="utf-8")
     assert len(re.findall(r"(?m)^}$", text)) == len(references())
 

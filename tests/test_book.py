@@ -13,8 +13,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import rendered_book
-import yaml
-from rendered_book import contents, listed, parsed
+from rendered_book import EXPLORABLES, contents, listed, parsed
 
 from helpers import ROOT
 from helpers.press import artwork, notebooks
@@ -27,6 +26,7 @@ book_cost = importlib.import_module("book_cost")
 book_repository = importlib.import_module("book_repository")
 
 REMOTE = "git@github.com:someone/rnns.git"
+PUBLIC = "https://github.com/someone/rnns"
 TOO_BIG = 1_000_000  # bytes of a page, its pictures apart
 
 
@@ -37,7 +37,10 @@ def html():
 
 @pytest.fixture(scope="module")
 def pages(html):
-    return {name: parsed(html / name) for name in rendered_book.pages()}
+    """The elements of each page that has a source, by its address."""
+    found = sorted(html.glob("book/**/*.html"))
+    assert found, f"no page was built:\n{rendered_book.book().log}"
+    return {path.relative_to(html).as_posix(): parsed(path) for path in found}
 
 
 def launch_links(page):
@@ -60,14 +63,6 @@ def test_the_contents_list_every_page_and_no_other(html, pages):
     assert set(pages) == set(listed())
     listed_notebooks = {ROOT / f"{name}.ipynb" for name in contents()}
     assert set(notebooks.find()) == set(filter(Path.exists, listed_notebooks))
-
-
-def test_the_entry_leads_to_the_first_page(html):
-    entry = parsed(html / "index.html")
-    assert [link["href"] for link in entry.find_all("a")] == ["book/index.html"]
-    [refresh] = entry.select("meta[http-equiv]")
-    assert refresh["content"] == "0; url=book/index.html"
-    assert (html / "book/index.html").is_file()
 
 
 def test_each_page_says_what_it_is(pages):
@@ -178,10 +173,6 @@ def test_no_link_and_no_anchor_is_broken(html):
     assert broken_links(html) == set()
 
 
-def test_a_broken_anchor_of_a_rendered_book_is_seen(published):
-    assert broken_links(published.html) == {"bibliography.html#nobody1990"}
-
-
 SOUND = """\
 <!DOCTYPE html><html lang="en"><head><title>Two pages</title>
 <link rel="stylesheet" href="style.css"></head><body>
@@ -208,12 +199,8 @@ FAULTS = {
 }
 
 
-def linked(fault):
-    return re.search('(?:href|src|data|poster)="(.*?)"', fault)[1]
-
-
-def two_pages(folder, more=""):
-    """Two pages whose links hold, and what else shall stand on the first."""
+def two_pages(folder, more):
+    """Two pages whose links hold, and more that stands on the first."""
     (folder / "deep").mkdir(parents=True)
     for name in ("style.css", "picture.png"):
         (folder / name).write_bytes(b"")
@@ -249,13 +236,10 @@ def by_linkchecker(folder, tmp_path):
     return {row["urlname"] for row in rows}
 
 
-def test_links_that_hold_are_not_called_broken(tmp_path):
-    assert broken_links(two_pages(tmp_path / "pages")) == set()
-
-
 def test_every_planted_fault_is_found_and_linkchecker_finds_no_more(tmp_path):
-    pages = two_pages(tmp_path / "pages", "\n".join(sorted(FAULTS)))
-    planted = {linked(fault) for fault in FAULTS}
+    faults = "\n".join(sorted(FAULTS))
+    pages = two_pages(tmp_path / "pages", faults)
+    planted = {*re.findall('(?:href|src|data|poster)="(.*?)"', faults)}
     assert len(planted) == len(FAULTS)
     assert broken_links(pages) == planted
     assert by_linkchecker(pages, tmp_path) <= planted
@@ -282,23 +266,32 @@ def test_each_picture_has_a_text_alternative_and_a_caption(pages):
 
 
 # ---------------------------------------------------------------------------
+# The explorables, before anybody uses them
+
+
+def test_only_the_pages_that_have_one_load_scripts_for_it(pages):
+    folder, common = "../_static/explorables/", {"explorable.js", "explorable.css"}
+    for name, page in pages.items():
+        links = [e.get("src") or e["href"] for e in page.select("[src], [href]")]
+        files = {link.split("?")[0] for link in links if "/explorables/" in link}
+        wanted = {f"{x}.js" for x, place in EXPLORABLES.items() if place == name}
+        wanted |= common if wanted else set()
+        assert files == {folder + file for file in wanted}, name
+
+
+# ---------------------------------------------------------------------------
 # The first page
 
 
-def test_the_first_page_links_the_chapters_that_exist():
+def test_the_first_page_links_every_chapter_by_its_title():
     text = (ROOT / "book/index.md").read_text(encoding="utf-8")
     entries = re.findall(r"^\d\. (.*)$", text, re.MULTILINE)
-    assert len(entries) == 8
-    ready = {name.removeprefix("book/") for name in contents() if "/0" in name}
-    for number, entry in enumerate(entries, start=1):
-        [chapter] = [n for n in ready if n.startswith(f"{number:02}_")] or [None]
-        if chapter:
-            assert f"]({chapter}.ipynb)" in entry
-            title = nbformat.read(ROOT / f"book/{chapter}.ipynb", 4).cells[0].source
-            assert title.startswith(
-                f"# {number}. {re.search(r'[*]{2}(.+?)[*]{2}', entry)[1]}"
-            )
-        assert ("being written" in entry) == (chapter is None), entry
+    for entry, path in zip(entries, notebooks.chapters(), strict=True):
+        assert f"]({path.name})" in entry
+        title = re.search(r"[*]{2}(.+?)[*]{2}", entry)[1]
+        first = notebooks.read(path).cells[0].source
+        assert first.startswith(f"# {int(path.name[:2])}. {title}")
+        assert "being written" not in entry
 
 
 def test_the_first_page_quotes_the_cover_rightly():
@@ -318,20 +311,10 @@ def test_the_first_page_quotes_the_cover_rightly():
 # What a page takes to run
 
 
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (0.2, "1 s"),
-        (8.4, "9 s"),
-        (10, "10 s"),
-        (10.1, "15 s"),
-        (88, "90 s"),
-        (91, "2 minutes"),
-        (181, "4 minutes"),
-    ],
-)
-def test_times_are_rounded_up(value, said):
-    assert book_cost.seconds(value) == said
+def test_times_are_rounded_up():
+    said = {0.2: "1 s", 8.4: "9 s", 10: "10 s", 10.1: "15 s", 88: "90 s"}
+    said |= {91: "2 minutes", 181: "4 minutes"}
+    assert {value: book_cost.seconds(value) for value in said} == said
 
 
 def test_the_sentence_adds_times_and_takes_the_larger_memory():
@@ -367,11 +350,11 @@ def test_each_page_says_what_it_takes(pages):
 @pytest.mark.parametrize(
     ("remote", "address"),
     [
-        ("git@github.com:someone/rnns.git", "https://github.com/someone/rnns"),
-        ("https://github.com/someone/rnns", "https://github.com/someone/rnns"),
+        (REMOTE, PUBLIC),
+        (PUBLIC, PUBLIC),
         ("https://github.com/some.one/rnns.git/", "https://github.com/some.one/rnns"),
-        ("https://token@github.com/someone/rnns", "https://github.com/someone/rnns"),
-        ("ssh://git@github.com/someone/rnns.git", "https://github.com/someone/rnns"),
+        ("https://token@github.com/someone/rnns", PUBLIC),
+        ("ssh://git@github.com/someone/rnns.git", PUBLIC),
         ("https://git.example.org/someone/rnns.git", ""),
         ("https://github.com.example.org/someone/rnns", ""),
         ("https://github.com/someone", ""),
@@ -396,24 +379,16 @@ def project(folder, repository="", remote=""):
     return folder
 
 
-def test_the_repository_is_that_of_pyproject_or_else_of_git(tmp_path):
+def test_the_repository_is_that_of_pyproject_or_else_of_git(tmp_path, monkeypatch):
     ours = "https://github.com/ours/course"
-    theirs = "https://github.com/someone/rnns"
     find = book_repository.find_repository
     assert find(project(tmp_path / "none")) == ("", "main")
-    assert find(project(tmp_path / "git", remote=REMOTE)) == (theirs, "main")
+    assert find(project(tmp_path / "git", remote=REMOTE)) == (PUBLIC, "main")
     assert find(project(tmp_path / "both", ours, REMOTE)) == (ours, "main")
-
-
-def test_a_copy_inside_another_repository_is_not_that_repository(tmp_path):
-    project(tmp_path, remote=REMOTE)
-    assert book_repository.find_repository(project(tmp_path / "copy"))[0] == ""
-
-
-def test_the_repository_is_unknown_without_git(tmp_path, monkeypatch):
-    folder = project(tmp_path, remote=REMOTE)
-    monkeypatch.setenv("PATH", "")
-    assert book_repository.find_repository(folder)[0] == ""
+    # A copy inside another repository is not that repository.
+    assert find(project(tmp_path / "git/copy"))[0] == ""
+    monkeypatch.setenv("PATH", "")  # no git
+    assert find(tmp_path / "git")[0] == ""
 
 
 @pytest.fixture(scope="module")
@@ -436,12 +411,10 @@ def published(tmp_path_factory):
         cells=[nbformat.v4.new_markdown_cell("# One\n\nA chapter without formulas.")]
     )
     nbformat.write(notebooks.normalise(chapter), folder / "book/one.ipynb")
-    toc = {
-        "format": "jb-book",
-        "root": "book/index",
-        "chapters": [{"file": "book/one"}, {"file": "book/bibliography"}],
-    }
-    (folder / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+    (folder / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters:\n"
+        "- file: book/one\n- file: book/bibliography\n"
+    )
     return render(folder, folder)
 
 
@@ -453,14 +426,13 @@ def test_without_a_public_remote_there_are_no_launch_buttons(pages):
 
 
 def test_with_a_public_remote_buttons_lead_to_the_notebook(published):
-    address = "https://github.com/someone/rnns"
     notebook, text = (
         launch_links(parsed(published.html / f"book/{name}.html"))
         for name in ("one", "bibliography")
     )
-    assert address in notebook
-    assert address in text
-    assert any(link.startswith(f"{address}/issues/new") for link in notebook)
+    assert PUBLIC in notebook
+    assert PUBLIC in text
+    assert any(link.startswith(f"{PUBLIC}/issues/new") for link in notebook)
     assert {
         "https://colab.research.google.com/github/someone/rnns/blob/main/book/one.ipynb",
         "https://mybinder.org/v2/gh/someone/rnns/main?urlpath=lab/tree/book/one.ipynb",
@@ -468,10 +440,9 @@ def test_with_a_public_remote_buttons_lead_to_the_notebook(published):
     assert not any("colab" in link or "mybinder" in link for link in text)
 
 
-def test_the_download_button_gives_the_notebook(html, pages):
+def test_the_download_button_leads_to_the_notebook(pages):
     page = pages["book/01_feedforward.html"]
     assert page.select("a[href='../_sources/book/01_feedforward.ipynb']")
-    assert (html / "_sources/book/01_feedforward.ipynb").is_file()
 
 
 def test_a_strict_build_fails_on_what_is_not_true(published):
@@ -481,6 +452,7 @@ def test_a_strict_build_fails_on_what_is_not_true(published):
         "local id not found in doc 'book/bibliography': 'nobody1990'" in published.log
     )
     assert "elman1990" not in published.log
+    assert broken_links(published.html) == {"bibliography.html#nobody1990"}
     assert published.log.count("WARNING") == 2, published.log
 
 

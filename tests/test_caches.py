@@ -22,11 +22,6 @@ def test_other_versions_and_processors_have_another_folder(monkeypatch, changed)
     assert caches.key() != key
 
 
-def test_a_package_that_is_not_there_is_no_error(monkeypatch):
-    monkeypatch.setattr(caches, "COMPILERS", ("no-such-package",))
-    assert len(caches.key()) == 16
-
-
 def test_it_lies_in_the_users_cache_folder_and_other_flags_stay(monkeypatch):
     monkeypatch.setenv("PYTENSOR_FLAGS", "optimizer=fast_run")
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)

@@ -24,7 +24,7 @@ from helpers.environment import SetUpError
 from helpers.press import editions, notebooks
 
 TARGET = re.compile(r"\]\(([^)\s]+)\)")
-BOOK = {"index.html": b"<p>The book</p>", "book/index.html": b"<p>Page one</p>"}
+BOOK = {"html/index.html": b"<p>Book</p>", "html/book/index.html": b"<p>One</p>"}
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +159,6 @@ def test_a_link_to_what_is_gone_becomes_text(text, expected):
     prose, code = nbformat.reads(made, 4).cells
     assert prose.source == (text if expected == text else expected.rstrip())
     assert code.source == text
-
-
-@pytest.mark.documents
-def test_files_outside_git_are_no_course(tmp_path):
-    with pytest.raises(SetUpError, match="is not a clone of the course: git clone it"):
-        editions.edition(tmp_path, student=True)
 
 
 # The packages ----------------------------------------------------------------
@@ -315,9 +309,11 @@ def test_a_run_that_breaks_leaves_what_was_there(quick, monkeypatch, broken):
     assert left == made
 
 
-def test_without_a_book_it_says_what_to_do(tmp_path):
+def test_without_a_book_or_git_it_says_what_to_do(tmp_path):
     with pytest.raises(SetUpError, match="The book is not built yet: make book"):
         editions.make_editions(tmp_path)
+    with pytest.raises(SetUpError, match="is not a clone of the course: git clone it"):
+        editions.edition(tmp_path, student=True)
 
 
 # A kit where it does not fit ---------------------------------------------------
@@ -366,6 +362,11 @@ def test_a_kit_for_another_computer_is_refused(unpacked, key, value, words):
 
 
 def test_a_kit_that_lacks_a_package_says_so(unpacked):
+    # An environment that is made already, with the pip of this one.
+    python = environment.python_of(unpacked / ".venv")
+    editions.write_text(unpacked / ".venv/pyvenv.cfg", "")
+    editions.write_text(python, f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     result = install(unpacked)
     assert result.returncode == 1
     assert "A package of the kit is missing, or needs a newer system" in result.stderr
@@ -384,8 +385,8 @@ def test_the_students_book_has_no_solution_in_it(course, student, teacher):
     listed = {page["file"] for part in toc["parts"] for page in part["chapters"]}
     gone = {name for name in listed if f"{name}.".startswith(editions.FOR_TEACHERS)}
     assert len(gone) > 8  # the solutions, and the page about hosting
-    assert {f"{name}.html" for name in listed - gone} < pages
-    assert not {f"{name}.html" for name in gone} & pages
+    assert {f"html/{name}.html" for name in listed - gone} < pages
+    assert not {f"html/{name}.html" for name in gone} & pages
     assert not [name for name in book if "solutions" in name]
     linked = [n for n in pages if b"solutions/" in book[n]]
     assert linked == []

@@ -43,30 +43,21 @@ def committed(name, suffix):
     return (FOLDER / f"{name}.{suffix}").read_text(encoding="utf-8")
 
 
-def flat(value):
-    """All numbers and texts of a document, in order."""
-    if isinstance(value, dict):
-        return [part for key in value for part in (key, *flat(value[key]))]
-    if isinstance(value, list | tuple):
-        return [part for inner in value for part in flat(inner)]
-    return [value]
-
-
 # ---------------------------------------------------------------------------
 # What lies in the book is what Python computes
 
 
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_committed_numbers_are_those_of_python(name):
-    remedy = "run python -m helpers.press.explorables"
-    old, new = flat(json.loads(committed(name, "json"))), flat(EXPLORABLES[name][0]())
-    assert len(old) == len(new), remedy
-    for a, b in zip(old, new, strict=True):
-        if name == "gradient-horizon" and isinstance(b, float):
-            # Another machine may round the last of three digits the other way.
-            assert a == pytest.approx(b, rel=1.1e-2), remedy
-        else:
-            assert a == b, remedy
+    def number(text):
+        # Another machine may round the last of three digits the other way.
+        about = pytest.approx(float(text), rel=1.1e-2)
+        return about if name == "gradient-horizon" else float(text)
+
+    old, new = committed(name, "json"), json.dumps(EXPLORABLES[name][0]())
+    old = json.loads(old, parse_float=number, object_pairs_hook=list)  # in order
+    new = json.loads(new, object_pairs_hook=list)
+    assert old == new, "run python -m helpers.press.explorables"
 
 
 def test_numbers_are_rounded_to_significant_digits():
@@ -86,13 +77,8 @@ def test_the_committed_picture_is_the_one_that_is_drawn(name):
 
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_files_are_small(name):
-    sizes = {
-        suffix: len(committed(name, suffix).encode())
-        for suffix in ("json", "js", "svg")
-    }
-    assert sizes["json"] < 60_000, sizes
-    assert sizes["js"] < 10_000, sizes
-    assert sizes["svg"] < 20_000, sizes
+    for suffix, most in (("json", 60_000), ("js", 10_000), ("svg", 20_000)):
+        assert len(committed(name, suffix).encode()) < most, suffix
 
 
 def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
@@ -105,7 +91,7 @@ def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
                 # What a screen reader hears in the book and in Jupyter is the same.
                 root = ElementTree.fromstring(committed(name, "svg"))
                 assert root.attrib["aria-label"] == alt
-                assert len(caption) > 100
+                assert min(len(alt), len(caption)) > 100
                 found[name] = f"book/{path.stem}.html"
     assert found == PAGES
     assert set(EXPLORABLES) == set(PAGES)
@@ -193,6 +179,10 @@ USED = {
 @pytest.mark.parametrize("name", PAGES)
 def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name, theme, width):
     visit = use(name, theme, width)
+    if width == PHONE:  # each control is large enough for a finger
+        for control in visit.figure.locator("button, input, select").all():
+            box = control.bounding_box()
+            assert min(box["height"], box["width"]) >= 40, control
     before = visit.answer()
     visit.press(USED[name])
     assert visit.answer() != before
@@ -225,16 +215,6 @@ def test_it_is_used_by_keyboard(use, name):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_large_enough_for_a_finger(use, name):
-    visit = use(name, width=PHONE)
-    for control in visit.figure.locator("button, input, select").all():
-        box = control.bounding_box()
-        assert box["height"] >= 40, control
-        assert box["width"] >= 40, control
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("name", PAGES)
 def test_it_runs_where_the_book_is_opened_as_a_file(browser, name):
     page = browser.new_page()
     page.goto((rendered_book.book().html / PAGES[name]).as_uri())
@@ -246,20 +226,6 @@ def test_it_runs_where_the_book_is_opened_as_a_file(browser, name):
     page.close()
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("name", PAGES)
-def test_without_scripts_it_is_a_picture_with_a_caption(browser, address, name):
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{address}/{PAGES[name]}")
-    figure = page.locator("figure[data-explorable]")
-    assert figure.locator("svg.picture").bounding_box()["height"] > 200
-    assert figure.get_by_role("img").count() == 1
-    assert figure.locator("figcaption").is_visible()
-    assert figure.locator("button, input, select").count() == 0
-    context.close()
-
-
 def drawn_points(figure, name):
     """The corners of a path of the picture: (n, 2)."""
     path = figure.locator(f"#{name}").get_attribute("d")
@@ -267,13 +233,18 @@ def drawn_points(figure, name):
 
 
 @pytest.mark.browser
-def test_without_scripts_the_pictures_show_what_python_computes(browser, address):
+def test_without_scripts_a_picture_shows_what_python_computes(browser, address):
     """The values at which each of them opens, read from the page."""
     page = browser.new_context(java_script_enabled=False).new_page()
 
     def figure(name):
         page.goto(f"{address}/{PAGES[name]}")
-        return page.locator(f'figure[data-explorable="{name}"]')
+        found = page.locator(f'figure[data-explorable="{name}"]')
+        assert found.locator("svg.picture").bounding_box()["height"] > 200
+        assert found.get_by_role("img").count() == 1
+        assert found.locator("figcaption").is_visible()
+        assert found.locator("button, input, select").count() == 0
+        return found
 
     outputs = explorables.reber_outputs("BTXX")
     ids = [f"output-{symbol}" for symbol in SYMBOLS]
@@ -305,12 +276,6 @@ def test_without_scripts_the_pictures_show_what_python_computes(browser, address
 
 # ---------------------------------------------------------------------------
 # The Reber walker
-
-
-def test_the_exported_network_is_the_shipped_one():
-    numbers = json.loads(committed("reber-walker", "json"))
-    for name, value in trained.load("reber", elman.Elman)._asdict().items():
-        np.testing.assert_allclose(numbers[name], value, rtol=1e-5, atol=1e-12)
 
 
 def test_the_outputs_fit_the_state_of_the_automaton_for_grammatical_strings():
@@ -425,7 +390,7 @@ def test_what_the_chapter_says_of_the_horizon():
     numbers = json.loads(committed("gradient-horizon", "json"))
     horizon = {
         name: [
-            next((k for k, v in enumerate(c["median"]) if v < 0.01), None)
+            min((k for k, v in enumerate(c["median"]) if v < 0.01), default=None)
             for c in curves
         ]
         for name, curves in numbers["measured"].items()
@@ -563,17 +528,13 @@ INNERS = [string[2:-2] for string in INNERS]
 
 
 @pytest.mark.parametrize("name", explorables.MEMORIES)
-def test_the_exported_memories_are_the_shipped_networks(name):
-    network = json.loads(committed("two-memories", "json"))["networks"][name]
+def test_a_memory_is_called_what_the_card_of_its_network_says(name):
     card = json.loads((trained.FOLDER / f"embedded-reber-{name}.json").read_text())
-    for key, value in explorables.memory(name)._asdict().items():
-        exported = np.array(network["parameters"][key])
-        np.testing.assert_allclose(exported, value, rtol=1e-5, atol=1e-12)
     activation = {"elman": "tanh ", "relu": "ReLU ", "lstm": ""}[name]
     optimiser = "Adam" if "adam" in card["setting"] else "SGD"
     cell = {"elman": "Elman", "lstm": "LSTM"}[card["cell"]]
     title = f"{cell}, {card['units']} {activation}units, {optimiser}"
-    assert network["title"] == title
+    assert explorables.MEMORIES[name][1] == title
     assert card["least_inner_length"] == 10
 
 
@@ -711,12 +672,6 @@ def prefixes():
     return found[:50]
 
 
-def delivered():
-    """What the script for the page assigns."""
-    script = model_in_page.script(explorables.language_model())
-    return json.loads(script.partition(" = ")[2].rstrip(";\n"))
-
-
 def unpacked(matrix, columns):
     """The numbers of a matrix, decoded one by one."""
     alphabet = [chr(c) for c in range(35, 127) if chr(c) != "\\"]
@@ -726,13 +681,11 @@ def unpacked(matrix, columns):
     return matrix["step"] * numbers.reshape(-1, columns)
 
 
-def test_the_script_is_small_repeatable_and_says_its_size():
+def test_the_script_is_small_and_repeatable():
     model = explorables.language_model()
     script = model_in_page.script(model)
     assert script == model_in_page.script(model)
     assert len(script.encode()) < 4_000_000
-    said = json.loads(committed("reddit-on-tap", "json"))["megabytes"]
-    assert said == pytest.approx(len(script.encode()) / 1e6, abs=0.05)
 
 
 def test_packed_numbers_are_right_to_half_a_step():
@@ -746,7 +699,8 @@ def test_packed_numbers_are_right_to_half_a_step():
 @cache
 def packed_model():
     """The model that follows from the script, decoded here."""
-    page = delivered()
+    script = model_in_page.script(explorables.language_model())
+    page = json.loads(script.partition(" = ")[2].rstrip(";\n"))
     W_ih, W_hh, W_ho = (unpacked(page[w], 100) for w in ("W_ih", "W_hh", "W_ho"))
     b_h, b_o, h0 = (np.array(page[name]) for name in ("b_h", "b_o", "h0"))
     params = elman.Elman(W_ih, W_hh, b_h, W_ho.T, b_o, h0)
@@ -784,12 +738,6 @@ def test_what_the_chapter_says_of_the_tap():
     assert tens[2] < 0.2
 
 
-def bars(figure):
-    """The words of the picture and the probabilities that its bars show."""
-    words = [figure.locator(f"#reddit-word-{k}").text_content() for k in range(11)]
-    return words, shown(figure, [f"reddit-bar-{k}" for k in range(11)], "width") / 200
-
-
 def readable(model, i):
     word = model.vocabulary.words[i]
     word = explorables.explorable_pictures.READABLE.get(word, word)
@@ -799,14 +747,15 @@ def readable(model, i):
 def assert_bars_are(figure, p):
     """That the ten bars and that of all others are those of p (V,), to 1e-3."""
     model = explorables.language_model()
-    words, drawn = bars(figure)
+    words = [figure.locator(f"#reddit-word-{k}").text_content() for k in range(10)]
+    drawn = shown(figure, [f"reddit-bar-{k}" for k in range(11)], "width") / 200
     likeliest = np.argsort(-p)[:10]
     np.testing.assert_allclose(drawn[:10], p[likeliest], atol=1e-3)
     assert drawn[10] == pytest.approx(1 - p[likeliest].sum(), abs=5e-3)
     by_word = {}
     for i in np.argsort(-p)[:40]:
         by_word.setdefault(readable(model, i), p[i])
-    for word, value in zip(words[:10], drawn[:10], strict=True):
+    for word, value in zip(words, drawn[:10], strict=True):
         assert value == pytest.approx(by_word[word], abs=1e-3), word
 
 

@@ -137,14 +137,13 @@ def test_the_page_shows_the_configuration():
     assert "```{literalinclude} jupyterhub_config.py\n" in PAGE
 
 
-def test_the_trial_stays_on_this_computer(monkeypatch, tmp_path):
+def test_a_trial_stays_on_this_computer_and_a_class_uses_accounts(
+    monkeypatch, tmp_path
+):
     trial = configured(monkeypatch, tmp_path, PASSWORD)
     assert trial.JupyterHub.ip == "127.0.0.1"
     assert trial.SharedPasswordAuthenticator.user_password == PASSWORD
     assert trial.JupyterHub.spawner_class == "simple"
-
-
-def test_a_class_uses_the_accounts_of_the_machine(monkeypatch, tmp_path):
     hub = configured(monkeypatch, tmp_path, "").JupyterHub
     assert set(hub) == {"ip"}  # and the hub's defaults: PAM and local processes
 

@@ -23,8 +23,4 @@ def register(app: Sphinx, document: nodes.document) -> None:
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("doctree-read", register)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

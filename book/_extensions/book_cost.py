@@ -25,11 +25,6 @@ def seconds(value: float) -> str:
     return f"{-(-value // 60):.0f} minutes"
 
 
-def gigabytes(megabytes: float) -> str:
-    """Memory, rounded up to a tenth of a gigabyte."""
-    return f"{-(-megabytes // 100) / 10:.1f} GB"
-
-
 def number(count: int) -> str:
     """A number of processor cores as a word where it has a usual one."""
     return {1: "one core", 2: "two cores", 4: "four cores"}.get(count, f"{count} cores")
@@ -43,12 +38,13 @@ def sentence(what: str, cores: int, times: list[dict]) -> str:
     """
     warm, cold = (sum(entry[key] for entry in times) for key in ("warm_s", "cold_s"))
     memory = max(entry["memory_mb"] for entry in times)
+    gigabytes = -(-memory // 100) / 10  # rounded up to a tenth
     first = ""
     if cold > warm and seconds(cold) != seconds(warm):
         first = f" ({seconds(cold)} the first time)"
     return (
         f"To run {what}: {number(cores)}, {seconds(warm)}{first}, "
-        f"{gigabytes(memory)} of memory; no GPU, no network."
+        f"{gigabytes:.1f} GB of memory; no GPU, no network."
     )
 
 
@@ -83,8 +79,4 @@ def note(app: Sphinx, document: nodes.document) -> None:
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("doctree-read", note)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -70,8 +70,4 @@ def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("doctree-resolved", put_picture)
     app.connect("html-page-context", add_scripts)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -53,16 +53,11 @@ def describe(app: Sphinx, pagename, templatename, context, doctree) -> None:
             "og:title": title,
             "og:description": text,
         }
-        context["metatags"] = "\n".join(
-            [
-                context.get("metatags", ""),
-                f'<meta name="description" content="{escape(text)}" />',
-                *(
-                    f'<meta property="{name}" content="{escape(content)}" />'
-                    for name, content in card.items()
-                ),
-            ]
-        )
+        tags = [context.get("metatags", "")]
+        tags.append(f'<meta name="description" content="{escape(text)}" />')
+        for name, content in card.items():
+            tags.append(f'<meta property="{name}" content="{escape(content)}" />')
+        context["metatags"] = "\n".join(tags)
         return
 
 
@@ -70,11 +65,8 @@ def write_entry(app: Sphinx, exception: Exception | None) -> None:
     """Write index.html, which leads to the first page."""
     if exception is None and app.builder.name == "html":
         page = app.builder.get_target_uri(app.config.root_doc)
-        text = ENTRY.format(
-            language=app.config.language,
-            page=page,
-            title=escape(app.config.html_title),
-        )
+        title, language = escape(app.config.html_title), app.config.language
+        text = ENTRY.format(language=language, page=page, title=title)
         Path(app.outdir, "index.html").write_text(text, encoding="utf-8")
 
 
@@ -83,8 +75,4 @@ def setup(app: Sphinx) -> dict:
     app.connect("doctree-read", depend)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_entry)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

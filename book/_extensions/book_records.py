@@ -22,25 +22,18 @@ RESULTS = Path("data/results")
 RUN_TIMES = "run_times.json"
 
 
-def taken(seconds: float | None) -> str:
-    """A duration, or a dash where none was kept."""
-    return "–" if seconds is None else duration(seconds)
-
-
 def entries(document: dict) -> list[tuple[str, str, str]]:
     """What made a file: rows of command, duration and day.
 
     A file that holds several runs, each with a command of its own, has a row for each.
+    A duration that was not kept is a dash.
     """
-    parts = [document] if "command" in document else document["runs"]
-    return [
-        (
-            part["command"],
-            taken(part.get("duration_s", part.get("seconds"))),
-            part["date"][:10],
-        )
-        for part in parts
-    ]
+    rows = []
+    for part in [document] if "command" in document else document["runs"]:
+        seconds = part.get("duration_s", part.get("seconds"))
+        took = "–" if seconds is None else duration(seconds)
+        rows.append((part["command"], took, part["date"][:10]))
+    return rows
 
 
 def recorded_results(folder: Path) -> list[str]:
@@ -101,8 +94,4 @@ def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     for name in ("recorded-results", "run-times"):
         app.add_directive(name, FromRecords)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,9 +6,9 @@ a public address there are no such buttons, and so no dead links.
 
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 
+from helpers.press.notebooks import repository
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -40,15 +40,13 @@ def git(root: Path, *arguments: str) -> str:
 
 def find_repository(root: Path) -> tuple[str, str]:
     """Public address and branch of the course in `root`; the address "" if none."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    course = project["tool"]["rnns-unrolled"]
-    remote = course["repository"]
+    remote, branch = repository(root)
     if not remote:
         top = git(root, "rev-parse", "--show-toplevel")
         # A copy without .git inside another repository is not that repository.
         if top and Path(top).resolve() == root.resolve():
             remote = git(root, "remote", "get-url", "origin")
-    return public_address(remote), course["branch"]
+    return public_address(remote), branch
 
 
 def add_buttons(app: Sphinx, config: Config) -> None:
@@ -74,8 +72,4 @@ def add_buttons(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("config-inited", add_buttons)
-    return {
-        "version": "1",
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -83,15 +83,10 @@ def label(ax, x, y, text: str, role: str, **kwargs) -> None:
 def band(ax, x, samples, role: str, **kwargs):
     """Draw the median over seeds with its 95% interval.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    x : (n,) positions
-    samples : (seeds, n) one curve a seed
-    role : a key of `COLOURS`
-
-    Returns the median, shape (n,). The interval is that of
-    `helpers.results.intervals.median_interval`, taken at each position alone.
+    `x` has the positions (n,) and `samples` one curve a seed (seeds, n); `role` is a
+    key of `COLOURS`. Returns the median, shape (n,). The interval is that of
+    `helpers.results.intervals.median_interval`, taken at each position alone. Raises
+    ValueError for samples of another shape.
     """
     samples = np.asarray(samples, dtype=float)
     if samples.ndim != 2 or samples.shape[1] != len(x):

@@ -138,10 +138,10 @@ def cover() -> str:
         )
         parts += cells(response.h, width, height, top)
     bottom = 3 * (band + line) + 40
-    parts.append(f'<text x="0" y="{bottom}">pulse</text>')
-    parts.append(
-        f'<text x="{total}" y="{bottom}" text-anchor="end">{STEPS} steps later</text>'
-    )
+    parts += [
+        f'<text x="0" y="{bottom}">pulse</text>',
+        f'<text x="{total}" y="{bottom}" text-anchor="end">{STEPS} steps later</text>',
+    ]
     return svg((0, 0, total, bottom + 12), parts, 33, ' shape-rendering="crispEdges"')
 
 
@@ -156,10 +156,8 @@ BUILDS_ON = re.compile(r"\]\((\d\d)_\w+\.ipynb\)")
 
 def openings() -> dict[int, str]:
     """The first cell of each chapter, by its number: title, aims, what it builds on."""
-    cells = {}
-    for path in notebooks.chapters():
-        cells[int(path.name[:2])] = notebooks.read(path).cells[0].source
-    return cells
+    paths = notebooks.chapters()
+    return {int(p.name[:2]): notebooks.read(p).cells[0].source for p in paths}
 
 
 def needed(chapters: dict[int, str]) -> dict[int, set[int]]:

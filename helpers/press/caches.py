@@ -7,7 +7,7 @@ processor: code of another compiler, or for another processor, is never found th
 import hashlib
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import llvmlite.binding as llvm
@@ -20,11 +20,7 @@ def key() -> str:
     """What compiled code depends on beside its own source, as 16 hex digits."""
     parts = [platform.python_version(), platform.system(), platform.machine()]
     parts += [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
-    for name in COMPILERS:
-        try:
-            parts.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            parts.append(f"no {name}")
+    parts += [f"{name} {version(name)}" for name in COMPILERS]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

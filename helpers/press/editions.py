@@ -213,11 +213,11 @@ def short_lock(requirements: str, lock: str) -> str:
 # The book ------------------------------------------------------------------------
 
 
-def files_in(folder: Path) -> dict[str, bytes]:
-    """The files below a folder, hidden ones left out."""
+def book_in(folder: Path) -> dict[str, bytes]:
+    """The files of a book as an edition has them, in html/, hidden ones left out."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     return {
-        name: path.read_bytes()
+        f"html/{name}": path.read_bytes()
         for name, path in sorted(paths.items())
         if path.is_file() and not re.search(r"(^|/)\.", name)
     }
@@ -251,12 +251,7 @@ def student_book(root: Path, files: dict[str, bytes]) -> dict[str, bytes]:
         if book.status:
             said = book.log.strip()
             raise SetUpError(f"The student's book could not be built:\n{said}")
-        return files_in(book.html)
-
-
-def with_book(files: dict[str, bytes], book: dict[str, bytes]) -> dict[str, bytes]:
-    """The files of an edition and those of its book."""
-    return files | {f"html/{name}": content for name, content in book.items()}
+        return book_in(book.html)
 
 
 # The kit -------------------------------------------------------------------------
@@ -357,12 +352,12 @@ def make_editions(root: Path = ROOT) -> list[Path]:
     student, teacher = edition(root, student=True), edition(root, student=False)
     lock = student["requirements.lock"].decode()
     say("Building the students' book, which leaves out the solutions ...")
-    student = with_book(student, student_book(root, student))
+    student |= student_book(root, student)
     new = root / "_build" / "dist"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     write_zip(new / f"{NAME}-student.zip", student)
-    write_zip(new / f"{NAME}-teacher.zip", with_book(teacher, files_in(html)))
+    write_zip(new / f"{NAME}-teacher.zip", teacher | book_in(html))
     say("Collecting the packages of the offline kit ...")
     wheels = root / "_build" / environment.WHEELS
     failure = None

@@ -15,50 +15,43 @@ from helpers.figures import plots
 from helpers.press.artwork import FONTS
 from helpers.tasks.reber import REBER, SYMBOLS
 
-STYLE = "\n".join(
-    [
-        f"svg.picture {{font: 14px {FONTS}}}",
-        ".picture text {fill: var(--picture-text, #333); text-anchor: middle}",
-        ".picture text.start {text-anchor: start}",
-        ".picture text.end {text-anchor: end}",
-        ".picture text.small {font-size: 13px}",
-        ".picture .ground {fill: var(--picture-ground, #fff)}",
-        ".picture .line {fill: none; stroke: var(--picture-line, #888)}",
-        *(
-            f".picture .{role} {{--role: var(--picture-{role}, {colour})}}"
-            for role, colour in plots.COLOURS.items()
-        ),
-        ".picture .filled, .picture text.named {fill: var(--role)}",
-        ".picture .drawn {fill: none; stroke: var(--role)}",
-        ".picture text.named {font-weight: 600}",
-        ".picture .hide {visibility: hidden}",
-    ]
+ROLES = "\n".join(
+    f".picture .{role} {{--role: var(--picture-{role}, {colour})}}"
+    for role, colour in plots.COLOURS.items()
 )
+STYLE = f"""\
+svg.picture {{font: 14px {FONTS}}}
+.picture text {{fill: var(--picture-text, #333); text-anchor: middle}}
+.picture text.start {{text-anchor: start}}
+.picture text.end {{text-anchor: end}}
+.picture text.small {{font-size: 13px}}
+.picture .ground {{fill: var(--picture-ground, #fff)}}
+.picture .line {{fill: none; stroke: var(--picture-line, #888)}}
+{ROLES}
+.picture .filled, .picture text.named {{fill: var(--role)}}
+.picture .drawn {{fill: none; stroke: var(--role)}}
+.picture text.named {{font-weight: 600}}
+.picture .hide {{visibility: hidden}}
+"""
 
 
 def picture(
     width: float, height: float, label: str, parts: Sequence[str], style: str = ""
 ) -> str:
     """An SVG document with the common style; `label` says what is to be seen."""
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" '
-            f'aria-label="{label}" width="{width:g}" height="{height:g}" '
-            f'viewBox="0 0 {width:g} {height:g}">',
-            f"<style>\n{STYLE}\n{style}</style>",
-            f'<rect class="ground" width="{width:g}" height="{height:g}"/>',
-            *parts,
-            "</svg>",
-            "",
-        ]
+    size = f'width="{width:g}" height="{height:g}"'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" '
+        f'aria-label="{label}" {size} viewBox="0 0 {width:g} {height:g}">\n'
+        f'<style>\n{STYLE}{style}</style>\n<rect class="ground" {size}/>'
     )
+    return "\n".join([head, *parts, "</svg>", ""])
 
 
 def text(x: float, y: float, content: str, classes: str = "", name: str = "") -> str:
     """A line of text around, from or up to x, as its classes say."""
-    marks = (f' id="{name}"' if name else "") + (
-        f' class="{classes}"' if classes else ""
-    )
+    marks = f' id="{name}"' if name else ""
+    marks += f' class="{classes}"' if classes else ""
     return f'<text{marks} x="{x:g}" y="{y:g}">{content}</text>'
 
 
@@ -405,7 +398,15 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
         ends = " and ".join(f"{values[symbol][-1]:.2f}" for symbol in "TP")
         said.append(f"{title}: {ends}, {distance}")
     foot = PANELS[1] + PANEL[2] + 50
-    parts.append(f'<g id="memory-symbols">{_read(inner, left, per_symbol, foot)}</g>')
+    read = [
+        text(left, foot - 14, "T", "named input small"),
+        text(left, foot + 1, "P", "named output small"),
+        *(
+            text(left + per_symbol * k, foot - 6, symbol, "small")
+            for k, symbol in enumerate(inner, 1)
+        ),
+    ]
+    parts.append(f'<g id="memory-symbols">{"".join(read)}</g>')
     now = "".join(f"M{left + width} {top}v{height}" for top in PANELS)
     parts.append(f'<path id="memory-now" class="line" d="{now}"/>')
     label = (
@@ -420,17 +421,6 @@ def short(value: float) -> str:
     """A positive number with two digits: 27, 1.3, 0.011 or 2.5e-8."""
     text = f"{value:.2g}" if value >= 0.001 else f"{value:.1e}"
     return text.replace("e-0", "e-")
-
-
-def _read(inner: str, left: float, per_symbol: float, y: float) -> str:
-    """The symbols under the panels: T over P, and the inner string."""
-    parts = [
-        text(left, y - 14, "T", "named input small"),
-        text(left, y + 1, "P", "named output small"),
-    ]
-    for k, symbol in enumerate(inner, 1):
-        parts.append(text(left + per_symbol * k, y - 6, symbol, "small"))
-    return "".join(parts)
 
 
 # Reddit on tap: what the language model may say next. -------------------------------

@@ -368,28 +368,24 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m helpers.press.notebooks", description=__doc__.splitlines()[0]
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (
-        ("execute", "run the notebooks and refresh their outputs"),
-        ("time", f"measure seconds and memory into {RUN_TIMES}"),
+    for name, text, run_all in (
+        ("execute", "run the notebooks and refresh their outputs", execute),
+        ("time", f"measure seconds and memory into {RUN_TIMES}", record_times),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--chapter", help="its number, such as 03, or its name")
-    commands.add_parser(
-        "setup", help="write the Colab cell into every notebook, and tidy it"
-    )
+        command.set_defaults(do=lambda chosen, do=run_all: do(find(chosen.chapter)))
+    text = "write the Colab cell into every notebook, and tidy it"
+    commands.add_parser("setup", help=text).set_defaults(do=lambda _: set_up())
     command = commands.add_parser("repository", help="set the public address")
     command.add_argument("address", help="https://github.com/OWNER/NAME")
     command.add_argument("--branch", default="main")
+    command.set_defaults(
+        do=lambda chosen: set_repository(chosen.address, chosen.branch)
+    )
     options = parser.parse_args(arguments)
     try:
-        if options.command == "execute":
-            execute(find(options.chapter))
-        elif options.command == "time":
-            record_times(find(options.chapter))
-        elif options.command == "setup":
-            set_up()
-        else:
-            set_repository(options.address, options.branch)
+        options.do(options)
     except (CellExecutionError, CellTimeoutError, ValueError) as error:
         say(f"\n{error}")
         return 1
