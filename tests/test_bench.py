@@ -15,8 +15,8 @@ SMALL = {
     "strings": reber(B=5),
     "a wave": sine(T=6, H=4),
     "waves": sine(T=6, H=4, B=3),
-    "a sentence": language(V=12, T=6, dtype="float64"),
-    "sentences": language(V=12, T=6, B=3, dtype="float64"),
+    "a sentence": language(V=12, T=6, H=5, dtype="float64"),
+    "sentences": language(V=12, T=6, H=5, B=3, dtype="float64"),
 }
 QUICK_TO_COMPILE = [
     name for name in WAYS if name not in ("pytensor c", "pytensor numba")

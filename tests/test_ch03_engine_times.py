@@ -3,14 +3,10 @@
 import numpy as np
 import pytest
 
-from helpers import engine
 from helpers.bench import ch03_engine_times as times
 from helpers.networks.gradients import numerical_gradient
 
-
-@pytest.fixture(autouse=True)
-def quiet(capsys):
-    engine.select("python")
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
 def loss_by_numpy(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
