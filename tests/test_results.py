@@ -155,24 +155,13 @@ def skewed(rng, n):
     return rng.lognormal(size=(n, REPEATS))
 
 
-@pytest.mark.parametrize(
-    ("n", "k", "coverage"),
-    [(20, 6, 0.9586), (6, 1, 0.9688), (30, 10, 0.9572)],
-)
-def test_median_interval_covers_the_true_median(n, k, coverage):
-    rng = np.random.default_rng(0)
-    estimate = intervals.median_interval(skewed(rng, n))
-    assert share_inside(estimate, 1) == pytest.approx(coverage, abs=0.006)
-    values = rng.permutation(n) + 1
-    assert intervals.median_interval(values) == ((n + 1) / 2, k, n + 1 - k)
-
-
 @pytest.mark.parametrize("confidence", CONFIDENCES)
-@pytest.mark.parametrize("n", [8, 20, 33])
+@pytest.mark.parametrize("n", [8, 20, 30, 33])
 def test_median_interval_is_that_of_scipy(n, confidence):
     values = np.random.default_rng(n).lognormal(size=n)
     expected = stats.quantile_test(values).confidence_interval(confidence)
-    assert intervals.median_interval(values, confidence)[1:] == tuple(expected)
+    estimate = intervals.median_interval(values, confidence)
+    assert estimate == (np.median(values), *expected)
 
 
 @pytest.mark.parametrize("n_new", [20, 19, 10, 5, 3])
@@ -213,23 +202,14 @@ def test_new_medians_interval_is_that_of_all_orders_of_the_pool(n, n_new):
         assert estimate == ((n + 1) / 2, i, n + 1 - i)
 
 
-def test_mean_interval_covers_the_true_mean():
-    values = np.random.default_rng(2).normal(3, 2, size=(8, REPEATS))
-    assert share_inside(intervals.mean_interval(values), 3) == pytest.approx(
-        0.95, abs=0.006
-    )
-    assert intervals.mean_interval([2.0, 2.0]) == (2, 2, 2)
-
-
 @pytest.mark.parametrize("confidence", CONFIDENCES)
-def test_mean_interval_of_two_and_of_three_values(confidence):
-    """With one and two degrees of freedom, quantiles of Student's t are formulas."""
-    two = 2 * math.tan(math.pi * confidence / 2)
-    estimate = intervals.mean_interval([1, 5], confidence)
-    assert estimate == pytest.approx((3, 3 - two, 3 + two))
-    three = math.sqrt(3) * confidence * math.sqrt(2 / (1 - confidence**2))
-    estimate = intervals.mean_interval([1, 4, 7], confidence)
-    assert estimate == pytest.approx((4, 4 - three, 4 + three))
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_mean_interval_is_that_of_scipy(n, confidence):
+    values = np.random.default_rng(n).normal(3, 2, size=n)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    estimate = intervals.mean_interval(values, confidence)
+    assert estimate == pytest.approx((values.mean(), *expected), rel=1e-12)
+    assert intervals.mean_interval([2.0, 2.0]) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("confidence", CONFIDENCES)
@@ -288,7 +268,8 @@ def test_intervals_of_what_makes_no_sense(call, message):
 
 def test_the_smallest_number_of_values_is_the_smallest():
     for confidence, needed in [(0.5, 2), (0.9, 5), (0.95, 6), (0.99, 8)]:
-        intervals.median_interval(range(needed), confidence)
+        estimate = intervals.median_interval(range(needed), confidence)
+        assert estimate == ((needed - 1) / 2, 0, needed - 1)
         says = f"at least {needed} entries .* confidence {confidence}; got {needed - 1}"
         with pytest.raises(ValueError, match=says):
             intervals.median_interval(range(needed - 1), confidence)
