@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers import ROOT
+from helpers.results.tables import table
 
 FOLDER = Path("_build/mutation")
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
@@ -312,14 +313,11 @@ async def examine(
 
 def report(records: list[dict]) -> str:
     """A table by module, then each mutant that survived."""
-    lines = [
-        "".join(["module".ljust(36), *(f"{v:>10}" for v in ("mutants", *VERDICTS))])
-    ]
-    modules = list(dict.fromkeys(record["module"] for record in records))
-    for module in [*modules, "all"]:
+    rows = []
+    for module in [*dict.fromkeys(record["module"] for record in records), "all"]:
         count = Counter(r["verdict"] for r in records if module in (r["module"], "all"))
-        numbers = [count.total(), *(count[verdict] for verdict in VERDICTS)]
-        lines.append("".join([module.ljust(36), *(f"{n:>10}" for n in numbers)]))
+        rows.append((module, count.total(), *(count[v] for v in VERDICTS)))
+    lines = [table(rows, ("module", "mutants", *VERDICTS))]
     for record in records:
         if record["verdict"] == "survived":
             place = f"{record['module']}:{record['line']}"
