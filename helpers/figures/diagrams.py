@@ -1,7 +1,7 @@
 """Diagrams of networks, drawn by matplotlib and shown as SVG."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,9 +36,8 @@ def layers(
         for i, size in enumerate(sizes)
     ]
     for left, right in pairwise(columns):
-        for a in left:
-            for b in right:
-                ax.plot(*zip(a, b, strict=True), color="#BBBBBB", lw=0.9, zorder=1)
+        for a, b in product(left, right):
+            ax.plot(*zip(a, b, strict=True), color="#BBBBBB", lw=0.9, zorder=1)
     bottom = -max(sizes) / 2 - 0.25
     for column, unit, role in zip(columns, units, roles, strict=True):
         x, y = zip(*column, strict=True)
