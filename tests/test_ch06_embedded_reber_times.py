@@ -2,15 +2,13 @@
 
 from helpers.bench import ch06_embedded_reber_times as times
 
-UNIT = {"init": "unit_singular_value"}
-
 
 def test_cost_times_each_stack_and_counts_parameters(python_engine):
     parameters = {
         "updates": 4,
         "rounds": 1,
         "length": 16,
-        "setting": UNIT | {"adam": 0.003},
+        "setting": {"init": "unit_singular_value", "adam": 0.003},
         "stacks": [["elman", 3, 1], ["elman", 3, 2], ["gru", 3, 2]],
     }
     result = times.cost(0, parameters)
