@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers import ROOT
+from helpers.results.tables import table
 
 FOLDER = Path("_build/mutation")
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
@@ -43,25 +44,15 @@ PATIENCE = 30.0  # seconds beyond twice those without a mistake
 MEMORY = 8 << 30  # bytes: a mutant may want all there are
 VERDICTS = ("killed", "survived", "timed out")
 
-# The tests of helpers/ROOM/NAME.py are tests/test_NAME.py, or those that are named
-# here.
-SAME = """
-networks/bptt networks/feedforward networks/gradients networks/initialisation
-networks/optimisers networks/suspects tasks/corpus tasks/reber tasks/sine tasks/sunspots
-tasks/text
-"""
-JUDGES = {name: name.rpartition("/")[2] for name in SAME.split()} | {
-    "lm/batches": "lm_batches",
-    "lm/by_hand": "lm_by_hand",
+# The rooms that are judged; those of the others make and host the book, or measure.
+ROOMS = ("networks", "tasks", "lm", "results")
+# The tests of helpers/ROOM/NAME.py are tests/test_NAME.py, of helpers/lm/NAME.py
+# tests/test_lm_NAME.py, or those that are named here.
+JUDGES = {
     "lm/checkpoints": "lm_training",
     "lm/compiled": "lm_training",
-    "lm/generation": "lm_generation",
     "lm/inplace": "lm_training",
-    "lm/model": "lm_model",
-    "lm/ngrams": "lm_ngrams",
     "lm/recorded_runs": "lm_training lm_shipped",
-    "lm/scoring": "lm_scoring",
-    "lm/training": "lm_training",
     "lm/wordfilter": "lm_generation",
     "networks/elman": "cells",
     "networks/gated": "cells",
@@ -74,10 +65,17 @@ JUDGES = {name: name.rpartition("/")[2] for name in SAME.split()} | {
 }
 
 
+def judged(root: Path = ROOT) -> list[str]:
+    """The modules that are judged, as "ROOM/NAME"."""
+    files = [p for room in ROOMS for p in (root / "helpers" / room).glob("[!_]*.py")]
+    names = {f"{path.parent.name}/{path.stem}" for path in files}
+    return sorted(names - {"results/provenance"} | {"press/model_in_page"})
+
+
 class Mutant(NamedTuple):
     """A module with a mistake, or as it is."""
 
-    name: str  # as in JUDGES
+    name: str  # as in `judged`
     operator: str  # what cosmic-ray did; "" where it did nothing
     line: int
     code: str  # the whole module
@@ -91,7 +89,8 @@ class Mutant(NamedTuple):
 
 def tests_of(name: str) -> list[str]:
     """The files whose tests judge a module."""
-    return [f"tests/test_{judge}.py" for judge in JUDGES[name].split()]
+    own = name.replace("lm/", "lm_").rpartition("/")[2]
+    return [f"tests/test_{judge}.py" for judge in JUDGES.get(name, own).split()]
 
 
 # Drawing -----------------------------------------------------------------------------
@@ -314,14 +313,11 @@ async def examine(
 
 def report(records: list[dict]) -> str:
     """A table by module, then each mutant that survived."""
-    lines = [
-        "".join(["module".ljust(36), *(f"{v:>10}" for v in ("mutants", *VERDICTS))])
-    ]
-    modules = list(dict.fromkeys(record["module"] for record in records))
-    for module in [*modules, "all"]:
+    rows = []
+    for module in [*dict.fromkeys(record["module"] for record in records), "all"]:
         count = Counter(r["verdict"] for r in records if module in (r["module"], "all"))
-        numbers = [count.total(), *(count[verdict] for verdict in VERDICTS)]
-        lines.append("".join([module.ljust(36), *(f"{n:>10}" for n in numbers)]))
+        rows.append((module, count.total(), *(count[v] for v in VERDICTS)))
+    lines = [table(rows, ("module", "mutants", *VERDICTS))]
     for record in records:
         if record["verdict"] == "survived":
             place = f"{record['module']}:{record['line']}"
@@ -336,7 +332,8 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--sample", type=int, default=300, help="mutants at least")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--modules", nargs="+", choices=JUDGES, default=list(JUDGES))
+    known = judged(root)
+    parser.add_argument("--modules", nargs="+", choices=known, default=known)
     options = parser.parse_args(argv)
     start, store = time.monotonic(), root / FOLDER / "verdicts.jsonl"
     with tempfile.TemporaryDirectory() as folder:

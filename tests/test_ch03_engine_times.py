@@ -3,21 +3,17 @@
 import numpy as np
 import pytest
 
-from helpers import engine
 from helpers.bench import ch03_engine_times as times
+from helpers.networks.elman import Elman, hidden_states_numpy, readout
 from helpers.networks.gradients import numerical_gradient
 
-
-@pytest.fixture(autouse=True)
-def quiet(capsys):
-    engine.select("python")
+pytestmark = pytest.mark.usefixtures("python_engine")
 
 
-def loss_by_numpy(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
-    h = h0
-    for x_t in x:
-        h = np.tanh(x_t @ W_ih + h @ W_hh + b_h)
-    return float(((h @ W_ho + b_o - y) ** 2).sum())
+def loss_by_numpy(x, y, *values):
+    params = Elman(*values)
+    o = readout(hidden_states_numpy(x, params)[-1], params)
+    return float(((o - y) ** 2).sum())
 
 
 def test_what_is_timed_is_forward_backward_and_update():

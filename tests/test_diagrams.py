@@ -1,4 +1,4 @@
-"""The drawing of automata: every state, symbol and mistake is there."""
+"""Diagrams: every unit, state, symbol and mistake is there."""
 
 import re
 
@@ -10,9 +10,12 @@ from helpers.tasks.reber import REBER
 PLACES = [(0, 0), (1, 0), (2, 1), (2, -1), (4, 1), (4, -1), (5, 0), (6, 0)]
 
 
-def draw(*arguments):
+LAYERS = ((2, 3), ("x", "h"), ("W",), ("input", "hidden"))
+
+
+def draw(*arguments, kind=diagrams.automaton):
     plots.use()
-    return diagrams.automaton(*arguments).data
+    return kind(*arguments).data
 
 
 def texts(svg):
@@ -24,8 +27,23 @@ def test_an_automaton_shows_its_states_and_symbols():
     assert texts(draw(REBER.transitions, PLACES)) == sorted(["0", *"1234567", *symbols])
 
 
-def test_an_automaton_is_the_same_each_time():
-    assert draw(REBER.transitions, PLACES) == draw(REBER.transitions, PLACES)
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (diagrams.automaton, (REBER.transitions, PLACES)),
+        (diagrams.layers, LAYERS),
+        (diagrams.unrolled, ()),
+        (diagrams.gradient_flow, ()),
+    ],
+)
+def test_a_diagram_is_the_same_each_time(kind, arguments):
+    assert draw(*arguments, kind=kind) == draw(*arguments, kind=kind)
+
+
+def test_layers_hold_their_labels_as_text():
+    svg = draw(*LAYERS, kind=diagrams.layers)
+    assert texts(svg) == ["W", "h", "x"]
+    assert svg.count("<use") == 5  # two inputs and three hidden units
 
 
 def test_symbols_between_the_same_states_share_an_arrow_unless_one_is_wrong():
@@ -38,9 +56,9 @@ def test_symbols_between_the_same_states_share_an_arrow_unless_one_is_wrong():
     assert "stroke-dasharray" not in draw(transitions, places, "abc")
 
 
-@pytest.mark.parametrize(
-    "arguments", [(PLACES[1:],), (PLACES, ["a"])], ids=["places", "names"]
-)
-def test_places_or_names_that_do_not_fit_are_refused(arguments):
-    with pytest.raises(ValueError, match="one entry for each of 8 states"):
-        draw(REBER.transitions, *arguments)
+def test_labels_places_or_names_that_do_not_fit_are_refused():
+    for arguments in ((PLACES[1:],), (PLACES, ["a"])):
+        with pytest.raises(ValueError, match="one entry for each of 8 states"):
+            draw(REBER.transitions, *arguments)
+    with pytest.raises(ValueError, match="one entry a layer"):
+        diagrams.layers((2, 3), ("x",), ("W",), ("input", "hidden"))

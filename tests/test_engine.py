@@ -5,13 +5,14 @@ import re
 import subprocess
 import sys
 import threading
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from pytensor import function
 from pytensor.scan.utils import until
 
 from helpers import ROOT, engine
@@ -45,21 +46,27 @@ def restored(monkeypatch):
         sys.modules["jax"].config.update("jax_enable_x64", wide)
 
 
-def run(code: str, **environment: str) -> subprocess.CompletedProcess:
-    """Run code in a fresh Python in which every warning is an error."""
+def run(code: str, **environment: str) -> str:
+    """What code prints in a fresh Python in which every warning is an error.
+
+    It has to succeed and must not write to stderr.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env=environment,
         capture_output=True,
         text=True,
         timeout=600,
     )
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
 
 
 # Graphs ------------------------------------------------------------------------
 
 T, N_IN, N_HIDDEN = 5, 2, 3
+scan = partial(pytensor.scan, return_updates=False)
 
 
 def weights(*shape: int, seed: int = 0, name: str | None = None, static: bool = False):
@@ -73,11 +80,10 @@ def elman(steps: int | None = T):
     W_ih = weights(N_IN, N_HIDDEN, seed=1, name="W_ih")
     W_hh = weights(N_HIDDEN, N_HIDDEN, seed=2, name="W_hh")
     x = pt.matrix("x", shape=(steps, N_IN))
-    h = pytensor.scan(
+    h = scan(
         lambda x_t, h: pt.tanh(x_t @ W_ih + h @ W_hh),
         sequences=x,
         outputs_info=pt.zeros(N_HIDDEN),
-        return_updates=False,
     )
     return x, h, (W_ih, W_hh)
 
@@ -87,7 +93,7 @@ def gradients(steps: int | None = T):
     x, h, parameters = elman(steps)
     assert h.type.shape[1] in (None, N_HIDDEN)
     loss = (h**2).mean()
-    return pytensor.function([x], [loss, *pt.grad(loss, parameters)])
+    return function([x], [loss, *pt.grad(loss, parameters)])
 
 
 @cache
@@ -121,7 +127,7 @@ def mean_squared_error():
     x, y = pt.matrices("xy")
     W, b = weights(2, 2), weights(2)
     loss = ((x @ W + b - y) ** 2).mean()
-    return pytensor.function([x, y], [loss, *pt.grad(loss, [W, b])])
+    return function([x, y], [loss, *pt.grad(loss, [W, b])])
 
 
 def nested(readout_inside: bool):
@@ -138,29 +144,20 @@ def nested(readout_inside: bool):
 
     def sequence(x):
         info = [h0, None] if readout_inside else h0
-        result = pytensor.scan(
-            step, sequences=x, outputs_info=info, return_updates=False
-        )
+        result = scan(step, sequences=x, outputs_info=info)
         return result[1] if readout_inside else result
 
-    result = pytensor.scan(
-        sequence, sequences=x, outputs_info=None, return_updates=False
-    )
+    result = scan(sequence, sequences=x, outputs_info=None)
     o = result if readout_inside else result @ W_ho
     loss = (o**2).sum()
-    return pytensor.function([x], [loss, *pt.grad(loss, [W_ih, W_hh, W_ho])])
+    return function([x], [loss, *pt.grad(loss, [W_ih, W_hh, W_ho])])
 
 
 def doubling(mode: str | None = None):
     """A function that doubles a number until it is over 100."""
     x = pt.scalar("x")
-    doubled = pytensor.scan(
-        lambda x: (2 * x, until(2 * x > 100)),
-        outputs_info=x,
-        n_steps=50,
-        return_updates=False,
-    )
-    return pytensor.function([x], doubled, mode=mode)
+    doubled = scan(lambda x: (2 * x, until(2 * x > 100)), outputs_info=x, n_steps=50)
+    return function([x], doubled, mode=mode)
 
 
 # Choosing ------------------------------------------------------------------------
@@ -198,7 +195,7 @@ def test_names_are_case_insensitive_and_the_environment_counts(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["theano", 3, ""])
-def test_an_unknown_engine_lists_those_that_are_installed(name, capsys):
+def test_an_unknown_engine_lists_those_that_are_installed(name, capsys, monkeypatch):
     engine.select("python")
     before = pytensor.config.mode
     with pytest.raises(ValueError, match=r"^name: expected .*python; got") as caught:
@@ -207,9 +204,6 @@ def test_an_unknown_engine_lists_those_that_are_installed(name, capsys):
     assert repr(name) in str(caught.value)
     assert (pytensor.config.mode, pytensor.config.floatX) == (before, "float64")
     assert capsys.readouterr().out.count("Engine:") == 1
-
-
-def test_an_unknown_engine_in_the_environment_names_the_variable(monkeypatch):
     monkeypatch.setenv("RNN_ENGINE", "steam")
     with pytest.raises(ValueError, match=r"^RNN_ENGINE: expected .* got 'steam'"):
         engine.select()
@@ -222,11 +216,8 @@ def test_an_unknown_floatX(floatX):
 
 
 def test_importing_is_cheap_and_silent():
-    code = (
-        "import sys, helpers.engine; sys.exit(len({'jax', 'numba'} & {*sys.modules}))"
-    )
-    result = run(code)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    code = "import sys, helpers.engine; assert not {'jax', 'numba'} & {*sys.modules}"
+    assert run(code) == ""
 
 
 def test_the_value_of_the_cell_is_not_shown_again():
@@ -247,16 +238,18 @@ x = pt.matrix("x")
 pytensor.function([x], x @ x)(np.ones((2, 2)))
 pytensor.function([x], x @ x, mode="FAST_COMPILE")(np.ones((2, 2)))
 """
-    result = run(code)
-    assert (result.returncode, result.stderr) == (0, "")
+    run(code)
 
 
 def test_c_without_a_compiler():
-    code = "from helpers import engine; print(engine.installed()); engine.select('c')"
-    result = run(code, PYTENSOR_FLAGS="cxx=")
-    assert "'c'" not in result.stdout
-    assert "ValueError: name: expected" in result.stderr
-    assert "got 'c' (c needs the C++ compiler" in result.stderr
+    code = r"""
+import pytest
+from helpers import engine
+assert "c" not in engine.installed()
+with pytest.raises(ValueError, match=r"^name: .*; got 'c' .c needs the C\+\+ compiler"):
+    engine.select("c")
+"""
+    run(code, PYTENSOR_FLAGS="cxx=")
 
 
 @needs_jax
@@ -274,15 +267,14 @@ assert dict(os.environ) == before
 names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
 print(sum(name.startswith("tf_XLAEigen") for name in names))
 """
-    environment = {"OMP_NUM_THREADS": str(limit)}
-    result = run(code, **environment)
-    assert (result.returncode, result.stderr) == (0, "")
-    line, threads, started = result.stdout.splitlines()
+    line, threads, started = run(code, OMP_NUM_THREADS=str(limit)).splitlines()
     assert f" {limit} thread{'s' if limit > 1 else ''} (" in line
     assert (threads, started) == (str(limit), str(limit))
 
 
 # The traps -------------------------------------------------------------------------
+#
+# What JAX refuses is among the failures that are explained, below.
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -293,14 +285,16 @@ def test_all_engines_give_the_numbers_of_numpy(name):
 
 
 @pytest.mark.parametrize("name", FAST_ENGINES)
-def test_both_precisions_in_one_process_and_in_silence(name, recwarn):
+def test_both_precisions_in_one_process_and_in_silence(name, recwarn, capsys):
     """JAX's 64-bit switch does not follow floatX by itself; the numbers show it.
 
-    JAX would say that it rounds the float64 inside PyTensor's float32 sums.
+    JAX would say that it rounds the float64 inside PyTensor's float32 sums, and
+    PyTensor's JAX part that it drops the check of a broadcast, as in the usual loss.
     """
     functions = {}
     for floatX in ("float32", "float64", "float32"):
         engine.select(name, floatX=floatX)
+        mean_squared_error()(*np.ones((2, 4, 2), floatX))
         functions[floatX] = gradients()
         results = [np.asarray(result) for result in functions[floatX](inputs())]
         assert {str(result.dtype) for result in results} == {floatX}
@@ -315,13 +309,14 @@ def test_both_precisions_in_one_process_and_in_silence(name, recwarn):
     loss, *_ = functions["float32"](inputs().astype("float32"))
     assert np.asarray(loss).dtype == "float32"
     assert [str(warning.message) for warning in recwarn] == []
+    assert capsys.readouterr().err == ""
 
 
 @needs_jax
 def test_a_function_keeps_its_precision_for_new_shapes():
     engine.select("jax")
     x = pt.vector("x")
-    f = pytensor.function([x], x / 3)
+    f = function([x], x / 3)
     engine.select("jax", floatX="float32")
     np.testing.assert_array_equal(np.asarray(f(np.ones(2))), np.ones(2) / 3)
     np.testing.assert_array_equal(np.asarray(f(np.ones(4))), np.ones(4) / 3)
@@ -346,12 +341,12 @@ def test_what_jax_has_updated_can_be_used_elsewhere(name):
     x = pt.matrix("x")
     double = {"updates": {W: 2 * W}}
     engine.select("jax")
-    on_jax = pytensor.function([x], x @ W, **double)
+    on_jax = function([x], x @ W, **double)
     engine.select(name)
-    elsewhere = pytensor.function([x], x @ W, **double)
-    for i, function in enumerate([on_jax, elsewhere, on_jax, elsewhere]):
-        np.testing.assert_allclose(function(np.eye(2)), start * 2**i, rtol=1e-12)
-    read = pytensor.function([x], x @ W)
+    elsewhere = function([x], x @ W, **double)
+    for i, f in enumerate([on_jax, elsewhere, on_jax, elsewhere]):
+        np.testing.assert_allclose(f(np.eye(2)), start * 2**i, rtol=1e-12)
+    read = function([x], x @ W)
     on_jax(np.eye(2))
     np.testing.assert_allclose(read(np.eye(2)), start * 2**5, rtol=1e-12)
     assert type(W.get_value(borrow=True)) is np.ndarray
@@ -361,10 +356,7 @@ def test_what_jax_has_updated_can_be_used_elsewhere(name):
 def test_the_gradient_of_a_scan_needs_a_static_length_on_jax():
     engine.select("jax")
     x, h, _ = elman(None)
-    assert np.asarray(pytensor.function([x], h)(inputs())).shape == (T, N_HIDDEN)
-    gradients_on("jax")(inputs())
-    with pytest.raises(TypeError, match="concrete values"):
-        gradients(None)(inputs())
+    assert np.asarray(function([x], h)(inputs())).shape == (T, N_HIDDEN)
     engine.select("python")
     np.testing.assert_allclose(gradients(None)(inputs())[2], by_hand()[2], rtol=1e-10)
 
@@ -372,8 +364,6 @@ def test_the_gradient_of_a_scan_needs_a_static_length_on_jax():
 @needs_jax
 def test_until_needs_the_python_engine():
     engine.select("jax")
-    with pytest.raises(NotImplementedError, match="While Scan"):
-        doubling()
     powers = [2.0, 4, 8, 16, 32, 64, 128]
     np.testing.assert_array_equal(doubling("FAST_COMPILE")(1.0), powers)
     engine.select("python")
@@ -385,21 +375,9 @@ def test_the_gradient_of_a_nested_scan_needs_the_readout_outside_on_jax():
     x = np.random.default_rng(4).normal(size=(2, T, N_IN))
     engine.select("jax")
     outside = [np.asarray(result) for result in nested(readout_inside=False)(x)]
-    with pytest.raises(IndexError, match="static"):
-        nested(readout_inside=True)(x)
     engine.select("python")
     for result, same in zip(outside, nested(readout_inside=True)(x), strict=True):
         np.testing.assert_allclose(result, same, rtol=1e-10)
-
-
-@pytest.mark.parametrize("name", FAST_ENGINES)
-@pytest.mark.parametrize("floatX", ["float64", "float32"])
-def test_the_usual_loss_compiles_in_silence(name, floatX, recwarn, capsys):
-    """PyTensor's JAX part warns that it drops the check of a broadcast."""
-    engine.select(name, floatX=floatX)
-    mean_squared_error()(np.ones((4, 2), floatX), np.ones((4, 2), floatX))
-    assert [str(warning.message) for warning in recwarn] == []
-    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.filterwarnings("error")
@@ -411,10 +389,8 @@ def test_random_numbers_in_a_graph():
     def step(rng):
         return pt.random.normal(rng=rng, return_next_rng=True)
 
-    end, drawn = pytensor.scan(
-        step, outputs_info=[rng, None], n_steps=3, return_updates=False
-    )
-    draw = pytensor.function([], drawn, updates={rng: end})
+    end, drawn = scan(step, outputs_info=[rng, None], n_steps=3)
+    draw = function([], drawn, updates={rng: end})
     same = np.random.default_rng(5)
     for _ in range(2):
         np.testing.assert_array_equal(draw(), same.normal(size=3))
@@ -433,9 +409,7 @@ for name in ("python", "c"):
     assert (f(np.ones((2, 2))) == 3).all()
 print(f.vm.nodes[0].op, type(f.vm._vm).__name__)
 """
-    result = run(code, RNN_QUIET="1")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.rstrip().endswith(" CVM")
+    assert run(code, RNN_QUIET="1").rstrip().endswith(" CVM")
 
 
 @pytest.mark.slow
@@ -449,8 +423,7 @@ assert pytensor.function([x], pt.tanh(x).sum())(np.zeros(3)) == 0
 """
     kept = []
     for _ in range(2):
-        result = run(code, PYTENSOR_FLAGS=f"base_compiledir={tmp_path}", RNN_QUIET="1")
-        assert (result.returncode, result.stderr) == (0, "")
+        run(code, PYTENSOR_FLAGS=f"base_compiledir={tmp_path}", RNN_QUIET="1")
         kept.append({path.name for path in tmp_path.rglob("*.nbc")})
     assert kept[0]
     assert kept[0] == kept[1]
@@ -466,13 +439,23 @@ def no_timer_is_left() -> bool:
     return not any(timer.is_alive() for timer in timers)
 
 
-def test_a_long_compile_says_so_once(monkeypatch, capsys):
+@pytest.fixture
+def impatient(monkeypatch):
+    """Every compile takes long, and may be spoken of."""
     monkeypatch.delenv("RNN_QUIET", raising=False)
     monkeypatch.setattr(selection, "PATIENCE", 0)
+
+
+def norm():
+    x = pt.vector("x")
+    return function([x], pt.tanh(x).sum())
+
+
+def test_a_long_compile_says_so_once(impatient, capsys):
     engine.select()
-    f = gradients()
-    f(inputs())
-    f(inputs())
+    f = norm()
+    f(np.ones(2))
+    f(np.ones(2))
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert said[0].startswith("Compiling")
@@ -480,37 +463,32 @@ def test_a_long_compile_says_so_once(monkeypatch, capsys):
 
 
 @needs_jax
-def test_the_first_call_compiles_and_says_so(monkeypatch, capsys):
-    monkeypatch.delenv("RNN_QUIET", raising=False)
+def test_the_first_call_compiles_and_says_so(impatient, monkeypatch, capsys):
     engine.select("jax")
-    monkeypatch.setattr(selection, "PATIENCE", 600)
-    f = gradients()
-    monkeypatch.setattr(selection, "PATIENCE", 0)
+    with monkeypatch.context() as patient:
+        patient.setattr(selection, "PATIENCE", 600)
+        f = norm()
     assert capsys.readouterr().err == ""
-    f(inputs())
+    f(np.ones(2))
     assert capsys.readouterr().err.startswith("Compiling with JAX")
 
 
-def test_numba_says_that_it_takes_a_minute_once(monkeypatch, capsys):
-    monkeypatch.delenv("RNN_QUIET", raising=False)
-    monkeypatch.setattr(selection, "PATIENCE", 0)
+def test_numba_says_that_it_takes_a_minute_once(impatient, capsys):
     engine.select("numba")
-    x = pt.vector("x")
-    pytensor.function([x], pt.tanh(x).sum())  # not called: nothing is compiled
+    norm()  # not called: nothing is compiled
     said = capsys.readouterr().err
     assert re.match(r"Compiling with Numba: .*minute.*on disk.*\n$", said)
 
 
 @pytest.mark.parametrize("name", FAST_ENGINES)
-def test_short_compiles_and_quiet_ones_say_nothing(name, monkeypatch, capsys):
+def test_short_compiles_and_quiet_ones_say_nothing(
+    name, impatient, monkeypatch, capsys
+):
     engine.select(name)
-    x = pt.vector("x")
-    monkeypatch.setenv("RNN_QUIET", "1")
-    monkeypatch.setattr(selection, "PATIENCE", 0)
-    pytensor.function([x], 2 * x)(np.ones(2))
-    monkeypatch.delenv("RNN_QUIET")
-    monkeypatch.setattr(selection, "PATIENCE", 600)
-    pytensor.function([x], 2 * x)(np.ones(2))
+    for key, value in (("RNN_QUIET", "1"), ("RNN_QUIET", "")):
+        monkeypatch.setenv(key, value)
+        norm()(np.ones(2))
+        monkeypatch.setattr(selection, "PATIENCE", 600)
     assert capsys.readouterr().err == ""
     assert no_timer_is_left()
 
@@ -518,7 +496,7 @@ def test_short_compiles_and_quiet_ones_say_nothing(name, monkeypatch, capsys):
 def test_an_error_at_the_first_call_leaves_the_function_usable():
     engine.select("python")
     x, y = pt.matrices("xy")
-    f = pytensor.function([x, y], x @ y)
+    f = function([x, y], x @ y)
     with pytest.raises(ValueError, match="not aligned"):
         f(np.ones((2, 3)), np.ones((2, 3)))
     np.testing.assert_array_equal(f(np.eye(2), np.eye(2)), np.eye(2))
@@ -527,333 +505,131 @@ def test_an_error_at_the_first_call_leaves_the_function_usable():
 
 # Advice ----------------------------------------------------------------------------
 
-FAILURES = []
-
-
-def fails(name: str, *words: str, marks=()):
-    """Register a failing program: its engine, and words that its advice must hold.
-
-    The first words stand as they are in `happened` of one piece of advice only.
-    """
-
-    def register(program):
-        marked = [*marks, *([needs_jax] if name == "jax" else [])]
-        case = pytest.param(
-            name, program, words, id=f"{program.__name__}-{name}", marks=marked
-        )
-        FAILURES.append(case)
-        return program
-
-    return register
-
-
 x, y = pt.vectors("xy")
 X, Y = pt.matrices("XY")
+batch, declared = pt.tensor3("batch"), pt.matrix("declared", shape=(5, 2))
+n, words, single = pt.iscalar("n"), pt.lvector("words"), pt.fvector("single")
 
-
-@fails("jax", "number of steps", "x = pt.matrix(", "shape=(T, n_in)")
-def gradient_of_a_scan_of_unknown_length():
-    gradients(None)(inputs())
-
-
-@fails("jax", "number of steps", "several sequences")
-def two_sequences_of_unknown_length():
-    s = pytensor.scan(
-        lambda x_t, y_t: x_t * y_t,
-        sequences=[x, y],
-        outputs_info=None,
-        return_updates=False,
+# Programs that fail: the engine (* where it takes long), the code, and words that its
+# advice must hold. The first stand as they are in `happened` of one piece of advice.
+PROGRAMS = """
+jax gradients(None)(inputs())
+    number of steps | x = pt.matrix( | shape=(T, n_in)
+jax s = scan(lambda x_t, y_t: x_t * y_t, sequences=[x, y], outputs_info=None)
+function([x, y], s)(np.ones(3), np.ones(3))
+    number of steps | several sequences
+jax function([n], pt.zeros(n) + 1)(3)
+    number of steps | plain Python number
+jax function([n], pt.arange(n) + 1)(3)
+    number of steps | plain Python number
+jax function([n, x], x[:n] + 1)(2, np.ones(3))
+    number of steps | x[:n]
+jax doubling()
+    A scan that may end early | mode="FAST_COMPILE"
+jax nested(readout_inside=True)(np.ones((2, T, N_IN)))
+    scan within a scan | compute the readout from them outside
+jax function([x], x[x > 0])(np.ones(3))
+    The size of x[mask] | pt.switch(mask, x, 0.0)
+jax absolute = pytensor.wrap_jax(lambda x: x if x.sum() > 0 else -x)
+x = pt.vector("x", shape=(3,))
+function([x], absolute(x))(np.ones(3))
+    placeholders (tracers) | jnp.where
+jax function([x], pytensor.printing.Print("x")(x))
+    has no translation for JAX | The operation Print | mode="FAST_COMPILE"
+jax function([x], 2 * x)(np.ones(3))[0] = 1
+    cannot be changed in place | np.array(f(x))
+jax np.asarray(function([x], 2 * x)(np.ones(3)))[0] = 1
+    cannot be changed in place | np.array(f(x))
+jax W = weights(3)
+function([x], [], updates={W: W + x})(np.ones(3))
+function([x], W + x, mode="NUMBA")(np.ones(3))
+    Numba found a JAX array | W.set_value(np.array(W.get_value()))
+numba function([x], 2 * x, trust_input=True)(None)
+    Numba could not work out the types | trust_input
+python function([x], 2 * x, mode="C")
+    compiled as C++ | engine.select("c")
+python w = pytensor.shared(np.zeros(3, "float32"), name="w")
+function([x], [], updates={w: w - x})
+    its update computes | w has the type Vector(float32 | computes Vector(float64
+python w = pytensor.shared(np.zeros(3), name="w")
+function([x], [], updates={w: x.sum()})
+    its update computes | w has the type Vector(float64 | computes Scalar(
+jax function([single], 2 * single)(np.ones(3) / 3)
+    does not round | takes float32 and got float64 | np.asarray(value, dtype="float32")
+python function([words], 2 * words)(np.ones(3) / 3)
+    does not round | takes int64 and got float64
+python scan(lambda x, h: x + h, sequences=X, outputs_info=single)
+    starts from a state of type | float32, and its step returns float64
+python scan(lambda x_t, h: x_t + h, sequences=batch, outputs_info=x)
+    another number of dimensions | h0 = pt.zeros((B, n_hidden))
+jax,python h = scan(lambda x_t, h: pt.concatenate([h, h]), X, outputs_info=x)
+function([x, X], h)(np.ones(2), np.ones((3, 2)))
+    a state of another shape | outputs_info
+python function([x], 2 * x)(np.ones((2, 2)))
+    takes an array of | of 1 dimensions and got one of 2
+python function([declared], 2 * declared)(np.ones((3, 2)))
+    is declared with shape | (5, 2), and the data have shape (3, 2)
+python function([X, Y], X + Y)(np.ones((3, 2)), np.ones((1, 2)))
+    length 1 where the other is longer | shape=(1, n)
+jax,python,numba*,c* function([X, Y], X @ Y)(np.ones((3, 2)), np.ones((3, 2)))
+    A product x @ W needs | data come first
+python declared @ declared
+    A product x @ W needs
+python function([batch, Y], batch @ Y)(np.ones((4, 3, 2)), np.ones((3, 2)))
+    A product x @ W needs
+jax,python,numba*,c* function([X, Y], X + Y)(np.ones((3, 2)), np.ones((4, 2)))
+    meet element by element | from the last axis
+jax,python mean_squared_error()(np.ones((4, 2)), np.ones((3, 2)))
+    meet element by element
+python declared + pt.matrix("Y", shape=(4, 2))
+    meet element by element
+python function([x], x[7])(np.ones(3))
+    does not exist on an axis | Index 7 | length 3 | vocabulary
+jax function([x, y], x + y)(np.ones(3))
+    called without its input | its input y.
+jax function([x], 2 * x)(np.ones(3), np.ones(3))
+    an input that it was not built with
+jax function([x], 2 * x)(np.ones(3), z=1)
+    an input that it was not built with
+python function([x], x + y)
+    neither an input nor shared | depend on y | Add y to the list
+python function([x, x], 2 * x)
+    stands twice | The variable x
+python function([x, y], 2 * x)
+    the outputs do not depend on it | The variable y is an input
+python function(x, 2 * x)
+    not in a list | pytensor.function([x], y)
+python function([x], [], updates={y: x})
+    for a variable that is not shared
+python pt.grad(x.sum(), y)
+    gradient was asked for a variable that the cost does not depend on
+python pt.grad(2 * x, x)
+    taken of one number | loss.mean()
+python 1 if x.sum() > 0 else 0
+    no value while the graph is built | pt.switch
+python float(x.sum())
+    no value while the graph is built
+python [2 * x_t for x_t in x]
+    no value while the graph is built | pytensor.scan instead of `for`
+python x[0] = 1
+    changes none of them | y = x[0].set(value)
+python function([x], pt.log(x), mode="NanGuardMode")(-np.ones(3))
+    not a number (NaN) | logarithm
+"""
+MARKS = {"jax": [needs_jax], "c": [needs_c]}
+FAILURES = [
+    pytest.param(
+        name.rstrip("*"),
+        program,
+        said.split(" | "),
+        marks=[*MARKS.get(name.rstrip("*"), []), *[pytest.mark.slow] * ("*" in name)],
+        id=f"{name}-{program}",
     )
-    pytensor.function([x, y], s)(np.ones(3), np.ones(3))
-
-
-@fails("jax", "number of steps", "plain Python number")
-def size_from_an_input():
-    n = pt.iscalar("n")
-    pytensor.function([n], pt.zeros(n) + 1)(3)
-
-
-@fails("jax", "number of steps", "plain Python number")
-def range_from_an_input():
-    n = pt.iscalar("n")
-    pytensor.function([n], pt.arange(n) + 1)(3)
-
-
-@fails("jax", "number of steps", "x[:n]")
-def slice_from_an_input():
-    n = pt.iscalar("n")
-    pytensor.function([n, x], x[:n] + 1)(2, np.ones(3))
-
-
-@fails("jax", "A scan that may end early", 'mode="FAST_COMPILE"')
-def until_on_jax():
-    doubling()
-
-
-@fails("jax", "scan within a scan", "compute the readout from them outside")
-def readout_inside_a_nested_scan():
-    nested(readout_inside=True)(np.ones((2, T, N_IN)))
-
-
-@fails("jax", "The size of x[mask]", "pt.switch(mask, x, 0.0)")
-def mask_on_jax():
-    pytensor.function([x], x[x > 0])(np.ones(3))
-
-
-@fails("jax", "placeholders (tracers)", "jnp.where")
-def if_on_a_tracer():
-    x = pt.vector("x", shape=(3,))
-    absolute = pytensor.wrap_jax(lambda x: x if x.sum() > 0 else -x)
-    pytensor.function([x], absolute(x))(np.ones(3))
-
-
-@fails(
-    "jax", "has no translation for JAX", "The operation Print", 'mode="FAST_COMPILE"'
-)
-def operation_unknown_to_jax():
-    pytensor.function([x], pytensor.printing.Print("x")(x))
-
-
-@fails("jax", "cannot be changed in place", "np.array(f(x))")
-def changing_a_result():
-    pytensor.function([x], 2 * x)(np.ones(3))[0] = 1
-
-
-@fails("jax", "cannot be changed in place", "np.array(f(x))")
-def changing_a_view_of_a_result():
-    np.asarray(pytensor.function([x], 2 * x)(np.ones(3)))[0] = 1
-
-
-@fails("jax", "Numba found a JAX array", "W.set_value(np.array(W.get_value()))")
-def jax_array_given_to_numba():
-    W = weights(3)
-    pytensor.function([x], [], updates={W: W + x})(np.ones(3))
-    pytensor.function([x], W + x, mode="NUMBA")(np.ones(3))
-
-
-@fails("numba", "Numba could not work out the types", "trust_input")
-def argument_that_is_no_array():
-    pytensor.function([x], 2 * x, trust_input=True)(None)
-
-
-@fails("python", "compiled as C++", 'engine.select("c")')
-def compiling_c_without_a_compiler():
-    pytensor.function([x], 2 * x, mode="C")
-
-
-@fails(
-    "python",
-    "its update computes",
-    "w has the type Vector(float32",
-    "computes Vector(float64",
-)
-def update_of_another_precision():
-    w = pytensor.shared(np.zeros(3, "float32"), name="w")
-    pytensor.function([x], [], updates={w: w - x})
-
-
-@fails(
-    "python", "its update computes", "w has the type Vector(float64", "computes Scalar("
-)
-def update_of_another_dimension():
-    w = pytensor.shared(np.zeros(3), name="w")
-    pytensor.function([x], [], updates={w: x.sum()})
-
-
-@fails(
-    "jax",
-    "does not round",
-    "takes float32 and got float64",
-    'np.asarray(value, dtype="float32")',
-)
-def argument_of_another_precision():
-    x = pt.vector("x", dtype="float32")
-    pytensor.function([x], 2 * x)(np.ones(3) / 3)
-
-
-@fails("python", "does not round", "takes int64 and got float64")
-def words_that_are_no_integers():
-    words = pt.lvector("words")
-    pytensor.function([words], 2 * words)(np.ones(3) / 3)
-
-
-@fails("python", "starts from a state of type", "float32, and its step returns float64")
-def state_of_another_precision():
-    h0 = pt.vector("h0", dtype="float32")
-    pytensor.scan(
-        lambda x, h: x + h, sequences=X, outputs_info=h0, return_updates=False
+    for names, program, said in re.findall(
+        r"(?ms)^([a-z,*]+) (.+?)\n    (.+?)$", PROGRAMS
     )
-
-
-@fails("python", "another number of dimensions", "h0 = pt.zeros((B, n_hidden))")
-def state_without_its_batch():
-    pytensor.scan(
-        lambda x_t, h: x_t + h,
-        sequences=pt.tensor3("x"),
-        outputs_info=x,
-        return_updates=False,
-    )
-
-
-def growing():
-    h = pytensor.scan(
-        lambda x_t, h: pt.concatenate([h, h]),
-        sequences=X,
-        outputs_info=x,
-        return_updates=False,
-    )
-    pytensor.function([x, X], h)(np.ones(2), np.ones((3, 2)))
-
-
-@fails("jax", "a state of another shape", "outputs_info")
-def state_that_grows_on_jax():
-    growing()
-
-
-@fails("python", "a state of another shape", "outputs_info")
-def state_that_grows_on_python():
-    growing()
-
-
-@fails("python", "takes an array of", "of 1 dimensions and got one of 2")
-def argument_of_another_dimension():
-    pytensor.function([x], 2 * x)(np.ones((2, 2)))
-
-
-@fails("python", "is declared with shape", "(5, 2), and the data have shape (3, 2)")
-def argument_of_another_shape():
-    x = pt.matrix("x", shape=(5, 2))
-    pytensor.function([x], 2 * x)(np.ones((3, 2)))
-
-
-@fails("python", "length 1 where the other is longer", "shape=(1, n)")
-def undeclared_repetition():
-    pytensor.function([X, Y], X + Y)(np.ones((3, 2)), np.ones((1, 2)))
-
-
-def product():
-    pytensor.function([X, Y], X @ Y)(np.ones((3, 2)), np.ones((3, 2)))
-
-
-def summed():
-    pytensor.function([X, Y], X + Y)(np.ones((3, 2)), np.ones((4, 2)))
-
-
-def loss_with_targets_of_another_length():
-    mean_squared_error()(np.ones((4, 2)), np.ones((3, 2)))
-
-
-for name in ("jax", "python"):
-    fails(name, "meet element by element")(loss_with_targets_of_another_length)
-
-for name, marks in [
-    ("jax", []),
-    ("python", []),
-    ("numba", [pytest.mark.slow]),
-    ("c", [pytest.mark.slow, needs_c]),
-]:
-    for program, words in [
-        (product, ["A product x @ W needs", "data come first"]),
-        (summed, ["meet element by element", "from the last axis"]),
-    ]:
-        fails(name, *words, marks=marks)(program)
-
-
-@fails("python", "A product x @ W needs")
-def product_of_declared_shapes():
-    pt.matrix("X", shape=(3, 2)) @ pt.matrix("Y", shape=(3, 2))
-
-
-@fails("python", "A product x @ W needs")
-def product_of_a_batch():
-    X, Y = pt.tensor3("X"), pt.matrix("Y")
-    pytensor.function([X, Y], X @ Y)(np.ones((4, 3, 2)), np.ones((3, 2)))
-
-
-@fails("python", "meet element by element")
-def sum_of_declared_shapes():
-    pt.matrix("X", shape=(3, 2)) + pt.matrix("Y", shape=(4, 2))
-
-
-@fails("python", "does not exist on an axis", "Index 7", "length 3", "vocabulary")
-def index_out_of_range():
-    pytensor.function([x], x[7])(np.ones(3))
-
-
-@fails("jax", "called without its input", "its input y.")
-def too_few_arguments():
-    pytensor.function([x, y], x + y)(np.ones(3))
-
-
-@fails("jax", "an input that it was not built with")
-def too_many_arguments():
-    pytensor.function([x], 2 * x)(np.ones(3), np.ones(3))
-
-
-@fails("jax", "an input that it was not built with")
-def unknown_argument():
-    pytensor.function([x], 2 * x)(np.ones(3), z=1)
-
-
-@fails("python", "neither an input nor shared", "depend on y", "Add y to the list")
-def input_left_out():
-    pytensor.function([x], x + y)
-
-
-@fails("python", "stands twice", "The variable x")
-def input_given_twice():
-    pytensor.function([x, x], 2 * x)
-
-
-@fails("python", "the outputs do not depend on it", "The variable y is an input")
-def input_not_used():
-    pytensor.function([x, y], 2 * x)
-
-
-@fails("python", "not in a list", "pytensor.function([x], y)")
-def inputs_not_in_a_list():
-    pytensor.function(x, 2 * x)
-
-
-@fails("python", "for a variable that is not shared")
-def update_of_a_symbol():
-    pytensor.function([x], [], updates={y: x})
-
-
-@fails("python", "gradient was asked for a variable that the cost does not depend on")
-def gradient_of_another_variable():
-    pt.grad(x.sum(), y)
-
-
-@fails("python", "taken of one number", "loss.mean()")
-def gradient_of_an_array():
-    pt.grad(2 * x, x)
-
-
-@fails("python", "no value while the graph is built", "pt.switch")
-def if_on_a_symbol():
-    return 1 if x.sum() > 0 else 0
-
-
-@fails("python", "no value while the graph is built")
-def number_of_a_symbol():
-    float(x.sum())
-
-
-@fails("python", "no value while the graph is built", "pytensor.scan instead of `for`")
-def loop_over_a_symbol():
-    return [2 * x_t for x_t in x]
-
-
-@fails("python", "changes none of them", "y = x[0].set(value)")
-def assignment_to_a_symbol():
-    x[0] = 1
-
-
-@fails("python", "not a number (NaN)", "logarithm")
-def nan_found_by_the_nan_guard():
-    with np.errstate(all="ignore"):
-        pytensor.function([x], pt.log(x), mode="NanGuardMode")(-np.ones(3))
+    for name in names.split(",")
+]
 
 
 @pytest.mark.parametrize(("name", "program", "words"), FAILURES)
@@ -862,7 +638,7 @@ def test_advice(name, program, words):
     """Each program fails on its engine, and is explained in the right words."""
     engine.select(name)
     with pytest.raises(Exception) as caught:  # noqa: PT011  (all kinds of errors)
-        program()
+        exec(program, {**globals()})
     told = engine.explain(caught.value)
     flat = " ".join(told.split())
     for word in words:
@@ -888,10 +664,8 @@ def test_other_errors_are_named():
     try:
         1 / 0  # noqa: B018
     except ZeroDivisionError as error:
-        told = engine.explain(error)
-    assert "not known here, ZeroDivisionError: division by zero" in " ".join(
-        told.split()
-    )
+        told = " ".join(engine.explain(error).split())
+    assert "not known here, ZeroDivisionError: division by zero" in told
     assert "KeyboardInterrupt" in engine.explain(KeyboardInterrupt())
 
 

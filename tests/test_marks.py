@@ -1,12 +1,12 @@
 """The marks are true: they hold where they stand, and what they promise is enforced."""
 
-import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
-from functools import cache
+from modulefinder import ModuleFinder
+from types import CodeType
 
 import pytest
 from test_environment import run_make
@@ -22,58 +22,39 @@ CONFTEST = TESTS / "conftest.py"
 # Documents import no engine -----------------------------------------------------------
 
 
-@cache
-def modules():
-    """Our own modules by name: those of helpers, and those of the tests."""
-    ours = [*ROOT.glob("helpers/**/*.py"), *TESTS.glob("*.py")]
-    found = {}
-    for path in ours:
-        parts = path.relative_to(TESTS if path.parent == TESTS else ROOT).parts
-        name = ".".join(parts).removesuffix(".py").removesuffix(".__init__")
-        found[name] = path
-    return found
+class AtTheTop(ModuleFinder):
+    """Finds what is imported outside of functions."""
+
+    def scan_code(self, co, m):
+        flat = (None if isinstance(c, CodeType) else c for c in co.co_consts)
+        super().scan_code(co.replace(co_consts=tuple(flat)), m)
 
 
-@cache
-def imported(path, inside=True):
-    """Every name that a file may import, at its top or anywhere in it."""
-    names = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree) if inside else tree.body:
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+def engines_behind(*paths, finder=ModuleFinder):
+    """The engines that files import, themselves or through modules of ours.
 
-
-def engines_behind(path, seen=None, inside=True):
-    """The engines that a file imports, itself or through modules of ours.
-
-    Imports inside of functions count too, if not told otherwise.
+    Pairs (engine, module that imports it). Imports inside of functions count too, if
+    `finder` finds them.
     """
-    seen = set() if seen is None else seen
-    seen.add(path)
-    names = imported(path, inside)
-    found = {name.split(".")[0] for name in names} & ENGINES
-    for name in names:
-        parts = name.split(".")
-        for end in range(1, len(parts) + 1):
-            inner = modules().get(".".join(parts[:end]))
-            if inner and inner not in seen:
-                found |= engines_behind(inner, seen, inside)
-    return found
+    found = finder([str(ROOT), str(TESTS)])  # where the engines are not
+    for path in paths:
+        found.load_file(str(path))
+    return {
+        (engine, by)
+        for name, importers in found.badmodules.items()
+        for by in importers
+        if (engine := name.partition(".")[0]) in ENGINES
+    }
 
 
 @pytest.mark.documents
 def test_what_is_marked_documents_imports_no_engine():
     marked = [p for p in TESTS.glob("*.py") if "mark.documents" in p.read_text("utf-8")]
     assert len(marked) > 10
-    reached = {path.name: engines_behind(path) for path in marked}
-    assert not any(reached.values()), reached
+    assert engines_behind(*marked) == set()
     # The shared module imports them in what other tests ask for, and not before.
-    assert engines_behind(CONFTEST) == {"jax", "pytensor"}
-    assert not engines_behind(CONFTEST, inside=False)
+    assert dict(engines_behind(CONFTEST)).keys() == {"jax", "pytensor"}
+    assert engines_behind(CONFTEST, finder=AtTheTop) == set()
 
 
 @pytest.mark.documents
@@ -82,7 +63,7 @@ def test_an_engine_behind_other_modules_is_found(tmp_path):
     plain.write_text("def later():\n    from helpers.results import files\n")
     late.write_text("def later():\n    from helpers.networks import elman\n")
     assert engines_behind(plain) == set()
-    assert "pytensor" in engines_behind(late)
+    assert "pytensor" in dict(engines_behind(late))
 
 
 # The marks are enforced where tests run ----------------------------------------------

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers.figures import diagrams, plots
+from helpers.figures import plots
 
 
 def relative_luminance(colour):
@@ -46,23 +46,3 @@ def test_band_refuses_other_shapes(shape):
     with pytest.raises(ValueError, match=r"samples must have shape \(seeds, 4\)"):
         plots.band(ax, np.arange(4), np.zeros(shape), "output")
     plt.close(fig)
-
-
-def draw():
-    return diagrams.layers((2, 3), ("x", "h"), ("W",), ("input", "hidden")).data
-
-
-def test_diagrams_are_the_same_each_time():
-    plots.use()
-    assert draw() == draw()
-
-
-def test_diagrams_hold_their_labels_as_text():
-    plots.use()
-    assert ">x</text>" in draw()
-    assert draw().count("<use") == 5  # two inputs and three hidden units
-
-
-def test_diagrams_refuse_labels_that_do_not_fit():
-    with pytest.raises(ValueError, match="one entry a layer"):
-        diagrams.layers((2, 3), ("x",), ("W",), ("input", "hidden"))

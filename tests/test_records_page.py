@@ -17,13 +17,6 @@ sys.path.append(str(ROOT / "book" / "_extensions"))
 book_records = importlib.import_module("book_records")
 
 
-def shown():
-    """What the page says, as one line of text."""
-    page = rendered_book.parsed(rendered_book.book().html / "book/results.html")
-    [article] = page.find_all("article")
-    return " ".join(article.text.split()).replace("’", "'")
-
-
 def test_a_file_is_named_with_its_command_duration_and_day(tmp_path):
     made = {"summary": "Sums.", "command": "add", "date": "2026-01-02T03:04:05"}
     files.write_json(tmp_path / "one.json", made | {"duration_s": 100})
@@ -65,7 +58,9 @@ def test_run_times_are_added_up(tmp_path):
 
 
 def test_the_page_names_every_file_and_every_notebook():
-    text = shown()
+    page = rendered_book.parsed(rendered_book.book().html / "book/results.html")
+    [article] = page.find_all("article")
+    text = " ".join(article.text.split()).replace("’", "'")
     for path in records.FOLDER.glob("*.json"):
         if path.name == book_records.RUN_TIMES:
             continue

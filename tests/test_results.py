@@ -99,26 +99,21 @@ def test_a_missing_record_says_how_to_make_it(tmp_path):
         ({"seeds": [], "runs": []}, "its runs are not those of its seeds"),
         ({"runs": [1, 2, 3]}, "is no record"),
         ({"runs": [{}, {}, {}]}, "no 'seed'"),
+        *(
+            (text, "is no record of the experiment 'toy'")
+            for text in (b"[]", b"3", b"{}")
+        ),
+        *((text, r"is damaged \(") for text in (b'{"schema": "rnns', b"", b"\xff")),
+        (b'{"a": NaN}', r"is damaged \("),
     ],
 )
 def test_a_file_that_is_no_record(write, changed, message):
-    folder = write(**changed)
+    """Some keys are changed, or the whole file."""
+    folder = write(**changed) if isinstance(changed, dict) else write()
+    if isinstance(changed, bytes):
+        (folder / "toy.json").write_bytes(changed)
     with pytest.raises(ValueError, match=rf"(?s){message}.*makes it again"):
         records.load("toy", folder)
-
-
-@pytest.mark.parametrize("text", ['{"schema": "rnns', "", '{"a": NaN}', "\udcff"])
-def test_a_damaged_file(tmp_path, text):
-    (tmp_path / "toy.json").write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(ValueError, match=r"is damaged \(.*makes it again"):
-        records.load("toy", tmp_path)
-
-
-@pytest.mark.parametrize("text", ["[]", "3", "{}"])
-def test_other_json(tmp_path, text):
-    (tmp_path / "toy.json").write_text(text)
-    with pytest.raises(ValueError, match="is no record of the experiment 'toy'"):
-        records.load("toy", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -160,24 +155,13 @@ def skewed(rng, n):
     return rng.lognormal(size=(n, REPEATS))
 
 
-@pytest.mark.parametrize(
-    ("n", "k", "coverage"),
-    [(20, 6, 0.9586), (6, 1, 0.9688), (30, 10, 0.9572)],
-)
-def test_median_interval_covers_the_true_median(n, k, coverage):
-    rng = np.random.default_rng(0)
-    estimate = intervals.median_interval(skewed(rng, n))
-    assert share_inside(estimate, 1) == pytest.approx(coverage, abs=0.006)
-    values = rng.permutation(n) + 1
-    assert intervals.median_interval(values) == ((n + 1) / 2, k, n + 1 - k)
-
-
 @pytest.mark.parametrize("confidence", CONFIDENCES)
-@pytest.mark.parametrize("n", [8, 20, 33])
+@pytest.mark.parametrize("n", [8, 20, 30, 33])
 def test_median_interval_is_that_of_scipy(n, confidence):
     values = np.random.default_rng(n).lognormal(size=n)
     expected = stats.quantile_test(values).confidence_interval(confidence)
-    assert intervals.median_interval(values, confidence)[1:] == tuple(expected)
+    estimate = intervals.median_interval(values, confidence)
+    assert estimate == (np.median(values), *expected)
 
 
 @pytest.mark.parametrize("n_new", [20, 19, 10, 5, 3])
@@ -192,15 +176,9 @@ def test_new_medians_fall_into_their_interval(n_new):
 
 
 def test_new_medians_interval_widens_as_runs_get_fewer():
-    values = np.arange(1, 21)
-    widths = []
-    for n_new in (1000, 20, 5, 1):
-        estimate = intervals.median_of_new_runs(values, n_new)
-        assert estimate.value == 10.5
-        widths.append(estimate.high - estimate.low)
-    assert widths == sorted(widths)
-    assert intervals.median_of_new_runs(values) == (10.5, 4, 17)
-    assert intervals.median_of_new_runs(values, 1) == (10.5, 1, 20)
+    for n_new, i in ((1000, 6), (20, 4), (None, 4), (5, 2), (1, 1)):
+        estimate = intervals.median_of_new_runs(range(1, 21), n_new)
+        assert estimate == (10.5, i, 21 - i)
     assert intervals.median_of_new_runs([3.0], 1) == (3, 3, 3)
 
 
@@ -218,23 +196,14 @@ def test_new_medians_interval_is_that_of_all_orders_of_the_pool(n, n_new):
         assert estimate == ((n + 1) / 2, i, n + 1 - i)
 
 
-def test_mean_interval_covers_the_true_mean():
-    values = np.random.default_rng(2).normal(3, 2, size=(8, REPEATS))
-    assert share_inside(intervals.mean_interval(values), 3) == pytest.approx(
-        0.95, abs=0.006
-    )
-    assert intervals.mean_interval([2.0, 2.0]) == (2, 2, 2)
-
-
 @pytest.mark.parametrize("confidence", CONFIDENCES)
-def test_mean_interval_of_two_and_of_three_values(confidence):
-    """With one and two degrees of freedom, quantiles of Student's t are formulas."""
-    two = 2 * math.tan(math.pi * confidence / 2)
-    estimate = intervals.mean_interval([1, 5], confidence)
-    assert estimate == pytest.approx((3, 3 - two, 3 + two))
-    three = math.sqrt(3) * confidence * math.sqrt(2 / (1 - confidence**2))
-    estimate = intervals.mean_interval([1, 4, 7], confidence)
-    assert estimate == pytest.approx((4, 4 - three, 4 + three))
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_mean_interval_is_that_of_scipy(n, confidence):
+    values = np.random.default_rng(n).normal(3, 2, size=n)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    estimate = intervals.mean_interval(values, confidence)
+    assert estimate == pytest.approx((values.mean(), *expected), rel=1e-12)
+    assert intervals.mean_interval([2.0, 2.0]) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("confidence", CONFIDENCES)
@@ -269,20 +238,12 @@ def test_intervals_keep_the_shape_of_curves():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: intervals.median_interval(range(5)), "at least 6 entries .* got 5"),
-        (
-            lambda: intervals.median_interval(range(6), 0.99),
-            "at least 8 .* 0.99; got 6",
-        ),
         (lambda: intervals.median_interval([]), r"got the shape \(0,\)"),
         (lambda: intervals.median_interval(3.0), r"got the shape \(\)"),
         (lambda: intervals.median_interval([1, math.nan] * 9), "values must be finite"),
         (lambda: intervals.median_interval(range(9), 95), "between 0 and 1; got 95"),
         (lambda: intervals.median_of_new_runs([1, 2], 0), "n_new must be a positive"),
-        (
-            lambda: intervals.median_of_new_runs([1], 1, -0.5),
-            "between 0 and 1; got -0.5",
-        ),
+        (lambda: intervals.median_of_new_runs([1], 1, -0.5), "0 and 1; got -0.5"),
         (lambda: intervals.mean_interval([1, 2], 1), "between 0 and 1; got 1"),
         (lambda: intervals.mean_interval([1]), "at least 2 entries; got 1"),
         (lambda: intervals.wilson(3, 2), "successes must .* got 3 of 2"),
@@ -298,8 +259,10 @@ def test_intervals_of_what_makes_no_sense(call, message):
 
 def test_the_smallest_number_of_values_is_the_smallest():
     for confidence, needed in [(0.5, 2), (0.9, 5), (0.95, 6), (0.99, 8)]:
-        intervals.median_interval(range(needed), confidence)
-        with pytest.raises(ValueError, match=f"at least {needed} entries"):
+        estimate = intervals.median_interval(range(needed), confidence)
+        assert estimate == ((needed - 1) / 2, 0, needed - 1)
+        says = f"at least {needed} entries .* confidence {confidence}; got {needed - 1}"
+        with pytest.raises(ValueError, match=says):
             intervals.median_interval(range(needed - 1), confidence)
 
 
@@ -312,6 +275,7 @@ def test_an_estimate_is_printed_with_its_interval():
 
 
 def test_table():
+    """A column is of numbers only if all its cells are."""
     rows = [("plain", 3, Estimate(0.51234, 0.5, 0.6)), ("decay", 12, "1.0 (none)")]
     assert tables.table(rows, ("cure", "runs", "rmse")).splitlines() == [
         "cure   runs               rmse",
@@ -319,13 +283,7 @@ def test_table():
         "plain     3  0.5123 [0.5, 0.6]",
         "decay    12         1.0 (none)",
     ]
-
-
-def test_table_of_nothing():
     assert tables.table([], ("a", "b")) == "a  b\n-  -"
-
-
-def test_a_column_is_of_numbers_only_if_all_its_cells_are():
     lines = tables.table([("none", 1), (2, 3)], ("before", "after")).splitlines()
     assert lines[2:] == ["none        1", "2           3"]
     lines = tables.table([(1, "none"), (2, 3)], ("before", "after")).splitlines()

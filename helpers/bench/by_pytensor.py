@@ -15,13 +15,10 @@ def make(workload: Workload, name: str) -> Step:
     """The workload on the engine `name`, which has been selected."""
     params = shared(workload.start)
     x, y, weights = workload.examples
-    if name == "jax":  # must know the shapes when it compiles
-        shapes = [part.shape for part in workload.examples]
-    else:
-        shapes = [(None,) * part.ndim for part in workload.examples]
+    known = name == "jax"  # the shapes, when it compiles
     variables = [
-        pt.tensor(name, dtype=part.dtype, shape=shape)
-        for name, part, shape in zip("xyw", workload.examples, shapes, strict=True)
+        pt.tensor(dtype=part.dtype, shape=part.shape if known else (None,) * part.ndim)
+        for part in workload.examples
     ]
     loss, updates = graph(workload.cost, *variables, params)
     step = pytensor.function(variables, loss, updates=updates, mode=inplace.mode())

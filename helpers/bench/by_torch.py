@@ -99,9 +99,8 @@ def network_of(start: Elman, words: bool):
 def values_of(network) -> Elman:
     """The present values of what `network_of` made."""
     values = {k: v.numpy().copy() for k, v in network.state_dict().items()}
-    W_ih = values.get("rows.weight")
     return Elman(
-        W_ih=values["rnn.weight_ih_l0"].T if W_ih is None else W_ih,
+        W_ih=values.get("rows.weight", values["rnn.weight_ih_l0"].T),
         W_hh=values["rnn.weight_hh_l0"].T,
         b_h=values["rnn.bias_hh_l0"],
         W_ho=values["out.weight"].T,

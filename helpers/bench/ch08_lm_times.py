@@ -20,6 +20,7 @@ import pytensor.tensor as pt
 from helpers.bench import by_torch, step_times, ways
 from helpers.bench.recording import Part, Plan, Recording, spread
 from helpers.bench.timing import Timed, select
+from helpers.bench.workloads import language
 from helpers.engine import selection
 from helpers.lm import batches, model, training
 from helpers.networks.elman import readout, shared
@@ -48,8 +49,7 @@ def load(folder: Path | str | None = None) -> dict:
 
 def first_values(size: int | None = None) -> model.Params:
     """An Elman network for `size` words or V, float32 whatever floatX is."""
-    params = model.initial("elman", size or V, H, np.random.default_rng(0))
-    return type(params)(*(value.astype(np.float32) for value in params))
+    return language(size or V, H=H).start
 
 
 # The step of `helpers.bench.step_times` on one sentence, by the names of its ways

@@ -20,9 +20,8 @@ def _operands(workload: Workload) -> list[np.ndarray]:
     p, (x, y, _) = workload.start, workload.examples
     n_hid, n_out = p.W_ho.shape
     B = workload.weights.shape[1:]
-    steps, read = (
-        (x.size, y.size) if workload.words else (x[..., 0].size, y[..., 0].size)
-    )
+    read = workload.weights.size
+    steps = len(x) * read // len(y)
     shapes = [(*B, n_hid), (*B, n_hid), (steps, n_hid), (read, n_hid), (read, n_out)]
     rng = np.random.default_rng(0)
     made = [rng.uniform(-1e-3, 1e-3, s).astype(workload.dtype) for s in shapes]

@@ -241,12 +241,10 @@ class _Notice:
 
     @contextmanager
     def if_slow(self):
-        if self.said or os.environ.get("RNN_QUIET") == "1":
-            yield
-            return
         timer = threading.Timer(PATIENCE, self.say)
         timer.daemon = True
-        timer.start()
+        if not self.said and os.environ.get("RNN_QUIET") != "1":
+            timer.start()
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
 """Diagrams of networks, drawn by matplotlib and shown as SVG."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,15 +30,14 @@ def layers(
             f"{len(sizes)} sizes, {len(units)} units, {len(roles)} roles and "
             f"{len(weights)} weights"
         )
-    fig, ax = plt.subplots(figsize=(6.4, 3.0))
+    _, ax = plt.subplots(figsize=(6.4, 3.0))
     columns = [
         [(2.2 * i, y) for y in np.arange(size) - (size - 1) / 2]
         for i, size in enumerate(sizes)
     ]
     for left, right in pairwise(columns):
-        for a in left:
-            for b in right:
-                ax.plot(*zip(a, b, strict=True), color="#BBBBBB", lw=0.9, zorder=1)
+        for a, b in product(left, right):
+            ax.plot(*zip(a, b, strict=True), color="#BBBBBB", lw=0.9, zorder=1)
     bottom = -max(sizes) / 2 - 0.25
     for column, unit, role in zip(columns, units, roles, strict=True):
         x, y = zip(*column, strict=True)
@@ -46,10 +45,8 @@ def layers(
         plots.label(ax, x[0], -bottom, unit, role, ha="center", fontsize=11)
     for i, weight in enumerate(weights):
         ax.text(2.2 * i + 1.1, bottom, weight, ha="center", va="center", fontsize=10)
-    ax.set_xlim(-0.7, 2.2 * (len(sizes) - 1) + 0.7)
-    ax.set_ylim(bottom - 0.4, 0.4 - bottom)
-    ax.axis("off")
-    return plots.svg(fig)
+    right = 2.2 * (len(sizes) - 1) + 0.7
+    return _drawn(ax, (-0.7, right), (bottom - 0.4, 0.4 - bottom))
 
 
 def unrolled(steps: int = 4) -> SVG:
@@ -59,12 +56,10 @@ def unrolled(steps: int = 4) -> SVG:
     """
     if steps < 1:
         raise ValueError(f"steps must be a positive integer; got {steps}")
-    fig, ax = plt.subplots(figsize=(6.4, 3.2))
+    _, ax = plt.subplots(figsize=(6.4, 3.2))
 
     def column(x, suffix):
-        _node(ax, x, 0, f"x{suffix}", "input")
-        _node(ax, x, 1.5, f"h{suffix}", "hidden")
-        _node(ax, x, 3, f"o{suffix}", "output")
+        _units(ax, x, suffix)
         _arrow(ax, (x, 0), (x, 1.5), "W_ih", "input", (0.42, 0))
         _arrow(ax, (x, 1.5), (x, 3), "W_ho", "output", (0.44, 0))
 
@@ -93,10 +88,7 @@ def unrolled(steps: int = 4) -> SVG:
         x = first + 1.5 * t
         column(x, str(t).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")))
         _arrow(ax, (x - 1.5, 1.5), (x, 1.5), "W_hh", "hidden", (0, 0.27))
-    ax.set_xlim(-1.7, first + 1.5 * steps + 0.9)
-    ax.set_ylim(-0.5, 3.5)
-    ax.axis("off")
-    return plots.svg(fig)
+    return _drawn(ax, (-1.7, first + 1.5 * steps + 0.9), (-0.5, 3.5))
 
 
 def gradient_flow() -> SVG:
@@ -105,11 +97,9 @@ def gradient_flow() -> SVG:
     Grey arrows are the forward pass. Coloured ones carry errors backwards, each named
     by the matrix that it is multiplied with.
     """
-    fig, ax = plt.subplots(figsize=(6.4, 3.4))
+    _, ax = plt.subplots(figsize=(6.4, 3.4))
     for x, t in ((0.0, "ₜ₋₁"), (2.6, "ₜ")):
-        _node(ax, x, 0, f"x{t}", "input")
-        _node(ax, x, 1.5, f"h{t}", "hidden")
-        _node(ax, x, 3, f"o{t}", "output")
+        _units(ax, x, t)
         for start, end in (((x, 0), (x, 1.5)), ((x, 1.5), (x, 3))):
             _arrow(ax, start, end, "", None)
         _arrow(ax, (x, 3), (x, 1.5), "", "gradient", bend=0.35)
@@ -122,10 +112,7 @@ def gradient_flow() -> SVG:
         name = f"δa{t} W_hhᵀ"
         plots.label(ax, x, 0.86, name, "gradient", ha="center", fontsize=9)
     _arrow(ax, (0.0, 1.5), (-2.0, 1.5), "", "gradient", bend=-0.3)
-    ax.set_xlim(-2.2, 4.9)
-    ax.set_ylim(-0.4, 3.4)
-    ax.axis("off")
-    return plots.svg(fig)
+    return _drawn(ax, (-2.2, 4.9), (-0.4, 3.4))
 
 
 def automaton(
@@ -147,7 +134,7 @@ def automaton(
             f"places and names must have one entry for each of {len(transitions)} "
             f"states; got {len(places)} and {len(names)}"
         )
-    fig, ax = plt.subplots(figsize=(6.4, 3.0))
+    _, ax = plt.subplots(figsize=(6.4, 3.0))
     arrows: dict = {}  # (from, to, whether wrong): symbols
     for here, moves in enumerate(transitions):
         for symbol, after in moves.items():
@@ -183,11 +170,9 @@ def automaton(
         _node(ax, *place, name, "hidden")
     ax.scatter(*places[-1], s=900, facecolors="none", edgecolors=plots.colour("hidden"))
     x, y = np.transpose(places)
-    ax.set_xlim(x.min() - 0.4, x.max() + 0.4)
-    ax.set_ylim(y.min() - 1.05, y.max() + 1.05)  # room for the loops
     ax.set_aspect("equal")
-    ax.axis("off")
-    return plots.svg(fig)
+    left, right = x.min() - 0.4, x.max() + 0.4
+    return _drawn(ax, (left, right), (y.min() - 1.05, y.max() + 1.05))  # for the loops
 
 
 # From a state and back to it, around its upper side.
@@ -197,6 +182,19 @@ _LOOP = np.array([(-0.13, 0.2), (-0.5, 0.9), (0.5, 0.9), (0.13, 0.2)])
 def _node(ax, x: float, y: float, text: str, role: str) -> None:
     ax.scatter(x, y, s=620, color=plots.colour(role), zorder=2)
     ax.text(x, y, text, color="white", ha="center", va="center", fontsize=10)
+
+
+def _units(ax, x: float, t: str) -> None:
+    """The units of one step, from input to output."""
+    for y, name, role in ((0, "x", "input"), (1.5, "h", "hidden"), (3, "o", "output")):
+        _node(ax, x, y, f"{name}{t}", role)
+
+
+def _drawn(ax, xlim: tuple[float, float], ylim: tuple[float, float]) -> SVG:
+    """The figure, without axes."""
+    ax.set(xlim=xlim, ylim=ylim)
+    ax.axis("off")
+    return plots.svg(ax.figure)
 
 
 def _arrow(
