@@ -16,7 +16,7 @@ padded to fit another. They differ in their first weights, their rates and their
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import NamedTuple
 
@@ -68,24 +68,24 @@ INITIAL: dict[str, Callable] = {
 # Strings ----------------------------------------------------------------------
 
 
-def strings(n: int, min_inner: int, rng: np.random.Generator) -> list[str]:
-    """n random strings with inner strings of at least `min_inner` symbols."""
+def strings(
+    n: int,
+    min_inner: int,
+    rng: np.random.Generator,
+    max_inner: int = LENGTHS[-1] - 3,
+) -> list[str]:
+    """n random strings with inner strings of `min_inner` to `max_inner` symbols."""
     drawn: list[str] = []
     while len(drawn) < n:
         string = EMBEDDED.sample(rng, min_inner=min_inner)
-        if len(string) - 1 <= LENGTHS[-1]:
+        if len(string) - 4 <= max_inner:
             drawn.append(string)
     return drawn
 
 
 def strings_of_length(n: int, inner: int, rng: np.random.Generator) -> list[str]:
     """n random strings whose inner strings have exactly `inner` symbols."""
-    drawn: list[str] = []
-    while len(drawn) < n:
-        string = EMBEDDED.sample(rng, min_inner=inner)
-        if len(string) == inner + 4:
-            drawn.append(string)
-    return drawn
+    return strings(n, inner, rng, inner)
 
 
 class Questions(NamedTuple):
@@ -126,16 +126,13 @@ def first_values(
     identity, W_ih and W_ho normal with standard deviation 0.001.
     """
     if init == "identity":
-        values = INITIAL[cell](7, units, 7, rng, init=_tiny)
+        tiny = partial(initialisation.normal, sd=0.001)
+        values = INITIAL[cell](7, units, 7, rng, init=tiny)
         return values._replace(W_hh=np.eye(units, dtype=values.W_hh.dtype))
     options = {} if forget_bias is None else {"forget_bias": forget_bias}
     return INITIAL[cell](
         7, units, 7, rng, init=getattr(initialisation, init), **options
     )
-
-
-def _tiny(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
-    return initialisation.normal(n_in, n_out, rng, sd=0.001)
 
 
 def states(x, params, g: Callable = pt.tanh):
@@ -412,14 +409,13 @@ class Looks:
         self.parameters, self.names = parameters, names
         self.watch = questions(strings(parameters["watch"], least, rng))
         self.test = questions(strings(parameters["test"], least, rng))
-        self.by_length = [
-            questions(strings_of_length(parameters["watch"], inner, rng))
-            for inner in parameters["lengths"]
-        ]
-        self.probes = [
-            questions(strings_of_length(parameters["probes"], inner, rng))
-            for inner in parameters["lengths"]
-        ]
+        self.by_length, self.probes = (
+            [
+                questions(strings(n, inner, rng, inner))
+                for inner in parameters["lengths"]
+            ]
+            for n in (parameters["watch"], parameters["probes"])
+        )
         inner = parameters["positions"].get(str(least))
         self.one_length = inner and EMBEDDED.batch(
             strings_of_length(parameters["watch"], inner, rng)
