@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate
 from scipy.special import expit
 from test_cells import random_cell
+from test_optimisers import adam_step
 
 from helpers import engine
 from helpers.experiments import ch03_streams_runs as streams
@@ -126,14 +127,7 @@ def test_training_equals_a_version_in_numpy(
         loss, d = loss_and_gradient(x, y, p, activation)
         losses.append(loss)
         if optimiser == "adam":
-            m = Elman(*(0.9 * a + 0.1 * b for a, b in zip(m, d, strict=True)))
-            v = Elman(*(0.999 * a + 0.001 * b**2 for a, b in zip(v, d, strict=True)))
-            d = Elman(
-                *(
-                    a / (1 - 0.9**t) / (np.sqrt(b / (1 - 0.999**t)) + 1e-8)
-                    for a, b in zip(m, v, strict=True)
-                )
-            )
+            d, m, v = adam_step(d, m, v, t)
         p = Elman(*(value - lr * slope for value, slope in zip(p, d, strict=True)))
         W = p.W_hh
         p = p._replace(W_hh=np.where(abs(W) > lr * l1, W - lr * l1 * np.sign(W), 0))

@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+from test_cells import random_cell
 
 from helpers.lm import by_hand
-from helpers.networks import bptt, elman, gradients, initialisation
+from helpers.networks import bptt, elman, gradients
 from helpers.networks.elman import Elman
 
 SENTENCE = np.array([0, 7, 4, 7, 9, 7, 1])  # one word three times
 
 
-def network(V=12, H=5, seed=0):
-    rng = np.random.default_rng(seed)
-    params = elman.initial_elman(V, H, V, rng, initialisation.uniform)
-    return Elman(*(rng.normal(size=p.shape) / 2 for p in params))
+def network(seed=0):
+    return random_cell(Elman, seed, 12, 5, 12)
 
 
 def one_hot(x, V=12):

@@ -6,7 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from test_cells import STATES_NUMPY
+from test_cells import STATES_NUMPY, random_cell
 
 from helpers import engine
 from helpers.lm import model
@@ -23,9 +23,7 @@ pytestmark = pytest.mark.usefixtures("python_engine")
 @pytest.fixture(params=list(model.CELLS))
 def params(request):
     """Parameters of each cell, none of them zero."""
-    rng = np.random.default_rng(3)
-    first = model.initial(request.param, V, H, rng)
-    return type(first)(*(rng.normal(0, 0.5, value.shape) for value in first))
+    return random_cell(model.CELLS[request.param], 3, V, H, V)
 
 
 @pytest.fixture
@@ -124,10 +122,8 @@ def gradients(words, params, d_o, truncate=None):
 
 @pytest.mark.parametrize("k", [1, 3, T, T + 1])
 def test_truncated_gradients_are_those_of_chunks(words, k):
-    rng = np.random.default_rng(3)
-    first = model.initial("elman", V, H, rng)
-    params = Elman(*(rng.normal(0, 0.5, value.shape) for value in first))
-    d_o = rng.normal(size=(T, B, V))
+    params = random_cell(Elman, 3, V, H, V)
+    d_o = np.random.default_rng(3).normal(size=(T, B, V))
     x = np.eye(V)[words]
     expected = bptt.chunks(x, hidden_states_numpy(x, params), d_o, params, k)
     found = gradients(words, params, d_o, truncate=k)
@@ -208,11 +204,4 @@ def test_a_json_that_describes_no_model_is_refused(saved, tmp_path, changed, mes
     card = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(card | changed), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
-        model.load("toy", tmp_path)
-
-
-def test_weights_that_do_not_fit_their_checksum_are_refused(saved, tmp_path):
-    changed = saved.params._replace(b_o=saved.params.b_o + 1)
-    np.savez(tmp_path / "toy.npz", **changed._asdict())
-    with pytest.raises(ValueError, match=r"is not what toy\.json describes"):
         model.load("toy", tmp_path)

@@ -15,6 +15,7 @@ import numpy as np
 import pytensor
 import pytest
 from scipy.special import softmax
+from test_cells import random_cell
 
 from helpers import engine
 from helpers.lm import (
@@ -46,9 +47,7 @@ def float64(request, monkeypatch):
 
 @pytest.fixture
 def params():
-    rng = np.random.default_rng(3)
-    first = model.initial("elman", V, H, rng)
-    return Elman(*(rng.normal(0, 0.5, value.shape) for value in first))
+    return random_cell(Elman, 3, V, H, V)
 
 
 @pytest.fixture

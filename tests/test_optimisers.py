@@ -29,6 +29,17 @@ def test_sgd_on_a_quadratic_follows_its_closed_form():
     assert p.get_value() == pytest.approx((1 - 2 * a * lr) ** 10 * start, rel=1e-12)
 
 
+def adam_step(d, m, v, t):
+    """The direction of step t in NumPy, and the memory: NamedTuples of arrays."""
+    m = d._make(0.9 * a + 0.1 * b for a, b in zip(m, d, strict=True))
+    v = d._make(0.999 * a + 0.001 * b**2 for a, b in zip(v, d, strict=True))
+    way = d._make(
+        a / (1 - 0.9**t) / (np.sqrt(b / (1 - 0.999**t)) + 1e-8)
+        for a, b in zip(m, v, strict=True)
+    )
+    return way, m, v
+
+
 def adam_by_hand(gradient, p, lr, steps, beta1=0.9, beta2=0.999, epsilon=1e-8):
     """Algorithm 1 of Kingma and Ba, element by element; returns p after each step."""
     p, history = dict(p), []

@@ -8,7 +8,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.runner import Experiment
 from helpers.experiments.trainer import Trainer
 from helpers.networks.feedforward import (
     initial_values,
@@ -65,7 +65,7 @@ def train(
     updates: int,
     decay: float = 0.0,
     noise: float = 0.0,
-    look: Callable[[int], bool] = traced,
+    look: Callable[[int], bool] = lambda k: False,
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Start `net` afresh and train it; yields (k, loss) as `Trainer.train`.
 
@@ -123,25 +123,22 @@ def approximation(seed: int, parameters: dict, updates: int | None = None) -> di
         X = rng.uniform(-1, 1, (parameters["examples"], 1))
         y = np.sin(2 * np.pi * X)
         net = compiled((1, width, 1), parameters["batch"])
-        traces[key] = []
-        for k, loss in train(
+        for _ in train(
             net,
             X,
             y,
             rng,
             lr=parameters["lr"][key],
             updates=updates or parameters["updates"],
-            look=lambda k: k == 0 or traced(k),
+            look=lambda k: k == 0,
         ):
-            if k == 0:
-                at_start = exact_readout(net.trainer.now(), X, y, X_test)
-            else:
-                traces[key].append(loss)
+            at_start = exact_readout(net.trainer.now(), X, y, X_test)
+        traces[key] = net.trainer.trace
         at_end = exact_readout(net.trainer.now(), X, y, X_test)
         metrics["trained"][key] = rmse(np.asarray(net.predict(X_test)), y_test)
         metrics["exact readout"][key] = rmse(at_end, y_test)
         metrics["random hidden"][key] = rmse(at_start, y_test)
-    return {"trace": traces} if updates else {"trace": traces, "metrics": metrics}
+    return {"trace": traces, "metrics": metrics}
 
 
 # Overfitting, and cures for it.
@@ -187,25 +184,21 @@ def overfitting(seed: int, parameters: dict, updates: int | None = None) -> dict
     settings |= {f"noise {s:g}": {"noise": s} for s in parameters["input_noise"]}
     settings |= {f"decay {s:g}": {"decay": s} for s in parameters["decay"]}
     net = compiled(sizes, parameters["batch"])
-    traces: dict = {key: [] for key in settings}
+    traces: dict = {}
     curves: dict = {key: {name: [] for name in sets} for key in settings}
     for key, cure in settings.items():
-        for k, loss in train(
+        for _ in train(
             net,
             *sets["training"],
             np.random.default_rng([seed, 1]),  # the same start for all
             lr=parameters["lr"],
             updates=updates or parameters["updates"],
-            look=lambda k: traced(k) or k in parameters["marks"],
+            look=lambda k: k in parameters["marks"],
             **cure,
         ):
-            if traced(k):
-                traces[key].append(loss)
-            if k in parameters["marks"]:
-                for name, (X, y) in sets.items():
-                    curves[key][name].append(rmse(np.asarray(net.predict(X)), y))
-    if updates:
-        return {"trace": traces}
+            for name, (X, y) in sets.items():
+                curves[key][name].append(rmse(np.asarray(net.predict(X)), y))
+        traces[key] = net.trainer.trace
 
     def chosen(cure):
         candidates = [key for key in settings if key.startswith(cure)]
@@ -255,10 +248,9 @@ def sunspot_window(seed: int, parameters: dict, updates: int | None = None) -> d
     mean, sd = sets[0].y.mean(), sets[0].y.std()
     scaled = [((X - mean) / sd, (y - mean) / sd) for X, y in sets]
     net = compiled((parameters["window"], parameters["hidden"], 1), parameters["batch"])
-    trace: list = []
     errors: list = []  # rows of (training, validation, test) RMSE
     best = np.inf
-    for k, loss in train(
+    for k, _ in train(
         net,
         *scaled[0],
         np.random.default_rng(seed),
@@ -266,20 +258,13 @@ def sunspot_window(seed: int, parameters: dict, updates: int | None = None) -> d
         updates=updates or parameters["updates"],
         look=lambda k: k % parameters["check_every"] == 0,
     ):
-        if traced(k):
-            trace.append(loss)
-        if k % parameters["check_every"] == 0:
-            forecasts = [mean + sd * np.asarray(net.predict(X)) for X, _ in scaled]
-            errors.append(
-                [rmse(f, y) for f, (_, y) in zip(forecasts, sets, strict=True)]
-            )
-            if errors[-1][1] < best:
-                best, stopped_at, forecast = errors[-1][1], k, forecasts[2].ravel()
-    if updates:
-        return {"trace": {"window": trace}}
+        forecasts = [mean + sd * np.asarray(net.predict(X)) for X, _ in scaled]
+        errors.append([rmse(f, y) for f, (_, y) in zip(forecasts, sets, strict=True)])
+        if errors[-1][1] < best:
+            best, stopped_at, forecast = errors[-1][1], k, forecasts[2].ravel()
     training, validation, test = np.transpose(errors)
     return {
-        "trace": {"window": trace},
+        "trace": {"window": net.trainer.trace},
         "metrics": {
             "early stopping": rmse(forecast, sets[2].y.ravel()),
             "to the end": test[-1],
@@ -326,22 +311,21 @@ def delay(seed: int, parameters: dict, updates: int | None = None) -> dict:
             t = np.arange(longest, longest + parameters["training"])
             x = rng.uniform(-1, 1, longest + parameters["training"])
             in_window = np.arange(1 - window, 1)
-            traces[key] = [
-                loss
-                for _, loss in train(
-                    net,
-                    x[t[:, None] + in_window],
-                    x[t - lag, None],
-                    rng,
-                    lr=parameters["lr"],
-                    updates=updates or parameters["updates"],
-                )
-            ]
+            for _ in train(
+                net,
+                x[t[:, None] + in_window],
+                x[t - lag, None],
+                rng,
+                lr=parameters["lr"],
+                updates=updates or parameters["updates"],
+            ):
+                pass  # nothing is looked at
+            traces[key] = net.trainer.trace
             t = np.arange(longest, longest + parameters["test"])
             x = rng.uniform(-1, 1, longest + parameters["test"])
             o, y = np.asarray(net.predict(x[t[:, None] + in_window])), x[t - lag, None]
             metrics[key] = 1 - np.mean((o - y) ** 2) / y.var()
-    return {"trace": traces} if updates else {"trace": traces, "metrics": metrics}
+    return {"trace": traces, "metrics": metrics}
 
 
 EXPERIMENTS = (

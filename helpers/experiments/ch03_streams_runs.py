@@ -17,8 +17,8 @@ import pytensor.tensor as pt
 import scipy  # imports its statistics at their first use
 from scipy.special import expit
 
-from helpers.experiments.runner import Experiment, traced
-from helpers.experiments.trainer import Trainer
+from helpers.experiments.runner import Experiment
+from helpers.experiments.trainer import Learned, Trainer
 from helpers.networks import initialisation
 from helpers.networks.elman import (
     Elman,
@@ -119,7 +119,7 @@ def train(
     updates: int,
     l1: float = 0.0,
     noise: float = 0.0,
-    look: Callable[[int], bool] = traced,
+    look: Callable[[int], bool] = lambda k: False,
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Train `net` from `start` on fresh examples; yields (k, loss) as `Trainer.train`.
 
@@ -148,14 +148,6 @@ def outputs(x: np.ndarray, params: Elman, activation: str) -> np.ndarray:
     return readout(h[-1], params)
 
 
-class Learned(NamedTuple):
-    """What came of one training."""
-
-    trace: list  # losses at updates 50, 100, 150 and 200
-    curve: np.ndarray  # R^2 on the test examples every so many updates, from 0 on
-    params: Elman  # at the end, as NumPy arrays
-
-
 def fresh(seed: int, parameters: dict, length: int | None = None) -> Examples:
     """Examples that no training sees, of the trained length if none is given."""
     rng = np.random.default_rng([seed, 2])
@@ -180,7 +172,7 @@ def learn(
     train_h0: bool = True,
     **options,
 ) -> Learned:
-    """One training; `options` as in `train`.
+    """One training, its curve R^2 on the test examples; `options` as in `train`.
 
     All trainings of a seed and a batch size see the same examples.
     """
@@ -190,20 +182,12 @@ def learn(
     )
     start = first_values(seed, hidden, init)
     test = fresh(seed, parameters)
-    trace, curve = [], []
-    for k, loss in train(
-        net,
-        start,
-        np.random.default_rng([seed, 1]),
-        look=lambda k: traced(k) or k % every == 0,
-        **options,
-    ):
-        if traced(k):
-            trace.append(loss)
-        if k % every == 0:
-            params = net.now()
-            curve.append(r_squared(outputs(test.x, params, activation), test.y))
-    return Learned(trace, np.round(curve, 4), params)
+    rng = np.random.default_rng([seed, 1])
+    curve = [
+        r_squared(outputs(test.x, net.now(), activation), test.y)
+        for _ in train(net, start, rng, look=lambda k: k % every == 0, **options)
+    ]
+    return Learned(net.trace, np.round(curve, 4), net.now())
 
 
 # As published: sigmoid units, tiny weights, plain SGD on single examples, h0 zero.
@@ -240,15 +224,11 @@ def published(seed: int, parameters: dict, updates: int | None = None) -> dict:
             lr=lr,
             updates=updates or parameters["long_updates" if long else "updates"],
         )
-        traces[key] = learned.trace
-        if updates:
-            continue
-        curves[key] = learned.curve
-        metrics[key] = learned.curve[parameters["updates"] // parameters["every"]]
+        traces[key], curves[key] = learned.trace, learned.curve
         if long:
             metrics["long"] = learned.curve[-1]
-    if updates:
-        return {"trace": traces}
+        up_to = parameters["updates"] // parameters["every"] + 1
+        metrics[key] = learned.curve[:up_to][-1]
     return {"trace": traces, "metrics": metrics, "curves": curves}
 
 
@@ -404,15 +384,12 @@ def batch(seed: int, parameters: dict, updates: int | None = None) -> dict:
         )
         for size, total in parameters["updates"].items()
     }
-    traces = {size: learned.trace for size, learned in runs.items()}
-    if updates:
-        return {"trace": traces}
 
-    def after(size, k):
-        return runs[size].curve[k // parameters["every"][size]]
+    def after(size, k):  # or at the end, in a run that stops before
+        return runs[size].curve[: k // parameters["every"][size] + 1][-1]
 
     return {
-        "trace": traces,
+        "trace": {size: learned.trace for size, learned in runs.items()},
         "metrics": {
             "equal updates": {
                 size: after(size, parameters["equal_updates"]) for size in runs
@@ -461,11 +438,8 @@ def sparse(seed: int, parameters: dict, updates: int | None = None) -> dict:
         )
         for l1 in parameters["l1"]
     }
-    traces = {key: learned.trace for key, learned in runs.items()}
-    if updates:
-        return {"trace": traces}
     return {
-        "trace": traces,
+        "trace": {key: learned.trace for key, learned in runs.items()},
         "metrics": {
             "R2": {key: learned.curve[-1] for key, learned in runs.items()},
             "zeros": {

@@ -78,8 +78,6 @@ def lags(seed: int, parameters: dict, updates: int | None = None) -> dict:
             curves[key] = [significant(g) for g in gradient_by_lag(params, x)]
             metrics[f"lag {length - 1} {key}"] = curves[key][-1]
             metrics[f"norm {key}"] = np.linalg.norm(params.W_hh, 2)
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics, "curves": curves}
 
 
@@ -128,24 +126,22 @@ def clipping(seed: int, parameters: dict, updates: int | None = None) -> dict:
             hidden=hidden,
             clip=tuple(clip) if clip else None,
         )
-        trace, lengths = [], []
+        lengths = []
         for k, loss in streams.train(
             net,
             start,
             np.random.default_rng([seed, 1]),
             lr=lr,
             updates=updates or parameters["updates"],
-            look=lambda k: k % 20 == 0 or traced(k),
+            look=lambda k: k % 20 == 0,
         ):
             if k and not np.isfinite(loss):
                 break
-            if traced(k):
-                trace.append(loss)
-            if clip and clip[0] == "norm" and k % 20 == 0:
+            if clip and clip[0] == "norm":
                 lengths.append(gradient_norm(net, others))
         key = f"{clip_name(clip)}.lr {lr:g}"
         if traced_one:
-            traces[key] = trace
+            traces[key] = net.trace
         params = net.now()
         r2 = parameters["diverged"]
         if all(np.all(np.isfinite(value)) for value in params):
@@ -155,8 +151,6 @@ def clipping(seed: int, parameters: dict, updates: int | None = None) -> dict:
         metrics[key] = r2
         if lengths:
             clipped[key] = np.mean(np.array(lengths) > clip[1])
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics | {"clipped": clipped}}
 
 
@@ -239,8 +233,6 @@ def last_bit(seed: int, parameters: dict, updates: int | None = None) -> dict:
         traces[f"scale {scale:g}"] = [
             losses[k - 1] for k in ((50, 100, 150, 200) if stable else (1, 2))
         ]
-    if updates:
-        return {"trace": traces}
     return {
         "trace": traces,
         "metrics": {
@@ -325,8 +317,6 @@ def truncation(seed: int, parameters: dict, updates: int | None = None) -> dict:
         o = readout(hidden_states_numpy(x_test, now), now)
         metrics[key] = streams.r_squared(o[delay:], y_test[delay:])
         memory[key] = recalled(x_test, y_test, now, delay)
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics | {"memory": memory}}
 
 

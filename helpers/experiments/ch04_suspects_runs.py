@@ -104,7 +104,7 @@ def training(seed: int, parameters: dict, updates: int | None = None) -> dict:
             traces[f"{task} {method}"] = trace
             metrics[f"{task} start"] = before
             metrics[f"{task} {method}"] = after
-    return {"trace": traces} if updates else {"trace": traces, "metrics": metrics}
+    return {"trace": traces, "metrics": metrics}
 
 
 EXPERIMENTS = (

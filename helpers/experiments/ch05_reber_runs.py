@@ -18,8 +18,8 @@ import pytensor.tensor as pt
 from scipy.cluster.vq import kmeans2
 from scipy.special import expit, log_softmax, softmax
 
-from helpers.experiments.runner import Experiment, traced
-from helpers.experiments.trainer import Trainer
+from helpers.experiments.runner import Experiment
+from helpers.experiments.trainer import Learned, Trainer
 from helpers.networks import optimisers, trained
 from helpers.networks.elman import (
     Elman,
@@ -133,20 +133,13 @@ def data(grammar: Grammar, strings: Sequence[str], setting: dict) -> Data:
 # Training ----------------------------------------------------------------------
 
 
-class Learned(NamedTuple):
-    """What came of one training."""
-
-    trace: list  # losses at updates 50, 100, 150 and 200
-    curve: np.ndarray  # test loss every so many updates, from 0 on
-    params: dict[int, Elman]  # by epoch
-
-
 def learn(
     seed: int, grammar: Grammar, setting: dict, parameters: dict, stop: int | None
 ) -> Learned:
     """One training, of `setting["epochs"]` or the last of them; `stop` ends it early.
 
-    All trainings of a seed start from the same weights. Those on one grammar see the
+    Its curve is the test loss, its parameters are by epoch. All trainings of a seed
+    start from the same weights. Those on one grammar see the
     same strings in the same order.
     """
     epochs = setting["epochs"]
@@ -165,19 +158,17 @@ def learn(
             yield training.x[t, i], training.y[t, i], training.w[t, i], lr
 
     def look(k: int) -> bool:
-        return traced(k) or k % parameters["every"] == 0 or k % EPOCH == 0
+        return k % parameters["every"] == 0 or k % EPOCH == 0
 
-    trace, curve, kept = [], [], {}
+    curve, kept = [], {}
     # A short run is not worth compiling for more than one length.
     lengths = LENGTHS[-1:] if stop else LENGTHS
-    for k, loss in net.train(batches(), stop or updates, look, lengths):
-        if traced(k):
-            trace.append(loss)
+    for k, _ in net.train(batches(), stop or updates, look, lengths):
         if k % parameters["every"] == 0:
             curve.append(test_loss(net.now(), test, setting))
         if k % EPOCH == 0 and k // EPOCH in epochs:
             kept[k // EPOCH] = net.now()
-    return Learned(trace, np.array(curve), kept)
+    return Learned(net.trace, np.array(curve), kept)
 
 
 def start(seed: int, parameters: dict) -> Elman:
@@ -561,8 +552,6 @@ def outputs(seed: int, parameters: dict, updates: int | None = None) -> dict:
                 **judge_strings(made, grammar),
                 **judge_outputs(params, test, grammar, setting["outputs"]),
             }
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics}
 
 

@@ -16,7 +16,7 @@ padded to fit another. They differ in their first weights, their rates and their
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.experiments.runner import Experiment, traced
+from helpers.experiments.runner import Experiment
 from helpers.experiments.trainer import Trainer
 from helpers.networks import initialisation, trained
 from helpers.networks.elman import (
@@ -68,24 +68,24 @@ INITIAL: dict[str, Callable] = {
 # Strings ----------------------------------------------------------------------
 
 
-def strings(n: int, min_inner: int, rng: np.random.Generator) -> list[str]:
-    """n random strings with inner strings of at least `min_inner` symbols."""
+def strings(
+    n: int,
+    min_inner: int,
+    rng: np.random.Generator,
+    max_inner: int = LENGTHS[-1] - 3,
+) -> list[str]:
+    """n random strings with inner strings of `min_inner` to `max_inner` symbols."""
     drawn: list[str] = []
     while len(drawn) < n:
         string = EMBEDDED.sample(rng, min_inner=min_inner)
-        if len(string) - 1 <= LENGTHS[-1]:
+        if len(string) - 4 <= max_inner:
             drawn.append(string)
     return drawn
 
 
 def strings_of_length(n: int, inner: int, rng: np.random.Generator) -> list[str]:
     """n random strings whose inner strings have exactly `inner` symbols."""
-    drawn: list[str] = []
-    while len(drawn) < n:
-        string = EMBEDDED.sample(rng, min_inner=inner)
-        if len(string) == inner + 4:
-            drawn.append(string)
-    return drawn
+    return strings(n, inner, rng, inner)
 
 
 class Questions(NamedTuple):
@@ -126,16 +126,13 @@ def first_values(
     identity, W_ih and W_ho normal with standard deviation 0.001.
     """
     if init == "identity":
-        values = INITIAL[cell](7, units, 7, rng, init=_tiny)
+        tiny = partial(initialisation.normal, sd=0.001)
+        values = INITIAL[cell](7, units, 7, rng, init=tiny)
         return values._replace(W_hh=np.eye(units, dtype=values.W_hh.dtype))
     options = {} if forget_bias is None else {"forget_bias": forget_bias}
     return INITIAL[cell](
         7, units, 7, rng, init=getattr(initialisation, init), **options
     )
-
-
-def _tiny(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
-    return initialisation.normal(n_in, n_out, rng, sd=0.001)
 
 
 def states(x, params, g: Callable = pt.tanh):
@@ -285,7 +282,7 @@ def train(
     training: list[str],
     rng: np.random.Generator,
     updates: int,
-    look: Callable[[int], bool] = traced,
+    look: Callable[[int], bool] = lambda k: False,
     lengths: tuple[int, ...] = LENGTHS,
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Train a stack from `start`; yields (k, losses) as `Trainer.train`.
@@ -371,30 +368,25 @@ def sweep(seed: int, parameters: dict, updates: int | None = None) -> dict:
         look = None if updates else Looks(seed, parameters, int(least), names)
         # A short run is not worth compiling for more than one length.
         lengths = LENGTHS[-1:] if updates else LENGTHS
-        losses = []
-        for k, loss in train(
+        for k, _ in train(
             net,
             start,
             chosen,
             training,
             rng,
             updates or total,
-            lambda k: traced(k) or k % parameters["every"] == 0,
+            lambda k: k % parameters["every"] == 0,
             lengths,
         ):
-            if traced(k):
-                losses.append(loss)
-            if look and k % parameters["every"] == 0:
+            if look:
                 look.at(k, unstacked(net.trainer.now()), last=k == total)
-        for name, trace in zip(names, np.transpose(losses), strict=True):
+        for name, trace in zip(names, np.transpose(net.trainer.trace), strict=True):
             traces[f"{least} {name}"] = trace
         if look:
             for key in metrics:
                 if found := getattr(look, key):
                     metrics[key][least] = found
             curves[least] = look.curves
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics, "curves": curves}
 
 
@@ -417,14 +409,13 @@ class Looks:
         self.parameters, self.names = parameters, names
         self.watch = questions(strings(parameters["watch"], least, rng))
         self.test = questions(strings(parameters["test"], least, rng))
-        self.by_length = [
-            questions(strings_of_length(parameters["watch"], inner, rng))
-            for inner in parameters["lengths"]
-        ]
-        self.probes = [
-            questions(strings_of_length(parameters["probes"], inner, rng))
-            for inner in parameters["lengths"]
-        ]
+        self.by_length, self.probes = (
+            [
+                questions(strings(n, inner, rng, inner))
+                for inner in parameters["lengths"]
+            ]
+            for n in (parameters["watch"], parameters["probes"])
+        )
         inner = parameters["positions"].get(str(least))
         self.one_length = inner and EMBEDDED.batch(
             strings_of_length(parameters["watch"], inner, rng)
@@ -558,44 +549,29 @@ GRU_15 = COMMON | {
 }
 
 
-def _shares(parameters: dict) -> tuple[str, ...]:
-    """The metrics that --verify compares: the share of right answers, each setting."""
-    return tuple(
-        f"right.{least}.{name}"
-        for least in parameters["updates"]
-        for name in parameters["settings"]
+EXPERIMENTS = tuple(
+    Experiment(
+        name=f"embedded-reber-{name}",
+        summary=summary,
+        parameters=parameters,
+        run=sweep,
+        # The share of right answers, for each setting.
+        metrics=tuple(
+            f"right.{least}.{setting}"
+            for least in parameters["updates"]
+            for setting in parameters["settings"]
+        ),
     )
-
-
-EXPERIMENTS = (
-    Experiment(
-        name="embedded-reber-elman",
-        summary="The embedded Reber grammar and an Elman network of 10 units, by lag.",
-        parameters=ELMAN,
-        run=sweep,
-        metrics=_shares(ELMAN),
-    ),
-    Experiment(
-        name="embedded-reber-larger",
-        summary="The same with 25 units and up to 100,000 updates.",
-        parameters=LARGER,
-        run=sweep,
-        metrics=_shares(LARGER),
-    ),
-    Experiment(
-        name="embedded-reber-lstm",
-        summary="The same with an LSTM of 15 units.",
-        parameters=LSTM_15,
-        run=sweep,
-        metrics=_shares(LSTM_15),
-    ),
-    Experiment(
-        name="embedded-reber-gru",
-        summary="The same with a GRU of 15 units.",
-        parameters=GRU_15,
-        run=sweep,
-        metrics=_shares(GRU_15),
-    ),
+    for name, parameters, summary in (
+        (
+            "elman",
+            ELMAN,
+            "The embedded Reber grammar and an Elman network of 10 units, by lag.",
+        ),
+        ("larger", LARGER, "The same with 25 units and up to 100,000 updates."),
+        ("lstm", LSTM_15, "The same with an LSTM of 15 units."),
+        ("gru", GRU_15, "The same with a GRU of 15 units."),
+    )
 )
 
 

@@ -14,9 +14,9 @@ import pytensor.tensor as pt
 from scipy.special import expit
 
 from helpers.experiments.ch01_feedforward_runs import rmse
-from helpers.experiments.ch03_streams_runs import ACTIVATIONS
+from helpers.experiments.ch03_streams_runs import ACTIVATIONS, OPTIMISERS
 from helpers.experiments.runner import Experiment, traced
-from helpers.experiments.trainer import Trainer
+from helpers.experiments.trainer import Learned, Trainer
 from helpers.networks import bptt, initialisation
 from helpers.networks.elman import (
     Elman,
@@ -34,9 +34,6 @@ from helpers.networks.feedforward import (
 )
 from helpers.networks.optimisers import adam, clip_by_value, sgd
 from helpers.tasks import sine, sunspots
-
-OPTIMISERS: dict[str, Callable] = {"sgd": sgd, "adam": adam}
-
 
 # Windows of the sine, and the next value -------------------------------------------
 
@@ -87,14 +84,6 @@ def examples(
             yield from np.arange(n).reshape(-1, batch)
 
 
-class Learned(NamedTuple):
-    """What came of one training."""
-
-    trace: list  # losses at updates 50, 100, 150 and 200
-    curve: np.ndarray  # (marks, 2): training and validation RMSE every 100 updates
-    params: Elman
-
-
 def learn(
     seed: int,
     data: tuple[sine.Windows, sine.Windows],
@@ -112,7 +101,8 @@ def learn(
 ) -> Learned:
     """One training; `falling` lets the rate fall to zero along a straight line.
 
-    A rate that does not fall goes with windows that are not shuffled, as published.
+    The curve, (marks, 2), is training and validation RMSE every 100 updates. A rate
+    that does not fall goes with windows that are not shuffled, as published.
     `stop` ends the training early, at the rates that it would have had.
     """
     rng = np.random.default_rng(seed)
@@ -128,17 +118,11 @@ def learn(
             rate = lr * (1 - done / updates) if falling else lr
             yield training.x[:, i], training.y[i], rate
 
-    def errors() -> list[float]:
-        params = net.now()
-        return [rmse(forecast(x, params, activation), y) for x, y in data]
-
-    trace, curve = [], []
-    for k, loss in net.train(batches(), stop or updates, lambda k: k % 50 == 0):
-        if traced(k):
-            trace.append(loss)
-        if k % 100 == 0:
-            curve.append(errors())
-    return Learned(trace, np.array(curve), net.now())
+    curve = [
+        [rmse(forecast(x, net.now(), activation), y) for x, y in data]
+        for _ in net.train(batches(), stop or updates, lambda k: k % 100 == 0)
+    ]
+    return Learned(net.trace, np.array(curve), net.now())
 
 
 CLASSIC = {"optimiser": "sgd", "lr": 1e-4, "batch": 1, "k": 5, "falling": False}
@@ -195,8 +179,6 @@ def training(seed: int, parameters: dict, updates: int | None = None) -> dict:
         metrics["closed"][name] = rmse(o, np.sin(ahead))
         metrics["phase"][name] = largest[-1]
         phases[name] = np.round(largest[9::10], 5)
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics, "curves": curves, "phases": phases}
 
 
@@ -217,7 +199,7 @@ def splits(seed: int, parameters: dict, updates: int | None = None) -> dict:
         traces[how] = learned.trace
         training, validation = learned.curve[-1]
         metrics[how] = {"training": training, "validation": validation}
-    return {"trace": traces} if updates else {"trace": traces, "metrics": metrics}
+    return {"trace": traces, "metrics": metrics}
 
 
 # The published errors ----------------------------------------------------------------
@@ -329,8 +311,6 @@ def bugs(seed: int, parameters: dict, updates: int | None = None) -> dict:
         trace, (before, after) = learn_with(bug, seed, parameters, updates)
         traces[bug] = trace
         metrics["start"][bug], metrics["end"][bug] = before, after
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics}
 
 
@@ -521,8 +501,9 @@ def two_channels(seed: int, parameters: dict, updates: int | None = None) -> dic
         net = channel_net(n, steps, hidden, memory)
         net.reset(initial_elman(n, hidden, n, np.random.default_rng([seed, 0])))
         batches = _waves(n, parameters, rng if "any phase" in name else None)
-        total = updates or parameters["updates"]
-        traces[name] = [loss for _, loss in net.train(batches, total, traced)]
+        for _ in net.train(batches, updates or parameters["updates"]):
+            pass  # nothing is looked at
+        traces[name] = net.trace
         now = net.now()
         x = test[:, :, :n]
         if memory:
@@ -535,8 +516,6 @@ def two_channels(seed: int, parameters: dict, updates: int | None = None) -> dic
             "late": np.sqrt(squares[10:].mean()),
         }
         curves[name] = np.round(np.sqrt(squares), 5)
-    if updates:
-        return {"trace": traces}
     return {"trace": traces, "metrics": metrics, "by step": curves}
 
 
@@ -647,31 +626,24 @@ def window_says(values: list[np.ndarray], to: Scale, X: np.ndarray) -> np.ndarra
 
 
 class Stopped(NamedTuple):
-    """A training, and the network where its validation error was least."""
+    """The network of a training where its validation error was least."""
 
-    trace: list[float]  # losses at updates 50, 100, 150 and 200
     error: float = np.inf
     values: list[np.ndarray] | None = None
     at: int = 0  # updates
 
 
 def learn_sunspots(
-    net: Trainer, first: Sequence, error: Callable | None, every: int, updates: int
+    net: Trainer, first: Sequence, error: Callable, every: int, updates: int
 ) -> Stopped:
-    """Train from the first values; every so many updates, judge by error(values).
-
-    Without `error` there is only the trace.
-    """
+    """Train from the first values; every so many updates, judge by error(values)."""
     net.reset(first)
-    best = Stopped([])
-    for k, loss in net.train(repeat(()), updates, lambda k: k and k % every == 0):
-        if traced(k):
-            best.trace.append(loss)
-        if error:
-            now = list(net.now())
-            reached = error(now)
-            if reached < best.error:
-                best = Stopped(best.trace, reached, now, k)
+    best = Stopped()
+    for k, _ in net.train(repeat(()), updates, lambda k: k and k % every == 0):
+        now = list(net.now())
+        reached = error(now)
+        if reached < best.error:
+            best = Stopped(reached, now, k)
     return best
 
 
@@ -717,12 +689,10 @@ def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -
     metrics: dict = {"validation": {}, "test": {}}
     found: dict = {"forecast": {}, "horizon": {}, "free run": {}, "stopped_at": {}}
     for name, (net, first, forecast) in nets.items():
-        error = None if updates else partial(validation_error, forecast)
+        error = partial(validation_error, forecast)
         total, every = updates or parameters["updates"], parameters["check_every"]
         stopped = learn_sunspots(net, first, error, every, total)
-        traces[name] = stopped.trace
-        if updates:
-            continue
+        traces[name] = net.trace
         forecasts = forecast(stopped.values, parameters["free_run"])
         errors = by_horizon(forecasts[: parameters["horizon"]], counts, tested)
         metrics["validation"][name], metrics["test"][name] = stopped.error, errors[0]
@@ -730,7 +700,7 @@ def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -
         found["forecast"][name] = np.round(forecasts[0, tested:-1], 2)
         found["horizon"][name] = np.round(errors, 2)
         found["free run"][name] = np.round(forecasts[:, tested], 1)
-    return {"trace": traces} | ({} if updates else {"metrics": metrics} | found)
+    return {"trace": traces, "metrics": metrics, **found}
 
 
 EXPERIMENTS = (

@@ -80,8 +80,6 @@ def first_steps(seed: int, parameters: dict, updates: int | None = None) -> dict
     curves, traces = {}, {}
     for setting in parameters["settings"]:
         curves[setting], traces[setting] = learn(setting, seed, parameters, updates)
-    if updates:
-        return {"trace": traces}
     metrics = {setting: losses[-1] for setting, losses in curves.items()}
     return {"trace": traces, "metrics": metrics, "curves": curves}
 

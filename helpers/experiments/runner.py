@@ -40,8 +40,8 @@ class Experiment:
     `{"metrics": {...}, "trace": {...}, ...}`: `metrics` is a dict of numbers, nested
     if need be, and `trace` holds for each setting that was trained its losses during
     the first 200 updates, thinned. `run(seed, parameters, 200)` stops each training
-    after 200 updates and returns only the trace. What else a whole run returns, such
-    as curves, is recorded beside them.
+    after 200 updates; of what it returns, only the trace counts. What else a whole run
+    returns, such as curves, is recorded beside them.
     """
 
     name: str  # also the name of the file, data/results/NAME.json
@@ -98,11 +98,13 @@ def run_seed(experiment: Experiment, seed: int, updates: int | None = None) -> d
     result = experiment.run(seed, experiment.parameters, updates)
     if not isinstance(result, dict):
         raise ValueError(f"result must be a dict; got {type(result).__name__}")
+    if updates is not None:
+        result = {"trace": result.get("trace")}
     result = files.plain(result, "result")
     if not isinstance(result.get("trace"), dict) or not result["trace"]:
         raise ValueError("result must have a trace: losses for each trained setting")
     if updates is not None:
-        return {"trace": result["trace"]}
+        return result
     if not isinstance(result.get("metrics"), dict):
         raise ValueError("result must have metrics, a dict of numbers")
     metrics = records.flatten(result["metrics"])

@@ -19,15 +19,25 @@ out of the loss.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import pytensor
 from pytensor.graph.replace import graph_replace
 
 from helpers import engine
+from helpers.experiments.runner import traced
 
 CHUNK = 50  # updates a call; all that experiments look at are multiples of it
 SHORT = 1000  # updates up to which compiling many in one function takes longer
+
+
+class Learned(NamedTuple):
+    """What an experiment keeps of one training."""
+
+    trace: list  # losses at updates 50, 100, 150 and 200
+    curve: np.ndarray  # what was measured every so many updates, from 0 on
+    params: tuple | dict  # NumPy arrays: at the end, or by epoch
 
 
 class Trainer:
@@ -43,6 +53,8 @@ class Trainer:
     chunk: how many updates a call of `train` makes on JAX, which compiles a training in
     seconds. On the others it is one: Numba and C++ take minutes to compile more, and
     Python compiles nothing and so gains nothing.
+
+    After a training, `trace` holds its losses at the updates that are `runner.traced`.
     """
 
     def __init__(
@@ -58,6 +70,7 @@ class Trainer:
         self.memory = [
             v for v, _ in self.updates if not any(v is p for p in self.params)
         ]
+        self.trace: list[np.ndarray] = []
         self._fixed_length = engine.is_jax()
         self._functions: dict[tuple, Callable] = {}
 
@@ -83,7 +96,7 @@ class Trainer:
         self,
         batches: Iterable[Sequence],
         updates: int,
-        look: Callable[[int], bool],
+        look: Callable[[int], bool] = lambda k: False,
         lengths: Sequence[int] = (),
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """Make so many updates; yields (k, loss of update k) where `look(k)`.
@@ -93,12 +106,13 @@ class Trainer:
         k = 0 is the start, without a loss. Where they must be, sequences are filled up
         with zeros to the next of `lengths`. Of at most SHORT updates each is a call.
         """
-        batches, k = iter(batches), 0
+        batches, k, self.trace = iter(batches), 0, []
         chunk = self.chunk if updates > SHORT else 1
         if look(0):
             yield 0, None
         while k < updates:
-            end = next((i for i in range(k + 1, updates) if look(i)), updates)
+            stops = (i for i in range(k + 1, updates) if look(i) or traced(i))
+            end = next(stops, updates)
             while k < end:
                 n = chunk if end - k >= chunk else 1
                 values = self._filled(list(islice(batches, n)), lengths)
@@ -107,6 +121,8 @@ class Trainer:
                 else:
                     loss = self.step(*(value for (value,) in values))
                 k += n
+            if traced(k):
+                self.trace.append(loss)
             if look(k):
                 yield k, loss
 
