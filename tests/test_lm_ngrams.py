@@ -11,6 +11,7 @@ from nltk.lm import KneserNeyInterpolated
 from nltk.util import everygrams
 
 from helpers.experiments import ch08_baselines_runs as experiments
+from helpers.experiments.__main__ import main
 from helpers.lm import ngrams, training
 from helpers.results import records
 from helpers.tasks.text import SPECIAL, Vocabulary
@@ -247,10 +248,13 @@ def test_baselines_are_measured_on_the_test_part():
         assert models[name]["discounts"] == [order.discount for order in model.orders]
 
 
-def test_the_record_is_written_and_read(tmp_path, monkeypatch):
+def test_the_record_is_written_read_and_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(training, "data", lambda name, size: small_data())
-    assert experiments.record(tmp_path) == tmp_path / "lm-baselines.json"
+    assert main(["lm-baselines", "--output", str(tmp_path)]) == 0
     document = experiments.load(tmp_path)
+    said = capsys.readouterr().out
+    assert f"{document['models']['bigram']['test']:.2f}\n" in said
+    assert said.endswith(f"written to {tmp_path / 'lm-baselines.json'}\n")
     assert document["vocabulary"] == 6
     assert document["sentences"] == {"train": 2000, "validation": 500, "test": 500}
     assert document["test_words"] == sum(len(s) - 1 for s in small_data().test)
@@ -266,9 +270,16 @@ def test_a_corpus_that_is_not_here_is_said_and_nothing_written(monkeypatch, caps
 
     monkeypatch.setattr(training, "data", missing)
     before = (records.FOLDER / "lm-baselines.json").read_bytes()
-    assert experiments.main() == 1
-    assert "the corpus is not here" in capsys.readouterr().err
+    assert main(["lm-baselines"]) == 1
+    assert "lm-baselines: the corpus is not here" in capsys.readouterr().err
     assert (records.FOLDER / "lm-baselines.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--verify", "--seeds=2"])
+def test_what_is_measured_once_has_no_seeds(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["lm-baselines", option])
+    assert "lm-baselines is measured once" in capsys.readouterr().err
 
 
 def test_the_recorded_baselines_are_those_of_8000_words():

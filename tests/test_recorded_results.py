@@ -5,12 +5,14 @@ that), but their beginnings are: the losses of the first 200 updates of two seed
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
 
-from helpers import engine
+from helpers import ROOT, engine
 from helpers.bench import ch06_embedded_reber_times as times
+from helpers.bench.__main__ import BENCH, RECORDINGS
 from helpers.experiments import (
     REGISTRY,
     by_name,
@@ -18,7 +20,9 @@ from helpers.experiments import (
     ch08_portrait_runs,
     ch08_scores_runs,
 )
+from helpers.experiments.__main__ import ONCE
 from helpers.experiments.runner import TRACE_UPDATES, run_seed
+from helpers.experiments.ship import SHIPPED
 from helpers.lm import recorded_runs
 from helpers.results import files, records
 
@@ -38,6 +42,20 @@ def recorded_names():
         document = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(document, dict) and document.get("schema") == records.SCHEMA:
             yield path.stem
+
+
+def test_the_command_of_a_record_makes_it():
+    names = {
+        "helpers.experiments": REGISTRY | ONCE,
+        "helpers.experiments.ship": SHIPPED,
+    }
+    names |= {"helpers.bench": RECORDINGS | EXPERIMENTS, "helpers.lm": {"train": ()}}
+    for path in [*ROOT.glob("data/*.json"), *ROOT.glob("data/results/*.json")]:
+        command = files.read_json(path).get("command", "")
+        for module, _, name in re.findall(r"-m ([\w.]+)( ([a-z][\w-]*))?", command):
+            assert (name or BENCH) in names[module], command
+            if module in ("helpers.experiments", "helpers.bench"):
+                assert (name or BENCH) == path.stem
 
 
 def test_every_record_is_of_an_experiment_and_every_experiment_recorded():

@@ -7,10 +7,20 @@ from pathlib import Path
 
 import joblib
 
-from helpers.experiments import REGISTRY
+from helpers.experiments import (
+    REGISTRY,
+    ch08_baselines_runs,
+    ch08_portrait_runs,
+    ch08_scores_runs,
+)
 from helpers.experiments.runner import Experiment, Workers, record, verify
 from helpers.results import records, tables
 
+# What is measured once, without seeds: by name, modules with `record` and `describe`.
+ONCE = {
+    module.NAME: module
+    for module in (ch08_baselines_runs, ch08_portrait_runs, ch08_scores_runs)
+}
 DESCRIPTION = """\
 Run experiments over many seeds and record them in data/results/. A run that was
 interrupted, however rudely, continues where it was: give the same command again.
@@ -35,28 +45,33 @@ def main(
     """
     parser = _parser(prog)
     options = parser.parse_args(argv)
+    once = ONCE if registry is REGISTRY else {}
     if options.list:
-        print(
-            tables.table(
-                [(e.name, e.summary) for e in registry.values()],
-                ("name", "what it measures"),
-                width=200,
-            )
-        )
+        rows = [(e.name, e.summary) for e in registry.values()]
+        rows += [
+            (name, module.__doc__.splitlines()[0]) for name, module in once.items()
+        ]
+        print(tables.table(rows, ("name", "what it measures"), width=200))
         return 0
-    known = ", ".join(registry)
+    known = ", ".join([*registry, *once])
     if not options.names:
         parser.error(f"NAME is missing; there are: {known}")
     for name in options.names:
-        if name not in registry:
+        if name not in registry | once:
             parser.error(f"no experiment {name!r}; there are: {known}")
+        if name in once and (options.verify or options.seeds):
+            parser.error(f"{name} is measured once: it has no seeds and no --verify")
     if options.dask and options.jobs:
         parser.error("--jobs says nothing to a Dask cluster: its workers are the jobs")
     workers = Workers(options.jobs or joblib.cpu_count(), options.engine, options.dask)
     code = 0
     for name in options.names:
         try:
-            if options.verify:
+            if name in once:
+                path = once[name].record(options.output)
+                print(once[name].describe(once[name].load(options.output)))
+                print(f"  written to {path}")
+            elif options.verify:
                 text, holds = verify(
                     registry[name], options.seeds, workers, options.output
                 )
@@ -70,9 +85,9 @@ def main(
                     f"{records.describe(records.load(name, options.output))}\n"
                     f"  written to {path}"
                 )
-        except ValueError as error:
-            parser.error(str(error))
-        except (ImportError, OSError, RuntimeError) as error:
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            if isinstance(error, ValueError) and name in registry:
+                parser.error(str(error))
             print(f"{name}: {error}", file=sys.stderr)
             code = 1
         except KeyboardInterrupt:

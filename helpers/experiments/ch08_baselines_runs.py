@@ -1,6 +1,6 @@
 """The perplexities that the language model of chapter 8 has to beat.
 
-    python -m helpers.experiments.ch08_baselines_runs
+    python -m helpers.experiments lm-baselines
 
 writes `data/results/lm-baselines.json`, which chapter 8 reads with `load`: on the
 comments, the split and the vocabulary that the network is trained with, all words
@@ -9,7 +9,6 @@ all of it for cutting comments into words. The corpus must be on this computer
 (`helpers.tasks.corpus.load` says where).
 """
 
-import sys
 import time
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from helpers.results.provenance import write_measured
 
 SCHEMA = "rnns-unrolled baselines 1"
 NAME = "lm-baselines"
-COMMAND = "python -m helpers.experiments.ch08_baselines_runs"
+COMMAND = "python -m helpers.experiments lm-baselines"
 CORPUS, V = "goemotions", 8000
 ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3, "4-gram": 4}
 
@@ -82,18 +81,7 @@ def record(folder: Path | str = records.FOLDER) -> Path:
     return write_measured(NAME, SCHEMA, COMMAND, contents, begun, folder)
 
 
-def main() -> int:
-    """The command line: record it, and print a summary."""
-    try:
-        path = record()
-    except (FileNotFoundError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    for name, model in load()["models"].items():
-        print(f"{name:8} {model['test']:8.2f}")
-    print(f"written to {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def describe(document: dict) -> str:
+    """What was recorded, for the command line."""
+    models = document["models"].items()
+    return "\n".join(f"{name:8} {model['test']:8.2f}" for name, model in models)

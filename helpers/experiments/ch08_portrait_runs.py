@@ -1,6 +1,6 @@
 """How the shipped language model speaks, and how far back it looks.
 
-    python -m helpers.experiments.ch08_portrait_runs
+    python -m helpers.experiments lm-portrait
 
 writes `data/results/lm-portrait.json`, which chapter 8 reads with `load`. Sentences
 that the network and n-gram models make are counted beside comments: their length and
@@ -10,7 +10,6 @@ comments: of the network when it forgets all but the last words, and of the mean
 network and trigram. It takes two minutes, and the corpus must be on this computer.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -31,7 +30,7 @@ from helpers.tasks.text import Vocabulary
 
 SCHEMA = "rnns-unrolled portrait 1"
 NAME = "lm-portrait"
-COMMAND = "python -m helpers.experiments.ch08_portrait_runs"
+COMMAND = "python -m helpers.experiments lm-portrait"
 ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}
 MADE = 2000  # sentences that each model makes
 LONGEST = 60  # words in them
@@ -196,20 +195,11 @@ def record(folder: Path | str = records.FOLDER) -> Path:
     return write_measured(NAME, SCHEMA, COMMAND, contents, begun, folder)
 
 
-def main() -> int:
-    """The command line: record it, and print a summary."""
-    try:
-        path = record()
-    except (FileNotFoundError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    document = load()
-    for k, perplexity in document["memory"].items():
-        print(f"{k:2} words back: perplexity {perplexity:.1f}")
-    print(f"network and trigram: perplexity {document['mixture']:.1f}")
-    print(f"written to {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def describe(document: dict) -> str:
+    """What was recorded, for the command line."""
+    lines = [
+        f"{k:2} words back: perplexity {perplexity:.1f}"
+        for k, perplexity in document["memory"].items()
+    ]
+    mixture = f"network and trigram: perplexity {document['mixture']:.1f}"
+    return "\n".join([*lines, mixture])

@@ -1,6 +1,6 @@
 """The trained language model of chapter 8 on comments it has not seen, and the trigram.
 
-    python -m helpers.experiments.ch08_scores_runs
+    python -m helpers.experiments lm-scores
 
 writes `data/results/lm-scores.json`, which chapter 8 reads with `load`: for the network
 that the book ships and for the trigram model of `ch08_baselines_runs`, perplexity on
@@ -8,7 +8,6 @@ the test part, by place and by rank, real sentences against changed ones, and ag
 at a distance. It takes about two minutes, and the corpus must be on this computer.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +25,7 @@ from helpers.tasks.text import Vocabulary
 
 SCHEMA = "rnns-unrolled scores 1"
 NAME = "lm-scores"
-COMMAND = "python -m helpers.experiments.ch08_scores_runs"
+COMMAND = "python -m helpers.experiments lm-scores"
 
 
 def load(folder: Path | str | None = None) -> dict:
@@ -108,22 +107,12 @@ def record(folder: Path | str = records.FOLDER) -> Path:
     return write_measured(NAME, SCHEMA, COMMAND, contents, begun, folder)
 
 
-def main() -> int:
-    """The command line: record it, and print a summary."""
-    try:
-        path = record()
-    except (FileNotFoundError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+def describe(document: dict) -> str:
+    """What was recorded, for the command line."""
+    lines = []
     for name in ("network", "trigram"):
-        judged = load()[name]
-        print(f"{name}: perplexity {judged['perplexity']:.2f}")
+        judged = document[name]
+        lines.append(f"{name}: perplexity {judged['perplexity']:.2f}")
         for key in ("preference", "agreement"):
-            for label, share in judged[key].items():
-                print(f"  {label:30} {share:.3f}")
-    print(f"written to {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            lines += [f"  {label:30} {s:.3f}" for label, s in judged[key].items()]
+    return "\n".join(lines)
