@@ -170,15 +170,13 @@ class Trainer:
         variables, new = zip(*self.updates, strict=True)
         inputs, outputs = self.inputs, [*new, self.loss]
         if any(lengths):
-            inputs = [
-                v.type.clone(shape=(T or v.type.shape[0], *v.type.shape[1:]))(v.name)
-                if v.type.ndim
-                else v.type(v.name)
-                for v, T in zip(self.inputs, lengths, strict=True)
-            ]
-            outputs = graph_replace(
-                outputs, dict(zip(self.inputs, inputs, strict=True)), strict=False
-            )
+            fixed = {
+                v: v.type.clone(shape=(T, *v.type.shape[1:]))(v.name)
+                for v, T in zip(inputs, lengths, strict=True)
+                if T
+            }
+            inputs = [fixed.get(v, v) for v in inputs]
+            outputs = graph_replace(outputs, fixed, strict=False)
         *new, loss = outputs
         updates = list(zip(variables, new, strict=True))
         if n > 1:
@@ -217,4 +215,5 @@ def _any_length(variable) -> bool:
 
 
 def _fill(value: np.ndarray, T: int) -> np.ndarray:
-    return np.concatenate([value, np.zeros((T - len(value), *value.shape[1:]))])
+    zeros = np.zeros((T - len(value), *value.shape[1:]), value.dtype)
+    return np.concatenate([value, zeros])
