@@ -6,7 +6,7 @@ import pytest
 from helpers import engine
 from helpers.bench import ch08_lm_times as times
 from helpers.bench import ways
-from helpers.lm import batches, training
+from helpers.lm import batches
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def sequences():
 
 def test_all_updates_cost_the_same(sequences, monkeypatch, tmp_path):
     """In the first batch: dense Adam and that of rows part afterwards."""
-    monkeypatch.setattr(training, "keep_memory", lambda: None)
+    monkeypatch.setattr(times, "keep_memory", lambda: None)
     monkeypatch.setattr(times, "SAMPLED", 2)
     times.write_sample(sequences, tmp_path)
     names = ["buckets", "gradient", "rows", "in place"]

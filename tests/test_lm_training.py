@@ -384,16 +384,6 @@ def test_cost_and_gradient_must_both_be_finite(
         run.go()
 
 
-def test_where_the_c_library_is_another_nothing_is_asked_of_it(monkeypatch):
-    for error in (AttributeError, OSError, TypeError):
-
-        def missing(name, error=error):
-            raise error
-
-        monkeypatch.setattr(training.ctypes, "CDLL", missing)
-        assert training.keep_memory() is None
-
-
 def npz(**arrays):
     content = io.BytesIO()
     np.savez(content, **arrays)

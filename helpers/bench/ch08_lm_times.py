@@ -22,6 +22,7 @@ from helpers.bench.recording import Part, Plan, Recording, spread
 from helpers.bench.timing import Timed, select
 from helpers.bench.workloads import language
 from helpers.engine import selection
+from helpers.engine.memory import keep_memory
 from helpers.lm import batches, model, training
 from helpers.networks.elman import readout, shared
 from helpers.networks.optimisers import adam, clip_by_norm
@@ -149,7 +150,7 @@ class Way(NamedTuple):
     text: str
     make: Callable
     buckets: bool = True  # sentences by length, or all filled up to the longest
-    keep: bool = True  # see `training.keep_memory`
+    keep: bool = True  # see `helpers.engine.memory`
 
 
 UPDATES = {
@@ -200,7 +201,7 @@ def updates(name: str, folder: str) -> Timed:
         for part in parts
     ]
     if way.keep:
-        training.keep_memory()
+        keep_memory()
     update = way.make()
     return Timed(
         lambda: [update(batch) for batch in some],  # the first call compiles
@@ -219,7 +220,7 @@ def softmax(name: str) -> Timed:
     """Costs and gradients of the layer, for N states; "products" only multiplies."""
     kind, _, kept = name.partition(", ")
     if kept or kind == "products":
-        training.keep_memory()
+        keep_memory()
     select(ENGINE, "float32")
     rng = np.random.default_rng(2)
     params = shared(first_values())

@@ -19,6 +19,8 @@ from pytensor.compile.maker import FunctionMaker
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 
+from helpers.engine import memory
+
 NAMES = ("jax", "numba", "c", "python")
 FLOATX = ("float64", "float32")
 PATIENCE = 3.0  # seconds of compiling before a line says so
@@ -175,6 +177,7 @@ def _prepare_jax(floatX: str, threads: int) -> None:
     warnings.filterwarnings("ignore", "Skipping Assert", UserWarning)
     if not jax.config.jax_platforms:
         jax.config.update("jax_platforms", "cpu")  # small networks: a GPU only waits
+    memory.share_memory()
     if "NPROC" not in os.environ:
         os.environ["NPROC"] = str(threads)  # read once, when JAX starts its threads
         jax.devices()

@@ -9,8 +9,8 @@ little more than the three products with W_ho that no softmax can do without:
   Adam's memory of a row (Kingma and Ba 2015) likewise changes only when its word
   occurs: "lazy" Adam. The usual Adam moves a row on by its momentum in updates that do
   not contain the word, and forgets its scale between them.
-- Memory is kept from update to update (`keep_memory`), and new values take the place of
-  the old ones in it (`helpers.lm.inplace`).
+- Memory is kept from update to update (`helpers.engine.memory`), and new values take
+  the place of the old ones in it (`helpers.lm.inplace`).
 
 What each of these gains is measured by `helpers.bench.ch08_lm_times`.
 
@@ -19,7 +19,6 @@ the number of the epoch or update. So a run can go on from a checkpoint as if it
 never stopped.
 """
 
-import ctypes
 import dataclasses
 import json
 import math
@@ -35,6 +34,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from helpers.engine.memory import keep_memory
 from helpers.lm import batches, checkpoints, inplace, model
 from helpers.lm.model import LanguageModel, Params
 from helpers.networks.elman import readout, shared
@@ -126,23 +126,6 @@ def _encoded(parts: corpus.Split, vocabulary: Vocabulary) -> corpus.Split:
 
 
 # One update -------------------------------------------------------------------
-
-
-def keep_memory() -> None:
-    """Let the C library keep the memory of large arrays for the next update.
-
-    That of Linux (glibc) hands blocks of more than 32 MB back to the system as soon as
-    they are free, and gets them filled with zeros, page by page, the next time. Of an
-    update of 640 predictions over 8000 words that is close to half the time. Elsewhere
-    this does nothing.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # numbers from malloc.h
-    mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def softmax_layer(h, y, weights, params: Params):
