@@ -56,8 +56,8 @@ def sample(
     """
     n = arguments.integer("n", n, 0)
     arguments.generator(rng)
-    maximum = arguments.integer("maximum", maximum)
-    minimum = arguments.integer("minimum", minimum, 0)
+    for name, words in {"minimum": minimum, "maximum": maximum}.items():
+        arguments.integer(name, words, -np.inf, expected="an integer")
     seed = _seed(seed_text, model.vocabulary)
     if not len(seed) < maximum >= minimum >= 0:
         raise ValueError(

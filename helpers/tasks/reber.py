@@ -415,6 +415,29 @@ def decode(x: np.ndarray) -> str:
     return "".join(SYMBOLS[i] for i in x.argmax(axis=1))
 
 
+# Arguments --------------------------------------------------------------------
+
+
+def _check_string(string: str, name: str = "string") -> None:
+    if not isinstance(string, str):
+        raise ValueError(
+            f"{name} must be text of the symbols {SYMBOLS}; got {type(string).__name__}"
+        )
+    if not string:
+        raise ValueError(f"{name} must hold at least one symbol; got an empty one")
+    for position, symbol in enumerate(string):
+        if symbol not in SYMBOLS:
+            raise ValueError(
+                f"{name} must be made of the symbols {SYMBOLS}; got {symbol!r} at "
+                f"position {position} of {string!r}"
+            )
+
+
+def _check_symbol(name: str, symbol: str) -> None:
+    if not isinstance(symbol, str) or len(symbol) != 1 or symbol not in SYMBOLS:
+        raise arguments.wrong(name, f"among {SYMBOLS}", symbol)
+
+
 # The two grammars -------------------------------------------------------------
 
 REBER = Grammar(
@@ -451,26 +474,3 @@ def _embedded(inner: Grammar) -> Grammar:
 
 
 EMBEDDED = _embedded(REBER)
-
-
-# Arguments --------------------------------------------------------------------
-
-
-def _check_string(string: str, name: str = "string") -> None:
-    if not isinstance(string, str):
-        raise ValueError(
-            f"{name} must be text of the symbols {SYMBOLS}; got {type(string).__name__}"
-        )
-    if not string:
-        raise ValueError(f"{name} must hold at least one symbol; got an empty one")
-    for position, symbol in enumerate(string):
-        if symbol not in SYMBOLS:
-            raise ValueError(
-                f"{name} must be made of the symbols {SYMBOLS}; got {symbol!r} at "
-                f"position {position} of {string!r}"
-            )
-
-
-def _check_symbol(name: str, symbol: str) -> None:
-    if not isinstance(symbol, str) or len(symbol) != 1 or symbol not in SYMBOLS:
-        raise arguments.wrong(name, f"among {SYMBOLS}", symbol)
