@@ -282,7 +282,7 @@ def test_initial_values_follow_floatX_and_refuse_bad_sizes(kind):
     engine.select("python", floatX="float32")
     values = INITIAL[kind](2, 3, 1, np.random.default_rng(0))
     assert {value.dtype for value in values} == {np.dtype("float32")}
-    with pytest.raises(ValueError, match="n_out must be a positive integer; got 0"):
+    with pytest.raises(ValueError, match="n_hid must be a positive integer; got 0"):
         INITIAL[kind](2, 0, 1, np.random.default_rng(0))
 
 

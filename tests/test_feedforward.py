@@ -37,7 +37,7 @@ def test_network_equals_numpy(sizes):
 
 def test_a_layer_without_its_bias_is_refused():
     params = [pt.dmatrix(), pt.dmatrix(), pt.dvector(), pt.dmatrix(), pt.dvector()]
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="params must be W and b of each layer; got 5"):
         network(pt.dmatrix(), params)
 
 
@@ -96,5 +96,5 @@ def test_minibatches_change_from_epoch_to_epoch():
 
 @pytest.mark.parametrize("size", [0, 11])
 def test_minibatches_refuse_a_bad_size(size):
-    with pytest.raises(ValueError, match=r"size must lie in 1\.\.10"):
+    with pytest.raises(ValueError, match="size must be an integer from 1 to 10"):
         list(minibatches(10, size, np.random.default_rng(0)))

@@ -138,8 +138,8 @@ def test_proximal_steps_reach_the_minimum_of_the_penalised_loss():
     ("optimiser", "betas", "message"),
     [
         (momentum, [1], "beta must be at least 0 and below 1; got 1"),
-        (adam, [1.0, 0.9], "beta1 and beta2 must be"),
-        (adam, [0.9, -0.1], "beta1 and beta2 must be"),
+        (adam, [1.0, 0.9], "beta1 must be at least 0 and below 1; got 1.0"),
+        (adam, [0.9, -0.1], "beta2 must be at least 0 and below 1; got -0.1"),
     ],
 )
 def test_bad_betas_are_refused(optimiser, betas, message):
@@ -184,7 +184,7 @@ def test_a_list_of_gradients_does_what_its_loss_does(optimiser):
 @pytest.mark.parametrize("optimiser", [sgd, momentum, adam])
 def test_a_parameter_without_a_gradient_is_refused(optimiser):
     p, q = pytensor.shared(1.0, name="p"), pytensor.shared(2.0, name="q")
-    with pytest.raises(ValueError, match=r"shorter|longer"):
+    with pytest.raises(ValueError, match="a loss or 2 gradients, one a parameter"):
         optimiser([p * 0 + 1], [p, q], 0.1)
 
 

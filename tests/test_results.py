@@ -246,9 +246,12 @@ def test_intervals_keep_the_shape_of_curves():
         (lambda: intervals.median_of_new_runs([1], 1, -0.5), "0 and 1; got -0.5"),
         (lambda: intervals.mean_interval([1, 2], 1), "between 0 and 1; got 1"),
         (lambda: intervals.mean_interval([1]), "at least 2 entries; got 1"),
-        (lambda: intervals.wilson(3, 2), "successes must .* got 3 of 2"),
+        (
+            lambda: intervals.wilson(3, 2),
+            "successes must .* from 0 to 2; got 3",
+        ),
         (lambda: intervals.wilson(-1, 2), "successes must"),
-        (lambda: intervals.wilson(0, 0), "successes must"),
+        (lambda: intervals.wilson(0, 0), "trials must be a positive integer; got 0"),
         (lambda: intervals.wilson(1, 2, 0), "between 0 and 1; got 0"),
     ],
 )

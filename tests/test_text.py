@@ -182,7 +182,10 @@ def test_marked_sentences_do_not_count_the_marks():
         (lambda: Vocabulary((START, END, UNKNOWN, "a", "a")), "'a' more than once"),
         (lambda: Vocabulary((START, END, UNKNOWN, "")), "got '' as word 3"),
         (lambda: Vocabulary((START, END, UNKNOWN, "a b")), "got 'a b' as word 3"),
-        (lambda: Vocabulary.of(SENTENCES, 5).decode([5]), r"ids must lie in 0\.\.4"),
+        (
+            lambda: Vocabulary.of(SENTENCES, 5).decode([5]),
+            "ids must be .* 0 to 4; got 5",
+        ),
         (lambda: Vocabulary.of(SENTENCES, 5).decode([-1]), "got -1"),
     ],
 )

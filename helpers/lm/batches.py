@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers import arguments
+
 
 class Batch(NamedTuple):
     """B sentences of at most T predictions, one a column."""
@@ -28,8 +30,7 @@ def bucket_lengths(sequences: Sequence[np.ndarray], count: int = 10) -> tuple[in
     nothing.
     """
     lengths = _predictions(sequences)
-    if count < 1:
-        raise ValueError(f"count must be at least 1; got {count}")
+    count = arguments.integer("count", count, expected="at least 1")
     T, sentences = np.unique(lengths, return_counts=True)
     below = np.concatenate([[0], np.cumsum(sentences)])
     # cost[j]: positions, real or not, of the j shortest lengths in the buckets so far
@@ -62,8 +63,7 @@ def batches(
     `tokens` below 1 and a sequence longer than the last bucket.
     """
     predictions = _predictions(sequences)
-    if tokens < 1:
-        raise ValueError(f"tokens must be at least 1; got {tokens}")
+    tokens = arguments.integer("tokens", tokens, expected="at least 1")
     if predictions.max() > max(lengths):
         raise ValueError(
             f"lengths must reach {predictions.max()}, the longest sequence; "

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import softmax
 
+from helpers import arguments
 from helpers.lm.model import LanguageModel, Params, advance, start
 from helpers.lm.wordfilter import unsuitable
 from helpers.tasks import corpus, text
@@ -49,9 +50,14 @@ def sample(
     Each sentence has random numbers of its own. So the first ones do not depend on how
     many follow.
 
-    Raises ValueError for a temperature that is not positive, for lengths that do not
-    fit, and for seed words that the vocabulary lacks.
+    Raises ValueError for a number n that is no integer of at least 0, an `rng` that is
+    no generator, a temperature that is not positive, lengths that do not fit, seed
+    words that the vocabulary lacks, and parameters that are not finite.
     """
+    n = arguments.integer("n", n, 0)
+    arguments.generator(rng)
+    for name, words in {"minimum": minimum, "maximum": maximum}.items():
+        arguments.integer(name, words, -np.inf, expected="an integer")
     seed = _seed(seed_text, model.vocabulary)
     if not len(seed) < maximum >= minimum >= 0:
         raise ValueError(
@@ -107,7 +113,12 @@ def by_rerunning(
     """The sentence that `sample` gives for n = 1, by reading all of it for each word.
 
     To compare: T words take T (T + 1) / 2 steps of the network here, and T there.
+    Errors as there.
     """
+    arguments.generator(rng)
+    maximum = arguments.integer("maximum", maximum)
+    minimum = arguments.integer("minimum", minimum, 0, maximum)
+    _check_temperature(temperature)
     v, params = model.vocabulary, _float64(model.params)
     blocked, draws = _blocked(v, filtered), rng.random(maximum)
     sentence = [v.start]
@@ -135,6 +146,7 @@ def probabilities(
     """
     _check_temperature(temperature)
     v, params = model.vocabulary, _float64(model.params)
+    words = arguments.indices("words", words, len(v), ("T",))
     state = start(params)
     for word in (v.start, *words):
         state, o = advance(word, state, params)
@@ -148,17 +160,23 @@ def draw_word(o: np.ndarray, draw: np.ndarray, temperature: float = 1.0) -> np.n
     """The words that numbers between 0 and 1 draw from softmax(o / temperature).
 
     o has shape (..., V) and `draw` (...), from 0 and below 1; returns indices (...).
-    The probabilities are laid end to end, and each number falls on one of them.
+    The probabilities are laid end to end, and each number falls on one of them. Raises
+    ValueError for logits without a softmax: one is NaN or infinite, or none is finite.
     """
     scaled = (o - o.max(axis=-1, keepdims=True)) / temperature
     reach = np.cumsum(np.exp(scaled), axis=-1, dtype=np.float64)
     # 1 - draw is above 0, so that no word of probability 0 is ever hit.
     hit = (1 - draw) * reach[..., -1]
+    if not np.all(hit > 0):
+        raise ValueError("o must be logits and draw from 0 and below 1; got others")
     return np.sum(reach < hit[..., None], axis=-1)
 
 
 def _float64(params: Params) -> Params:
-    return type(params)(*(np.asarray(value, dtype=np.float64) for value in params))
+    params = type(params)(*(np.asarray(value, dtype=np.float64) for value in params))
+    if not all(np.isfinite(value).all() for value in params):
+        raise ValueError("model must have finite parameters; got NaN or infinity")
+    return params
 
 
 def _blocked(vocabulary: Vocabulary, filtered: bool) -> np.ndarray:
@@ -183,8 +201,5 @@ def _seed(seed_text: str, vocabulary: Vocabulary) -> list[int]:
 
 
 def _check_temperature(temperature: float) -> None:
-    if not 0 < temperature < np.inf:
-        raise ValueError(
-            f"temperature must be a positive number (small for the likeliest words "
-            f"only); got {temperature!r}"
-        )
+    expected = "a positive number (small for the likeliest words only)"
+    arguments.number("temperature", temperature, expected, lambda t: 0 < t < np.inf)

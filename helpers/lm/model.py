@@ -20,6 +20,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import zero_grad
 from scipy.special import expit
 
+from helpers import arguments
 from helpers.networks import trained
 from helpers.networks.elman import Elman, for_each_example, initial_elman, readout
 from helpers.networks.gated import (
@@ -37,6 +38,7 @@ from helpers.tasks.text import Vocabulary
 Params = Elman | LSTM | GRU
 CELLS = {"elman": Elman, "lstm": LSTM, "gru": GRU}
 FOLDER = trained.FOLDER
+WORDS = {"x": (("T",), ("T", "B"))}
 
 
 # Parameters -------------------------------------------------------------------
@@ -51,8 +53,12 @@ def initial(
     something: H for W_hh and W_ho. A one-hot input has V connections and only one that
     is not zero, so n = 1 for W_ih, whose rows lie within +-`rows`: the divisor sqrt(V)
     would start each 89 times smaller at V = 8000. `cell` is "elman", "lstm" or "gru".
-    Raises ValueError for another cell and for sizes that are not positive integers.
+    Raises ValueError for another cell, for sizes that are not positive integers, for an
+    `rng` that is no generator, and for `rows` that are no number of at least 0.
     """
+    arguments.integer("V", V)
+    arguments.integer("H", H)
+    arguments.not_negative("rows", rows)
     initials = {"elman": initial_elman, "lstm": initial_lstm, "gru": initial_gru}
     if cell not in initials:
         raise ValueError(f"cell must be one of {', '.join(initials)}; got {cell!r}")
@@ -110,8 +116,9 @@ def logits(x, params: Params, truncate: int | None = None):
     x is an integer variable; for gradients under JAX its shape must be static:
     `pt.imatrix("x", shape=(T, B))`. With `truncate=k` gradients are those of
     `helpers.networks.bptt.chunks`: the state crosses a cut every k steps, no gradient
-    does.
+    does. Raises ValueError for an x that is not integer or of another number of axes.
     """
+    arguments.check_graph(WORDS, integers=True, x=x)
     return readout(states(params.W_ih[x], params, truncate), params)
 
 
@@ -121,8 +128,8 @@ def states(rows, params: Params, truncate: int | None = None):
     Without B for one sentence. `truncate` as in `logits`; raises ValueError if it is
     below 1.
     """
-    if truncate is not None and truncate < 1:
-        raise ValueError(f"truncate must be at least 1 or None; got {truncate}")
+    if truncate is not None:
+        arguments.integer("truncate", truncate, expected="at least 1 or None")
     first = [for_each_example(s, rows) for s in start(params)]
     step, sequences = _step(params), [rows + params.b_h]
     if truncate is not None:

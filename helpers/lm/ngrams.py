@@ -23,6 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers import arguments
+
 
 @dataclass(frozen=True, eq=False)
 class Order:
@@ -55,7 +57,9 @@ def fit(sentences: Sequence[Sequence[int]], n: int, V: int, start: int) -> Knese
     Raises ValueError for an n or V out of range and for words that are not in the
     vocabulary or that cannot stand where they do.
     """
-    if n < 1 or V < 2 or V**n >= 2**63:
+    n, V = arguments.integer("n", n), arguments.integer("V", V)
+    start = arguments.integer("start", start, 0, V - 1)
+    if V < 2 or V**n >= 2**63:
         raise ValueError(
             f"n must be at least 1, V at least 2, and V ** n below 2 ** 63; got "
             f"n = {n}, V = {V}"
@@ -84,9 +88,14 @@ def _order(grams: np.ndarray, counts: np.ndarray, V: int) -> Order:
 def probabilities(model: KneserNey, grams: np.ndarray) -> np.ndarray:
     """P(last word | the words before it), shape (...), for n-grams (..., n).
 
-    An n-gram is a row of word indices, and n the highest order of the model.
+    An n-gram is a row of word indices, and n the highest order of the model. Raises
+    ValueError for rows of another length and for what are not indices of words.
     """
-    V, keys = model.V, _keys(np.asarray(grams), model.V)
+    V, n = model.V, len(model.orders)
+    grams = arguments.indices("grams", grams, V)
+    if grams.ndim < 1 or grams.shape[-1] != n:
+        raise ValueError(f"grams must have shape (..., {n}); got {grams.shape}")
+    keys = _keys(grams, V)
     p = np.where(keys % V == model.start, 0, 1 / (V - 1))
     for k, order in enumerate(model.orders, start=1):
         gram = keys % V**k
@@ -103,9 +112,11 @@ def distribution(model: KneserNey, context: Sequence[int]) -> np.ndarray:
     """P(w | context) for all words w: (V,). START has the probability 0.
 
     Only the last n - 1 words of the context count, and what a shorter one lacks is
-    START: the empty context is the beginning of a sentence.
+    START: the empty context is the beginning of a sentence. Raises ValueError for what
+    are not indices of words.
     """
     n = len(model.orders)
+    context = arguments.indices("context", context, model.V, ("words",))
     context = [*[model.start] * (n - 1), *context][len(context) :]
     words = np.arange(model.V)
     columns = [np.full(model.V, word) for word in context]
@@ -126,9 +137,12 @@ def perplexity(log_p: Iterable[np.ndarray]) -> float:
     """exp of the mean of -log P over all predicted words of all sentences.
 
     `log_p` is what `log_probabilities` returns, of this or of another model. Raises
-    ValueError if it holds no word.
+    ValueError if it holds no word, or what is above 0 and so no log P.
     """
+    log_p = [arguments.array("log_p", row, ("T",)) for row in log_p]
     log_p = np.concatenate([np.empty(0), *log_p])
+    if np.any(log_p > 1e-6):
+        raise ValueError(f"log_p must be at most 0; got {log_p.max():g}")
     if not len(log_p):
         raise ValueError("log_p must hold at least one word; got none")
     return float(np.exp(-log_p.mean()))
@@ -142,7 +156,7 @@ def _ngrams(sentences, n: int, V: int, start: int) -> np.ndarray:
     """
     parts = []
     for i, sentence in enumerate(sentences):
-        sentence = np.asarray(sentence, dtype=np.int64)
+        sentence = arguments.indices(f"sentences[{i}]", sentence, V, ("T",))
         if not len(sentence) or sentence[0] != start or start in sentence[1:]:
             raise ValueError(
                 f"sentences must begin with START ({start}) and hold no other; "

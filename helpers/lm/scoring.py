@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers import arguments
 from helpers.lm.model import LanguageModel, advance, start
 from helpers.results.intervals import Estimate, mean_interval, wilson
 from helpers.tasks.text import SPECIAL, Vocabulary
@@ -30,8 +31,14 @@ def log_probabilities(
 
     Sentences are word indices START, w_1, ... as `Vocabulary.encode` makes them; one
     that lacks END is a beginning, and its score that of the beginning. Raises
-    ValueError for a sentence without a word after START.
+    ValueError for a sentence without a word after START, and for what are not indices
+    of words.
     """
+    V = len(model.vocabulary)
+    sentences = [
+        arguments.indices(f"sentences[{i}]", sentence, V, ("T",))
+        for i, sentence in enumerate(sentences)
+    ]
     for i, sentence in enumerate(sentences):
         if len(sentence) < 2 or sentence[0] != model.vocabulary.start:
             raise ValueError(
@@ -119,8 +126,10 @@ def _group(label: str, log_p: Sequence[float]) -> Group:
 def shuffled(sentence: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """START, the words in another order, END.
 
-    Raises ValueError for a sentence of one word, or of one word again and again.
+    Raises ValueError for a sentence of one word, or of one word again and again, and
+    for an `rng` that is no generator.
     """
+    arguments.generator(rng)
     words = _changeable(sentence)
     while True:
         new = rng.permutation(words)
@@ -133,6 +142,7 @@ def swapped(sentence: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     The least change of order, and the hardest to notice. Errors as in `shuffled`.
     """
+    arguments.generator(rng)
     words = _changeable(sentence)
     i = rng.choice(np.flatnonzero(words[:-1] != words[1:]))
     words[[i, i + 1]] = words[[i + 1, i]]
@@ -140,6 +150,7 @@ def swapped(sentence: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _changeable(sentence: np.ndarray) -> np.ndarray:
+    sentence = arguments.array("sentence", sentence, ("T",))
     words = np.array(sentence[1:-1])
     if len(np.unique(words)) < 2:
         raise ValueError(
@@ -150,9 +161,26 @@ def _changeable(sentence: np.ndarray) -> np.ndarray:
 
 
 def preference(real: Scores, changed: Scores) -> Estimate:
-    """The share of pairs in which the real sentence has the higher probability."""
-    pairs = zip(real, changed, strict=True)
-    return _share([a.sum() > b.sum() for a, b in pairs])
+    """The share of pairs in which the real sentence has the higher probability.
+
+    Raises ValueError for lists of different lengths, and for NaN, which no comparison
+    finds higher.
+    """
+    if len(real) != len(changed):
+        raise ValueError(
+            f"changed must hold as many sentences as real, {len(real)}; got "
+            f"{len(changed)}"
+        )
+    better = _sums("real", real) > _sums("changed", changed)
+    return _share(better.tolist())
+
+
+def _sums(name: str, scores: Scores) -> np.ndarray:
+    """log P of each sentence; ValueError where one is NaN."""
+    sums = np.array([arguments.array(name, row, ("T",)).sum() for row in scores])
+    if np.isnan(sums).any():
+        raise ValueError(f"{name} must hold log P; got NaN for {np.isnan(sums).sum()}")
+    return sums
 
 
 # The embedding ----------------------------------------------------------------
@@ -161,9 +189,13 @@ def preference(real: Scores, changed: Scores) -> Estimate:
 def nearest(word: str, model: LanguageModel, n: int = 5) -> list[tuple[str, float]]:
     """The n words whose rows of W_ih have the largest cosine with that of `word`.
 
-    Raises ValueError for a word that the vocabulary lacks.
+    Raises ValueError for a word that the vocabulary lacks, for an n that is not an
+    integer from 1 to the number of other words, and for rows that are not finite.
     """
     words = model.vocabulary.words
+    n = arguments.integer("n", n, 1, len(words) - 1)
+    if not np.isfinite(model.params.W_ih).all():
+        raise ValueError("model must have finite rows of W_ih; got NaN or infinity")
     if word not in model.vocabulary.index:
         raise ValueError(f"word must be one that the model knows; got {word!r}")
     rows = model.params.W_ih / np.linalg.norm(model.params.W_ih, axis=1, keepdims=True)
@@ -336,6 +368,9 @@ def agreement(
         ]
         return np.array([log_p[-1] for log_p in score(begun)])
 
-    agrees = last(p.right for p in asked) > last(p.wrong for p in asked)
+    right, wrong = last(p.right for p in asked), last(p.wrong for p in asked)
+    if np.isnan([right, wrong]).any():
+        raise ValueError("score must give log P; got NaN")
+    agrees = right > wrong
     kinds = np.array([p.kind for p in asked])
     return {kind: _share(agrees[kinds == kind]) for kind in BETWEEN if kind in kinds}

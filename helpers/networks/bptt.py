@@ -22,16 +22,21 @@ from collections.abc import Callable
 
 import numpy as np
 
+from helpers import arguments
 from helpers.networks.elman import Elman
+
+SHAPES = arguments.shapes_of(Elman, h="n_hid", d_o="n_out", x="n_in")
 
 
 def tanh_slope(h: np.ndarray) -> np.ndarray:
-    """The slope of tanh where its value is h."""
+    """The slope of tanh where its value is h. Raises ValueError for no real numbers."""
+    h = arguments.floats({"h": h})["h"]
     return 1 - h**2
 
 
 def sigmoid_slope(h: np.ndarray) -> np.ndarray:
-    """The slope of the sigmoid where its value is h."""
+    """The slope of the sigmoid where its value is h; errors as in `tanh_slope`."""
+    h = arguments.floats({"h": h})["h"]
     return h * (1 - h)
 
 
@@ -40,23 +45,34 @@ def state_errors(
 ) -> np.ndarray:
     """dL/dh_t for all steps, shaped as h: what reaches each state from all later ones.
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit and for no real numbers.
     """
-    _check(h, d_o, params)
-    d_h = np.empty_like(h)
-    from_later = np.zeros_like(h[0])
-    for t in reversed(range(len(h))):
+    h, d_o, params, slopes = _checked(params, slope, h=h, d_o=d_o)
+    return _state_errors(d_o, params, slopes)
+
+
+def _state_errors(d_o, params: Elman, slopes: np.ndarray) -> np.ndarray:
+    """dL/dh_t from the slopes g'(a_t), shaped as these."""
+    d_h = np.empty_like(slopes)
+    from_later = np.zeros_like(slopes[0])
+    for t in reversed(range(len(d_h))):
         d_h[t] = d_o[t] @ params.W_ho.T + from_later
-        from_later = (d_h[t] * slope(h[t])) @ params.W_hh.T
+        from_later = (d_h[t] * slopes[t]) @ params.W_hh.T
     return d_h
 
 
 def bptt(x, h, d_o, params: Elman, slope: Callable = tanh_slope) -> Elman:
     """The gradient, whole: every error travels back to the first step.
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit and for no real numbers.
     """
-    return last_steps(x, h, d_o, params, max(1, len(h)), slope)
+    h, d_o, x, params, slopes = _checked(params, slope, h=h, d_o=d_o, x=x)
+    return _whole(x, h, d_o, params, slopes)
+
+
+def _whole(x, h, d_o, params: Elman, slopes) -> Elman:
+    d_a = _state_errors(d_o, params, slopes) * slopes
+    return _gradients(x, h, d_o, d_a, params)
 
 
 def windows(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> Elman:
@@ -65,12 +81,12 @@ def windows(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> E
     The state before these steps counts as a constant. Costs k passes over the
     sequence. Raises ValueError for k < 1 and for shapes that do not fit.
     """
-    _check(h, d_o, params, x, k)
-    arriving = (d_o @ params.W_ho.T) * slope(h)  # at t: from the output at t
+    h, d_o, x, params, slopes = _checked(params, slope, k, h=h, d_o=d_o, x=x)
+    arriving = (d_o @ params.W_ho.T) * slopes  # at t: from the output at t
     d_a = arriving.copy()
     for _ in range(1, min(k, len(h))):
         # at t: from the output one step further ahead than the pass before
-        arriving = (arriving[1:] @ params.W_hh.T) * slope(h[: len(arriving) - 1])
+        arriving = (arriving[1:] @ params.W_hh.T) * slopes[: len(arriving) - 1]
         d_a[: len(arriving)] += arriving
     return _gradients(x, h, d_o, d_a, params)
 
@@ -82,13 +98,14 @@ def chunks(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> El
     in its chunk it arises. The gradients of the chunks are summed. Raises ValueError
     for k < 1 and for shapes that do not fit.
     """
-    _check(h, d_o, params, x, k)
+    h, d_o, x, params, slopes = _checked(params, slope, k, h=h, d_o=d_o, x=x)
     parts = []
     for start in range(0, len(h), k):
         chunk = slice(start, start + k)
         before = params if start == 0 else params._replace(h0=h[start - 1])
-        part = bptt(x[chunk], h[chunk], d_o[chunk], before, slope)
-        parts.append(part if start == 0 else part._replace(h0=0 * params.h0))
+        part = _whole(x[chunk], h[chunk], d_o[chunk], before, slopes[chunk])
+        no_h0 = np.zeros_like(params.h0)
+        parts.append(part if start == 0 else part._replace(h0=no_h0))
     return Elman(*(sum(gradients) for gradients in zip(*parts, strict=True)))
 
 
@@ -99,9 +116,9 @@ def last_steps(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -
     if k < T. This is what the argument `truncate_gradient=k` of scan computes. Raises
     ValueError for k < 1 and for shapes that do not fit.
     """
-    _check(h, d_o, params, x, k)
+    h, d_o, x, params, slopes = _checked(params, slope, k, h=h, d_o=d_o, x=x)
     d_a = np.zeros_like(h)
-    d_a[-k:] = state_errors(h[-k:], d_o[-k:], params, slope) * slope(h[-k:])
+    d_a[-k:] = _state_errors(d_o[-k:], params, slopes[-k:]) * slopes[-k:]
     return _gradients(x, h, d_o, d_a, params)
 
 
@@ -129,16 +146,12 @@ def _total(errors: np.ndarray) -> np.ndarray:
     return errors.reshape(-1, errors.shape[-1]).sum(axis=0)
 
 
-def _check(h, d_o, params: Elman, x=None, k: int = 1) -> None:
-    if k < 1:
-        raise ValueError(f"k must be a positive number of steps; got {k}")
-    if np.ndim(h) not in (2, 3) or len(h) == 0:
-        raise ValueError(
-            f"h must have shape (T, n_hid) or (T, batch, n_hid); got {np.shape(h)}"
-        )
-    n_in, n_hid = params.W_ih.shape
-    n_out = params.W_ho.shape[1]
-    for name, array, features in (("h", h, n_hid), ("d_o", d_o, n_out), ("x", x, n_in)):
-        shape, expected = np.shape(array), (*np.shape(h)[:-1], features)
-        if array is not None and shape != expected:
-            raise ValueError(f"{name} must have shape {expected}; got {shape}")
+def _checked(params: Elman, slope: Callable, k: int = 1, **sequences) -> tuple:
+    """The sequences, `params` and the slopes g'(a), all in one type."""
+    arguments.integer("k", k, expected="a positive number of steps")
+    arguments.function("slope", slope)
+    h, *others, params = arguments.arrays(SHAPES, Elman, params, **sequences)
+    if not len(h):
+        raise ValueError(f"h must have at least one step; got shape {h.shape}")
+    slopes = np.broadcast_to(slope(h), h.shape).astype(h.dtype, copy=False)
+    return h, *others, params, slopes

@@ -14,6 +14,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from helpers import arguments
 from helpers.networks import initialisation
 
 Params = TypeVar("Params", bound=tuple)  # Elman, LSTM or GRU
@@ -30,6 +31,9 @@ class Elman(NamedTuple):
     h0: np.ndarray  # (n_hid,), the state before the first step
 
 
+SHAPES = arguments.shapes_of(Elman, x="n_in")
+
+
 def initial_elman(
     n_in: int,
     n_hid: int,
@@ -40,7 +44,7 @@ def initial_elman(
     """First values, arrays of floatX: weights by `init`, biases and h0 zero.
 
     `init` is a function of `helpers.networks.initialisation`. Raises ValueError for
-    sizes that are not positive integers.
+    sizes that are not positive integers and for an `rng` that is no generator.
     """
     return Elman(**initial_arrays(1, n_in, n_hid, n_out, rng, init))
 
@@ -50,6 +54,10 @@ def initial_arrays(blocks: int, n_in, n_hid, n_out, rng, init) -> dict[str, np.n
 
     Arguments and errors otherwise as in `initial_elman`.
     """
+    for name, size in {"n_in": n_in, "n_hid": n_hid, "n_out": n_out}.items():
+        arguments.integer(name, size)
+    arguments.generator(rng)
+    arguments.function("init", init)
 
     def side_by_side(n: int) -> np.ndarray:
         return np.hstack([init(n, n_hid, rng) for _ in range(blocks)])
@@ -86,18 +94,16 @@ def hidden_states_numpy(
     """All states h_1, ..., h_T of NumPy arrays, by a loop over time.
 
     x has shape (T, n_in) or (T, batch, n_in); returns (T, n_hid) or
-    (T, batch, n_hid). Raises ValueError for any other shape.
+    (T, batch, n_hid), of the type of all that enters. Raises ValueError for any other
+    shape, of x or of a parameter, and for what is no array of real numbers.
     """
-    x = np.asarray(x)
-    n_in = params.W_ih.shape[0]
-    if x.ndim not in (2, 3) or x.shape[-1] != n_in:
-        raise ValueError(
-            f"x must have shape (T, {n_in}) or (T, batch, {n_in}); got {x.shape}"
-        )
-    h_t = np.broadcast_to(params.h0, (*x.shape[1:-1], len(params.h0)))
-    h = np.empty((len(x), *h_t.shape), h_t.dtype)
+    x, params = arguments.arrays(SHAPES, Elman, params, x=x)
+    arguments.function("g", g)
+    W_ih, W_hh, b_h, *_, h0 = params
+    h_t = np.broadcast_to(h0, (*x.shape[1:-1], len(h0)))
+    h = np.empty((len(x), *h_t.shape), x.dtype)
     for t, x_t in enumerate(x):
-        h_t = g(x_t @ params.W_ih + h_t @ params.W_hh + params.b_h)
+        h_t = g(x_t @ W_ih + h_t @ W_hh + b_h)
         h[t] = h_t
     return h
 
@@ -117,11 +123,7 @@ def for_each_example(h0, x):
     x is (T, n_in) or (T, batch, n_in), a PyTensor variable. Raises ValueError for an x
     of other than 2 or 3 axes.
     """
-    if x.ndim not in (2, 3):
-        raise ValueError(
-            f"x must have 2 axes (time, features) or 3 (time, batch, features); "
-            f"got {x.ndim}"
-        )
+    arguments.check_time(x)
     return h0 if x.ndim == 2 else h0 + pt.zeros_like(x[0, :, 0])[:, None]
 
 
@@ -131,9 +133,13 @@ def hidden_states(x, params: Elman, g: Callable = pt.tanh, truncate_gradient: in
     Shapes as in `hidden_states_numpy`; each example of a batch starts from h0. JAX
     takes the gradient only if T is known when it compiles: give x a static shape,
     such as `pt.tensor3("x", shape=(10, None, 2))`. Gradients go back through the last
-    `truncate_gradient` steps, -1 for all. Raises ValueError for an x of other than 2 or
-    3 axes.
+    `truncate_gradient` steps, -1 for all. Raises ValueError for types, numbers of axes
+    and lengths that do not fit, as far as they are known, and for a `truncate_gradient`
+    of other than a positive integer or -1.
     """
+    arguments.check_variables(SHAPES, Elman, params, x)
+    if truncate_gradient != -1:
+        arguments.integer("truncate_gradient", truncate_gradient)
     # All x_t @ W_ih could be computed before the loop. With 20 units that was measured
     # to be no faster under JAX, and so the step stays the formula.
     return pytensor.scan(

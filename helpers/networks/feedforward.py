@@ -11,17 +11,22 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from helpers import arguments
+
 
 def initial_values(sizes: Sequence[int], rng: np.random.Generator) -> list[np.ndarray]:
     """Weights and biases, uniform in +-1/sqrt(n_in) of each layer.
 
     `sizes` are the widths of the layers from input to output, for example
-    (9, 8, 1). Returns [W_1, b_1, W_2, b_2, ...] as NumPy arrays of floatX.
+    (9, 8, 1). Returns [W_1, b_1, W_2, b_2, ...] as NumPy arrays of floatX. Raises
+    ValueError for other sizes than two or more positive integers, and for an `rng` that
+    is no generator.
     """
-    if len(sizes) < 2 or any(int(size) != size or size < 1 for size in sizes):
-        raise ValueError(
-            f"sizes must be two or more positive integers; got {tuple(sizes)}"
-        )
+    if len(arguments.array("sizes", sizes, ("layers",))) < 2:
+        raise arguments.wrong("sizes", "two or more positive integers", sizes)
+    for size in sizes:
+        arguments.integer("sizes", size, expected="two or more positive integers")
+    arguments.generator(rng)
     values = []
     for n_in, n_out in pairwise(sizes):
         limit = 1 / np.sqrt(n_in)
@@ -33,8 +38,16 @@ def initial_values(sizes: Sequence[int], rng: np.random.Generator) -> list[np.nd
 def network(x, params: Sequence):
     """Output (n, n_out) of a network with tanh hidden layers and a linear readout.
 
-    `params` is [W_1, b_1, W_2, b_2, ...]: symbolic or shared variables.
+    `params` is [W_1, b_1, W_2, b_2, ...]: symbolic or shared variables. Raises
+    ValueError for types, numbers of axes and lengths that do not fit, as far as known.
     """
+    if len(params) < 2 or len(params) % 2:
+        raise ValueError(f"params must be W and b of each layer; got {len(params)}")
+    expected = {"x": (("n", "n_0"),)}
+    for i in range(0, len(params), 2):
+        expected[f"params[{i}]"] = ((f"n_{i // 2}", f"n_{i // 2 + 1}"),)
+        expected[f"params[{i + 1}]"] = ((f"n_{i // 2 + 1}",),)
+    arguments.check_graph(expected, x=x, params=params)
     *hidden, W_ho, b_o = params
     h = x
     for W, b in zip(hidden[::2], hidden[1::2], strict=True):
@@ -43,7 +56,12 @@ def network(x, params: Sequence):
 
 
 def mean_squared_error(o, target):
-    """Mean over the examples of the squared error, summed over the outputs."""
+    """Mean over the examples of the squared error, summed over the outputs.
+
+    Raises ValueError for an `o` and a `target` of different shapes: (n, 1) and (n,)
+    would be compared each with each.
+    """
+    arguments.check_like("target", target, "o", o)
     return ((o - target) ** 2).sum(axis=-1).mean()
 
 
@@ -51,10 +69,16 @@ def minibatches(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndar
     """One epoch: the indices 0..n-1 in random order, `size` at a time.
 
     The last n % size indices of the shuffle are left out, so that every batch has
-    one shape and is compiled once.
+    one shape and is compiled once. Raises ValueError for a size that is not from 1 to
+    n, and for an `rng` that is no generator.
     """
-    if not 1 <= size <= n:
-        raise ValueError(f"size must lie in 1..{n}, the number of examples; got {size}")
-    order = rng.permutation(n)
-    for start in range(0, n - size + 1, size):
-        yield order[start : start + size]
+    n = arguments.integer("n", n)
+    size = arguments.integer("size", size, 1, n)
+    arguments.generator(rng)
+
+    def epoch():
+        order = rng.permutation(n)
+        for start in range(0, n - size + 1, size):
+            yield order[start : start + size]
+
+    return epoch()

@@ -28,6 +28,7 @@ import pytensor
 import pytensor.tensor as pt
 from scipy.special import expit
 
+from helpers import arguments
 from helpers.networks import initialisation
 from helpers.networks.elman import for_each_example, initial_arrays
 
@@ -61,6 +62,12 @@ class GRU(NamedTuple):
     h0: np.ndarray  # (n_hid,), the state before the first step
 
 
+SHAPES = {
+    LSTM: arguments.shapes_of(LSTM, 4, x="n_in"),
+    GRU: arguments.shapes_of(GRU, 3, x="n_in"),
+}
+
+
 def initial_lstm(
     n_in: int,
     n_hid: int,
@@ -75,8 +82,9 @@ def initial_lstm(
     that a cell keeps what it holds for a while before it has learned to (Gers et al.
     2000; Jozefowicz, Zaremba and Sutskever 2015). `init` is a function of
     `helpers.networks.initialisation`. Raises ValueError for sizes that are not positive
-    integers.
+    integers, an `rng` that is no generator, and a `forget_bias` that is not finite.
     """
+    arguments.number("forget_bias", forget_bias)
     common = initial_arrays(4, n_in, n_hid, n_out, rng, init)
     common["b_h"][n_hid : 2 * n_hid] = forget_bias
     return LSTM(**common, c0=np.zeros_like(common["h0"]))
@@ -146,8 +154,9 @@ def lstm_states(x, params: LSTM):
 
     x is (T, n_in) or (T, batch, n_in); h and c have its shape with n_hid as the last
     axis. For gradients under JAX, T must be static (see `helpers.networks.elman`).
-    Raises ValueError for an x of other than 2 or 3 axes.
+    Raises ValueError for types, numbers of axes and lengths that do not fit.
     """
+    arguments.check_variables(SHAPES[LSTM], LSTM, params, x)
     return pytensor.scan(
         lstm_step,
         sequences=x,
@@ -160,6 +169,7 @@ def lstm_states(x, params: LSTM):
 
 def gru_states(x, params: GRU):
     """All states h as a PyTensor expression; shapes and errors as in `lstm_states`."""
+    arguments.check_variables(SHAPES[GRU], GRU, params, x)
     return pytensor.scan(
         gru_step,
         sequences=x,
@@ -173,8 +183,10 @@ def gru_states(x, params: GRU):
 def lstm_states_numpy(x: np.ndarray, params: LSTM) -> tuple[np.ndarray, np.ndarray]:
     """All states and all cells, (h, c), of NumPy arrays, by a loop over time.
 
-    Shapes as in `lstm_states`. Raises ValueError for an x of any other shape.
+    Shapes as in `lstm_states`, of the type of all that enters. Raises ValueError for an
+    x or a parameter of another shape, and for what is no array of real numbers.
     """
+    x, params = arguments.arrays(SHAPES[LSTM], LSTM, params, x=x)
     step = partial(lstm_step, sigmoid=expit, tanh=np.tanh)
     states = _loop(step, x, params, (params.h0, params.c0))
     return states[:, 0], states[:, 1]
@@ -182,6 +194,7 @@ def lstm_states_numpy(x: np.ndarray, params: LSTM) -> tuple[np.ndarray, np.ndarr
 
 def gru_states_numpy(x: np.ndarray, params: GRU) -> np.ndarray:
     """All states h of NumPy arrays; shapes and errors as in `lstm_states_numpy`."""
+    x, params = arguments.arrays(SHAPES[GRU], GRU, params, x=x)
 
     def step(x_t, h_tm1, *weights):
         return (gru_step(x_t, h_tm1, *weights, sigmoid=expit, tanh=np.tanh),)
@@ -191,14 +204,8 @@ def gru_states_numpy(x: np.ndarray, params: GRU) -> np.ndarray:
 
 def _loop(step: Callable, x: np.ndarray, params, start: tuple) -> np.ndarray:
     """What the step returns at all times, (T, number of states, ..., n_hid)."""
-    x = np.asarray(x)
-    n_in = params.W_ih.shape[0]
-    if x.ndim not in (2, 3) or x.shape[-1] != n_in:
-        raise ValueError(
-            f"x must have shape (T, {n_in}) or (T, batch, {n_in}); got {x.shape}"
-        )
     states = [np.broadcast_to(s, (*x.shape[1:-1], len(s))) for s in start]
-    every = np.empty((len(x), len(states), *states[0].shape), states[0].dtype)
+    every = np.empty((len(x), len(states), *states[0].shape), x.dtype)
     for t, x_t in enumerate(x):
         states = step(x_t, *states, params.W_ih, params.W_hh, params.b_h)
         every[t] = states

@@ -3,10 +3,12 @@
 Every function is `f(n_in, n_out, rng)` and returns a float64 array of shape
 (n_in, n_out), to be used as `x @ W`; all but `uniform` and `normal` are scaled by
 their singular values, the factors by which W stretches vectors. All raise ValueError
-for sizes that are not positive integers.
+for sizes that are not positive integers and for an `rng` that is no generator.
 """
 
 import numpy as np
+
+from helpers import arguments
 
 
 def uniform(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
@@ -15,7 +17,7 @@ def uniform(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
     A unit then sums n_in inputs to a variance of a third of theirs (LeCun et al. 1998,
     "Efficient BackProp", section 4.6, take sqrt(3) as much).
     """
-    _check_sizes(n_in, n_out)
+    _check(n_in, n_out, rng)
     limit = 1 / np.sqrt(n_in)
     return rng.uniform(-limit, limit, (n_in, n_out))
 
@@ -26,7 +28,7 @@ def unit_singular_value(n_in: int, n_out: int, rng: np.random.Generator) -> np.n
     No vector grows in `x @ W`; most shrink, because the other singular values spread
     between 0 and 1. The choice of the classic Reber grammar tutorial.
     """
-    _check_sizes(n_in, n_out)
+    _check(n_in, n_out, rng)
     return _scaled(rng.uniform(-1, 1, (n_in, n_out)))
 
 
@@ -40,7 +42,7 @@ def orthogonal(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
     Q would not be uniformly (Haar) distributed (Mezzadri 2007, "How to generate random
     matrices from the classical compact groups", section 5).
     """
-    _check_sizes(n_in, n_out)
+    _check(n_in, n_out, rng)
     tall = rng.standard_normal((max(n_in, n_out), min(n_in, n_out)))
     Q, R = np.linalg.qr(tall)
     Q = Q * np.where(np.diag(R) < 0, -1.0, 1.0)
@@ -56,9 +58,8 @@ def normal(
     about sd (sqrt(n_in) + sqrt(n_out)): 0.09 for 20 units. Raises ValueError for an
     `sd` that is not positive.
     """
-    _check_sizes(n_in, n_out)
-    if not sd > 0:
-        raise ValueError(f"sd must be positive; got {sd!r}")
+    _check(n_in, n_out, rng)
+    arguments.positive("sd", sd)
     return rng.normal(0, sd, (n_in, n_out))
 
 
@@ -74,8 +75,8 @@ def sparse(
     square have too, unlike the spectral radius of echo state networks. Raises
     ValueError for `connections` that are not a positive integer.
     """
-    _check_sizes(n_in, n_out)
-    _check_positive_integer("connections", connections)
+    _check(n_in, n_out, rng)
+    arguments.integer("connections", connections)
     W = np.zeros((n_in, n_out))
     for unit in range(n_out):
         heard = rng.choice(n_in, min(connections, n_in), replace=False)
@@ -87,11 +88,7 @@ def _scaled(W: np.ndarray) -> np.ndarray:
     return W / np.linalg.norm(W, 2)  # the norm of order 2 is the largest singular value
 
 
-def _check_sizes(n_in: int, n_out: int) -> None:
-    _check_positive_integer("n_in", n_in)
-    _check_positive_integer("n_out", n_out)
-
-
-def _check_positive_integer(name: str, value: int) -> None:
-    if int(value) != value or value < 1:
-        raise ValueError(f"{name} must be a positive integer; got {value!r}")
+def _check(n_in: int, n_out: int, rng: np.random.Generator) -> None:
+    arguments.integer("n_in", n_in)
+    arguments.integer("n_out", n_out)
+    arguments.generator(rng)

@@ -4,7 +4,9 @@ The optimisers return a list of updates, pairs (shared variable, new value), for
 `updates` of `pytensor.function`. They take a loss, or the list of its gradients, one a
 parameter, where something was done to these first. What an optimiser remembers between
 updates are new shared variables, updated along with `params`; setting them to zero
-starts afresh.
+starts afresh. All raise ValueError, when the graph is built, for gradients that are not
+of the types and shapes of the parameters, and for rates and limits that are neither
+such numbers nor variables for them.
 """
 
 from collections.abc import Sequence
@@ -13,10 +15,12 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from helpers import arguments
+
 
 def sgd(loss_or_grads, params: Sequence, lr) -> list[tuple]:
     """Plain gradient descent: each parameter minus lr times its gradient."""
-    grads = _gradients(loss_or_grads, params)
+    grads, lr = _gradients(loss_or_grads, params), _rate("lr", lr, params)
     return [(p, p - lr * g) for p, g in zip(params, grads, strict=True)]
 
 
@@ -26,10 +30,10 @@ def momentum(loss_or_grads, params: Sequence, lr, beta: float = 0.9) -> list[tup
     In a lasting slope the steps grow to lr / (1 - beta) times it (Polyak 1964; in this
     form Sutskever et al. 2013). Raises ValueError for a beta outside [0, 1).
     """
-    if not 0 <= beta < 1:
-        raise ValueError(f"beta must be at least 0 and below 1; got {beta}")
+    _check_share("beta", beta)
+    grads, lr = _gradients(loss_or_grads, params), _rate("lr", lr, params)
     updates = []
-    for p, g in zip(params, _gradients(loss_or_grads, params), strict=True):
+    for p, g in zip(params, grads, strict=True):
         v = _remembered("velocity", p)
         v_new = beta * v + g
         updates += [(v, v_new), (p, p - lr * v_new)]
@@ -50,11 +54,10 @@ def adam(
     and the divisions by 1 - beta^t correct for it, with t counting the updates. Raises
     ValueError for a beta outside [0, 1).
     """
-    if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
-        raise ValueError(
-            f"beta1 and beta2 must be at least 0 and below 1; got {beta1} and {beta2}"
-        )
-    grads = _gradients(loss_or_grads, params)
+    _check_share("beta1", beta1)
+    _check_share("beta2", beta2)
+    arguments.positive("epsilon", epsilon)
+    grads, lr = _gradients(loss_or_grads, params), _rate("lr", lr, params)
     count = pytensor.shared(np.zeros((), pytensor.config.floatX), name="adam_t")
     t = count + 1
     updates = [(count, t)]
@@ -70,9 +73,38 @@ def adam(
 
 
 def _gradients(loss_or_grads, params: Sequence) -> list:
-    if isinstance(loss_or_grads, list | tuple):
-        return list(loss_or_grads)
-    return pt.grad(loss_or_grads, list(params))
+    if not all(hasattr(p, "get_value") for p in params):
+        raise arguments.wrong("params", "shared variables", params)
+    if not isinstance(loss_or_grads, list | tuple):
+        arguments.check_graph({"loss": ((),)}, loss=loss_or_grads)
+        return pt.grad(loss_or_grads, list(params))
+    if len(loss_or_grads) != len(params):
+        expected = f"a loss or {len(params)} gradients, one a parameter"
+        raise arguments.wrong("loss_or_grads", expected, loss_or_grads)
+    for i, (p, g) in enumerate(zip(params, loss_or_grads, strict=True)):
+        arguments.check_like(f"loss_or_grads[{i}]", g, p.name or f"params[{i}]", p)
+    return list(loss_or_grads)
+
+
+def _rate(name: str, value, params: Sequence, number=arguments.not_negative):
+    """A number, or a variable that changes the type of no parameter."""
+    if not hasattr(value, "type"):
+        return number(name, value)
+    for p in params:
+        arguments.check_broadcast(name, value, p.name or "params", p)
+    return value
+
+
+def _check_share(name: str, value: float) -> None:
+    fits = "at least 0 and below 1", lambda value: 0 <= value < 1
+    arguments.number(name, value, *fits)
+
+
+def _listed(grads: Sequence) -> list:
+    if not isinstance(grads, list | tuple):
+        raise arguments.wrong("grads", "a list of gradients", grads)
+    arguments.check_graph({}, grads=grads)
+    return list(grads)
 
 
 def _remembered(what: str, p):
@@ -87,6 +119,7 @@ def clip_by_value(grads: Sequence, limit) -> list:
 
     Turns the gradient as a whole: large elements are cut, small ones are not.
     """
+    limit = _rate("limit", limit, _listed(grads), arguments.positive)
     return [pt.clip(g, -limit, limit) for g in grads]
 
 
@@ -94,10 +127,12 @@ def clip_by_norm(grads: Sequence, limit) -> list:
     """All gradients times limit / norm where their common norm is above limit.
 
     The norm is that of all elements together, so that the direction stays (Pascanu,
-    Mikolov and Bengio 2013, algorithm 1).
+    Mikolov and Bengio 2013, algorithm 1). Where the norm overflows all are NaN: times
+    limit / infinity they would be 0, and training would stand still unseen.
     """
+    limit = _rate("limit", limit, _listed(grads), arguments.positive)
     norm = pt.sqrt(sum((g**2).sum() for g in grads))
-    factor = limit / pt.maximum(norm, limit)
+    factor = pt.switch(pt.isinf(norm), np.nan, limit / pt.maximum(norm, limit))
     return [factor * g for g in grads]
 
 
@@ -116,6 +151,7 @@ def soft_threshold(updates: Sequence[tuple], param, amount) -> list[tuple]:
             f"param must be among the updated variables "
             f"{', '.join(str(p) for p, _ in updates)}; got {param}"
         )
+    amount = _rate("amount", amount, [param])
 
     def shrunk(value):
         return pt.sign(value) * pt.maximum(pt.abs(value) - amount, 0)

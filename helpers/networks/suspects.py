@@ -10,11 +10,28 @@ written out in full, each like the code in which one would meet it.
 `helpers.networks.bptt.bptt` is right.
 """
 
+from functools import wraps
+
 import numpy as np
 
+from helpers import arguments
 from helpers.networks.elman import Elman, hidden_states_numpy, readout
 
+SHAPES = arguments.shapes_of(Elman) | {"x": (("T", "n_in"),), "y": (("T", "n_out"),)}
 
+
+def in_one_type(suspect):
+    """The same, from arrays of one type, or ValueError where they do not fit."""
+
+    @wraps(suspect)
+    def checked(x, y, *params):
+        x, y, params = arguments.arrays(SHAPES, Elman, Elman(*params), x=x, y=y)
+        return suspect(x, y, *params)
+
+    return checked
+
+
+@in_one_type
 def suspect_1(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     """Six arrays, of the shapes of the parameters."""
     h, d_o = _forward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)
@@ -33,6 +50,7 @@ def suspect_1(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     return d_W_ih, d_W_hh, d_b_h, h.T @ d_o, d_o.sum(axis=0), from_later
 
 
+@in_one_type
 def suspect_2(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     """Six arrays, of the shapes of the parameters."""
     h, d_o = _forward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)
@@ -47,6 +65,7 @@ def suspect_2(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     return d_W_ih, d_W_hh, d_b_h, h.T @ d_o, d_o.sum(axis=0), from_later
 
 
+@in_one_type
 def suspect_3(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     """Six arrays, of the shapes of the parameters."""
     h, d_o = _forward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)
@@ -62,6 +81,7 @@ def suspect_3(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     return d_W_ih, d_W_hh, d_b_h, h.T @ d_o, d_o.sum(axis=0), from_later
 
 
+@in_one_type
 def suspect_4(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     """Six arrays, of the shapes of the parameters."""
     h, d_o = _forward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)
@@ -77,6 +97,7 @@ def suspect_4(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     return d_W_ih, d_W_hh, d_b_h, h.T @ d_o, d_o.sum(axis=0), d_h0
 
 
+@in_one_type
 def suspect_5(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     """Six arrays, of the shapes of the parameters."""
     h, d_o = _forward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)
@@ -91,6 +112,7 @@ def suspect_5(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     return d_W_ih, d_W_hh, d_b_h, h.T @ d_o, d_o.sum(axis=0), from_later
 
 
+@in_one_type
 def suspect_6(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     """Six arrays, of the shapes of the parameters."""
     h, d_o = _forward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)
@@ -105,6 +127,7 @@ def suspect_6(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     return d_W_ih, d_W_hh, d_b_h, h.T @ d_o, d_o.sum(axis=0), from_later
 
 
+@in_one_type
 def suspect_7(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0):
     """Six arrays, of the shapes of the parameters."""
     h, d_o = _forward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)

@@ -42,8 +42,8 @@ def plain(value, where: str):
 
     Arrays of NumPy and JAX become lists, floats keep 10 significant digits: enough
     for every comparison, and the files stay small and their differences readable.
-    Raises ValueError for NaN, infinity, keys that are not text, and whatever else
-    JSON cannot hold.
+    Raises ValueError for NaN, infinity, keys that are not text, masked arrays, whose
+    mask would be forgotten, and whatever else JSON cannot hold.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -59,7 +59,7 @@ def plain(value, where: str):
         return {key: plain(v, f"{where}.{key}") for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
-    if hasattr(value, "__array__"):
+    if hasattr(value, "__array__") and not isinstance(value, np.ma.MaskedArray):
         array = np.asarray(value)
         if array.dtype.kind in "biufU":  # booleans, integers, floats, text
             kind = float if array.dtype.kind == "f" else array.dtype

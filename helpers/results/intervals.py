@@ -7,6 +7,8 @@ import numpy as np
 import scipy  # imports its statistics, which take a second, at their first use
 from scipy import special
 
+from helpers import arguments
+
 
 class Estimate(NamedTuple):
     """A value with its interval; f"{estimate:.3f}" gives "0.512 [0.498, 0.531]"."""
@@ -71,8 +73,7 @@ def median_of_new_runs(
     values = _checked(values, confidence)
     n = len(values)
     n_new = n if n_new is None else n_new
-    if n_new < 1:
-        raise ValueError(f"n_new must be a positive integer; got {n_new!r}")
+    n_new = arguments.integer("n_new", n_new)
     half = (n_new + 1) // 2
     i = np.arange(1, n + 1)
     below = scipy.stats.hypergeom.sf(half - 1, n + n_new, n_new, i + half - 1)
@@ -103,27 +104,25 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
     """Share of successes and Wilson's interval for their true rate.
 
     It stays within 0 and 1 and says something sensible for 0 or all successes
-    (Wilson 1927, Journal of the American Statistical Association 22).
+    (Wilson 1927, Journal of the American Statistical Association 22). Raises ValueError
+    for what are not whole numbers of trials and of successes among them.
     """
     _check_confidence(confidence)
-    if trials < 1 or not 0 <= successes <= trials:
-        raise ValueError(
-            "successes must be between 0 and trials, and trials at least 1; "
-            f"got {successes} of {trials}"
-        )
-    test = scipy.stats.binomtest(int(successes), int(trials))
+    trials = arguments.integer("trials", trials)
+    successes = arguments.integer("successes", successes, 0, trials)
+    test = scipy.stats.binomtest(successes, trials)
     interval = test.proportion_ci(confidence, method="wilson")
     return _estimate(successes / trials, interval.low, interval.high)
 
 
 def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1; got {confidence!r}")
+    between = "between 0 and 1", lambda value: 0 < value < 1
+    arguments.number("confidence", confidence, *between)
 
 
 def _checked(values, confidence: float) -> np.ndarray:
     _check_confidence(confidence)
-    values = np.asarray(values, dtype=float)
+    values = arguments.array("values", values).astype(float)
     if values.ndim == 0 or len(values) == 0:
         raise ValueError(
             f"values must hold one entry per seed; got the shape {values.shape}"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from helpers import arguments
 from helpers.results.intervals import Estimate
 
 
@@ -43,12 +44,21 @@ def table(rows: Iterable[Sequence], headers: Sequence[str], width: int = 75) -> 
 
 
 def significant(value: float, digits: int = 4) -> float:
-    """A number rounded to so many significant digits; NaN and infinity stay."""
+    """A number rounded to so many significant digits; NaN and infinity stay.
+
+    Raises ValueError for what is no number, and for digits below 1.
+    """
+    value = arguments.number("value", value, "a number", lambda value: True)
+    digits = arguments.integer("digits", digits)
     return float(f"{value:.{digits}g}")
 
 
 def duration(seconds: float) -> str:
-    """A length of time to read: "8.3 s", "3 min 20 s", "2 h 5 min"."""
+    """A length of time to read: "8.3 s", "3 min 20 s", "2 h 5 min".
+
+    Raises ValueError for what is no number of at least 0.
+    """
+    seconds = arguments.not_negative("seconds", seconds)
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

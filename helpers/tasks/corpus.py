@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers import ROOT
+from helpers import ROOT, arguments
 
 with warnings.catch_warnings():
     # In a notebook its progress bar says at once that it misses a package.
@@ -126,6 +126,9 @@ def split(comments: list[str], seed: int = 0) -> Split:
     so a test on its neighbours would be too easy. Raises ValueError for fewer than 20
     comments, which leave a part empty.
     """
+    if isinstance(comments, str):
+        raise arguments.wrong("comments", "a list of comments", comments)
+    arguments.integer("seed", seed, 0)
     if len(comments) < 20:
         raise ValueError(f"comments must be at least 20 to split; got {len(comments)}")
     order = np.random.default_rng(seed).permutation(len(comments))

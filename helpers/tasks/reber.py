@@ -14,12 +14,14 @@ does, and the grammar says nothing about it.
 """
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
+
+from helpers import arguments
 
 SYMBOLS = "BTPSXVE"
 
@@ -60,12 +62,44 @@ class Grammar:
     of symbols around the inner string, None for a grammar without one. `odds` makes
     symbols more or less likely than 1, the odds of all others: with {"S": 4}, S is
     taken four times as often as what else may stand in its place.
+
+    Raises ValueError for transitions that do not lead from every state to the last and
+    end there, for odds that are not numbers from 1e-100 to 1e100 for some of the seven
+    symbols, and for odds with which strings would hardly ever end.
     """
 
     name: str
     transitions: tuple[dict[str, int], ...]
     outer: int | None = None
     odds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        last = len(self.transitions) - 1
+        for state, moves in enumerate(self.transitions):
+            if bool(moves) == (state == last):
+                raise ValueError(
+                    f"transitions must lead on from every state but the last, {last}; "
+                    f"got {moves} in state {state}"
+                )
+            for symbol, after in moves.items():
+                _check_symbol(f"symbols of state {state}", symbol)
+                name = f"transitions[{state}][{symbol!r}]"
+                arguments.integer(name, after, 0, last)
+        for symbol, odds in self.odds.items():
+            _check_symbol("symbols of odds", symbol)
+            arguments.number(
+                f"odds[{symbol!r}]",
+                odds,
+                "a number from 1e-100 to 1e100",
+                lambda value: 1e-100 <= value <= 1e100,
+            )
+        if self.outer is not None:
+            arguments.integer("outer", self.outer, 0)
+        if not 0 < self.mean_length < 1e6:
+            raise ValueError(
+                f"transitions and odds must let strings end; got a mean length of "
+                f"{self.mean_length:g} symbols for the {self.name} grammar"
+            )
 
     # Strings ------------------------------------------------------------------
 
@@ -80,11 +114,13 @@ class Grammar:
         one is long enough, but none is thrown away: each choice is weighted by the
         chance that what follows is still long enough.
 
-        Raises ValueError for lengths that are not integers from 0 to 1000, and for
-        `min_inner` where the grammar has no inner string.
+        Raises ValueError for lengths that are not integers from 0 to 1000 or that no
+        string of the grammar reaches, for `min_inner` where the grammar has no inner
+        string, and for an `rng` that is no generator.
         """
-        _check_length("min_length", min_length)
-        _check_length("min_inner", min_inner)
+        arguments.generator(rng)
+        min_length = arguments.integer("min_length", min_length, 0, 1000)
+        min_inner = arguments.integer("min_inner", min_inner, 0, 1000)
         if min_inner and self.outer is None:
             raise ValueError(
                 f"min_inner needs a grammar with an inner string; the {self.name} "
@@ -125,6 +161,11 @@ class Grammar:
                 shares = np.cumsum(weights) / total
                 row.append((list(moves.items()), shares.tolist()))
             table.append(row)
+        if reach[0] < 1e-290:  # near the smallest numbers, weights lose their digits
+            raise ValueError(
+                f"min_length must be a length that strings of the {self.name} grammar "
+                f"reach; got {min_length}, what is around an inner string included"
+            )
         return table
 
     def check(self, string: str) -> Misfit | None:
@@ -151,7 +192,7 @@ class Grammar:
 
         Raises ValueError as `legal` does.
         """
-        if prefix:
+        if not isinstance(prefix, str) or prefix:
             _check_string(prefix, "prefix")
         states, misfit = self._walk(prefix)
         if misfit:
@@ -196,14 +237,17 @@ class Grammar:
         given. Raises ValueError for no strings, for one that does not belong to the
         grammar, and for one that is too long.
         """
-        if not len(strings):
+        if isinstance(strings, str) or not isinstance(strings, Iterable):
+            raise arguments.wrong("strings", "a list of strings", strings)
+        strings = list(strings)
+        if not strings:
             raise ValueError("strings must hold at least one string; got none")
-        longest = max(map(len, strings)) - 1
-        T = longest if length is None else length
-        if longest > T:
-            raise ValueError(
-                f"length must be at least {longest}, for the longest string; got {T}"
-            )
+        for i, string in enumerate(strings):
+            _check_string(string, f"strings[{i}]")
+        T = longest = max(map(len, strings)) - 1
+        if length is not None:
+            expected = f"at least {longest}, for the longest string"
+            T = arguments.integer("length", length, longest, expected=expected)
         x, y = np.zeros((2, T, len(strings), len(SYMBOLS)))
         mask = np.zeros((T, len(strings)))
         for i, string in enumerate(strings):
@@ -230,7 +274,8 @@ class Grammar:
         The last row is zero: nothing follows the end.
         """
         weights = self.legal_next * [self.odds.get(symbol, 1) for symbol in SYMBOLS]
-        return weights / np.maximum(weights.sum(axis=1), 1e-300)[:, None]
+        sums = weights.sum(axis=1)
+        return weights / np.where(sums > 0, sums, 1)[:, None]
 
     @cached_property
     def matrix(self) -> np.ndarray:
@@ -255,10 +300,14 @@ class Grammar:
     def visits(self) -> np.ndarray:
         """How often a string passes each state, in the mean: (n_states,).
 
-        The visits v solve v = start + v P, where P is `matrix`.
+        The visits v solve v = start + v P, where P is `matrix`. They are infinite where
+        strings never end.
         """
         n = len(self.transitions)
-        return np.linalg.solve(np.eye(n) - self.matrix.T, np.eye(n)[0])
+        try:
+            return np.linalg.solve(np.eye(n) - self.matrix.T, np.eye(n)[0])
+        except np.linalg.LinAlgError:
+            return np.full(n, np.inf)
 
     @cached_property
     def mean_length(self) -> float:
@@ -307,8 +356,17 @@ class Grammar:
 
     @cached_property
     def mean_inverse(self) -> float:
-        """The mean of 1 / (n - 1) over the strings, n being the length."""
-        return float(self.length_distribution()[2:] @ (1 / np.arange(1, LONGEST)))
+        """The mean of 1 / (n - 1) over the strings, n being the length.
+
+        Raises ValueError where more than a millionth of them are longer than LONGEST.
+        """
+        P = self.length_distribution()
+        if not P.sum() > 1 - 1e-6:
+            raise ValueError(
+                f"odds must let strings end within {LONGEST} symbols for this sum; got "
+                f"{1 - P.sum():.2g} of the strings that are longer"
+            )
+        return float(P[2:] @ (1 / np.arange(1, LONGEST)))
 
     @cached_property
     def softmax_floor(self) -> float:
@@ -347,9 +405,7 @@ def decode(x: np.ndarray) -> str:
 
     Raises ValueError for another shape, and for a row that is not one-hot.
     """
-    x = np.asarray(x)
-    if x.ndim != 2 or x.shape[1] != len(SYMBOLS):
-        raise ValueError(f"x must have shape (T, {len(SYMBOLS)}); got {x.shape}")
+    x = arguments.array("x", x, ("T", len(SYMBOLS)))
     one_hot = ((x == 0) | (x == 1)).all(axis=1) & (x.sum(axis=1) == 1)
     if not one_hot.all():
         row = int(np.argmin(one_hot))
@@ -357,6 +413,29 @@ def decode(x: np.ndarray) -> str:
             f"x must have one 1 and else 0 in each row; row {row}: {x[row]}"
         )
     return "".join(SYMBOLS[i] for i in x.argmax(axis=1))
+
+
+# Arguments --------------------------------------------------------------------
+
+
+def _check_string(string: str, name: str = "string") -> None:
+    if not isinstance(string, str):
+        raise ValueError(
+            f"{name} must be text of the symbols {SYMBOLS}; got {type(string).__name__}"
+        )
+    if not string:
+        raise ValueError(f"{name} must hold at least one symbol; got an empty one")
+    for position, symbol in enumerate(string):
+        if symbol not in SYMBOLS:
+            raise ValueError(
+                f"{name} must be made of the symbols {SYMBOLS}; got {symbol!r} at "
+                f"position {position} of {string!r}"
+            )
+
+
+def _check_symbol(name: str, symbol: str) -> None:
+    if not isinstance(symbol, str) or len(symbol) != 1 or symbol not in SYMBOLS:
+        raise arguments.wrong(name, f"among {SYMBOLS}", symbol)
 
 
 # The two grammars -------------------------------------------------------------
@@ -395,26 +474,3 @@ def _embedded(inner: Grammar) -> Grammar:
 
 
 EMBEDDED = _embedded(REBER)
-
-
-# Arguments --------------------------------------------------------------------
-
-
-def _check_string(string: str, name: str = "string") -> None:
-    if not isinstance(string, str):
-        raise ValueError(
-            f"{name} must be text of the symbols {SYMBOLS}; got {type(string).__name__}"
-        )
-    if not string:
-        raise ValueError(f"{name} must hold at least one symbol; got an empty one")
-    for position, symbol in enumerate(string):
-        if symbol not in SYMBOLS:
-            raise ValueError(
-                f"{name} must be made of the symbols {SYMBOLS}; got {symbol!r} at "
-                f"position {position} of {string!r}"
-            )
-
-
-def _check_length(name: str, value: int) -> None:
-    if int(value) != value or not 0 <= value <= 1000:
-        raise ValueError(f"{name} must be an integer from 0 to 1000; got {value!r}")

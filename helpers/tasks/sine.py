@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers import arguments
 from helpers.tasks import sunspots
 
 LENGTH = 50  # steps of a window
@@ -27,9 +28,10 @@ class Windows(NamedTuple):
 def windows(series: np.ndarray, length: int = LENGTH) -> Windows:
     """All windows of a series (n,) that have a next value; ValueError if there is none.
 
-    The windows of `helpers.tasks.sunspots.windows`, in the shape of a batch of
-    sequences.
+    And for a length that is not a positive integer. The windows of
+    `helpers.tasks.sunspots.windows`, in the shape of a batch of sequences.
     """
+    arguments.integer("length", length)
     X, y = sunspots.windows(series, length)
     return Windows(X.T[:, :, None].copy(), y[:, None])
 
@@ -62,8 +64,13 @@ def channels(phases: np.ndarray, steps: int = 32, step: float = 0.2) -> np.ndarr
     """(sin, cos) of waves that start at `phases` (n,): shape (steps + 1, n, 2).
 
     One value more than `steps`, so that [:-1] are the inputs and [1:] the targets.
+    Raises ValueError for phases that are not n real numbers, a number of steps that is
+    no integer of at least 0, and a step that is not finite.
     """
-    angle = np.arange(steps + 1)[:, None] * step + np.asarray(phases)
+    phases = arguments.array("phases", phases, ("n",))
+    steps = arguments.integer("steps", steps, 0)
+    step = arguments.number("step", step)
+    angle = np.arange(steps + 1)[:, None] * step + phases
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
 
 
@@ -71,13 +78,20 @@ def roll_out(forecast: Callable, start: np.ndarray, steps: int) -> np.ndarray:
     """Closed loop: the next `steps` values when each forecast becomes the last input.
 
     `start` (T,) holds the last known values. `forecast` maps a window (T, 1, 1) to the
-    next value (1, 1). Returns (steps,).
+    next value (1, 1). Returns (steps,), float64. Raises ValueError for a start that is
+    not one or more real numbers, a number of steps that is no integer of at least 0,
+    and a forecast of another shape.
     """
-    values = list(start)
+    arguments.function("forecast", forecast)
+    steps = arguments.integer("steps", steps, 0)
+    values = arguments.array("start", start, ("T",)).tolist()
+    T = len(values)
+    if not T:
+        raise ValueError("start must hold at least one value; got none")
     for _ in range(steps):
-        window = np.array(values[-len(start) :])[:, None, None]
-        values.append(float(forecast(window)[0, 0]))
-    return np.array(values[len(start) :])
+        o = forecast(np.array(values[-T:], dtype=float)[:, None, None])
+        values.append(float(arguments.array("forecast(window)", o, (1, 1))[0, 0]))
+    return np.array(values[T:], dtype=float)
 
 
 class Wave(NamedTuple):
@@ -92,8 +106,14 @@ def wave(values: np.ndarray, step: float = 1.0) -> Wave:
 
     If o_t = A sin(p) and o_{t-1} = A sin(p - step), then
     A cos(p) = (o_t cos(step) - o_{t-1}) / sin(step). Exact for a wave of that step, and
-    for what is close to one, a local fit. Raises ValueError for a step whose sine is 0.
+    for what is close to one, a local fit. Raises ValueError for values that are not one
+    or more real numbers, and for a step that is not finite or whose sine is 0.
     """
+    values = arguments.floats({"values": values})["values"]
+    arguments.fit({"values": values.shape}, {"values": (("n + 1",),)})
+    if not len(values):
+        raise ValueError("values must hold at least one value; got none")
+    step = arguments.number("step", step)
     if abs(np.sin(step)) < 1e-9:
         raise ValueError(f"step must not be a multiple of pi; got {step}")
     before, now = values[:-1], values[1:]
@@ -102,5 +122,8 @@ def wave(values: np.ndarray, step: float = 1.0) -> Wave:
 
 
 def wrapped(angle: np.ndarray) -> np.ndarray:
-    """The same angle between -pi and pi: the shorter way round."""
-    return np.angle(np.exp(1j * np.asarray(angle)))
+    """The same angle between -pi and pi: the shorter way round.
+
+    Raises ValueError for what is not made of real numbers.
+    """
+    return np.angle(np.exp(1j * arguments.array("angle", angle)))

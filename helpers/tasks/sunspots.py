@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers import ROOT
+from helpers import ROOT, arguments
 
 PATH = ROOT / "data" / "sunspots.csv"
 FIRST, LAST = 1700, 2008
@@ -55,13 +55,11 @@ def windows(series: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """All windows of k neighbours and the value that follows each.
 
     `series` has shape (n,). Returns X (n - k, k), oldest value first, and y
-    (n - k,): y[i] is the value right after X[i].
+    (n - k,): y[i] is the value right after X[i]. Raises ValueError for what is not n
+    real numbers, and for a k that is not an integer from 1 to n - 1.
     """
-    series = np.asarray(series)
-    if series.ndim != 1:
-        raise ValueError(f"series must have one dimension; got shape {series.shape}")
-    if not 1 <= k < len(series):
-        raise ValueError(f"k must lie in 1..{len(series) - 1}; got {k}")
+    series = arguments.array("series", series, ("n",))
+    k = arguments.integer("k", k, 1, len(series) - 1)
     X = np.lib.stride_tricks.sliding_window_view(series, k)[:-1]
     return X.copy(), series[k:].copy()
 
@@ -77,8 +75,10 @@ def split_windows(k: int) -> tuple[Windows, Windows, Windows]:
     """Windows of k years for training, validation and test, by the year of the target.
 
     A window of the validation or test years may reach back over the border: what lies
-    in the past is known when the forecast is made.
+    in the past is known when the forecast is made. Raises ValueError for a k with which
+    a part of the years has no window.
     """
+    arguments.integer("k", k, 1, TRAIN_END - FIRST)
     years, counts = load()
     X, y = windows(counts, k)
     part = np.digitize(years[k:], [TRAIN_END + 1, VALIDATION_END + 1])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers import arguments
 from helpers.results.files import write_text
 
 UNKNOWN, START, END = "UNKNOWN_TOKEN", "SENTENCE_START", "SENTENCE_END"
@@ -92,10 +93,13 @@ class Vocabulary:
 
         Words that are equally common stand in the order of their characters, so that
         the order of the sentences does not matter. There are fewer words than `size`
-        where the sentences hold fewer.
+        where the sentences hold fewer. Raises ValueError for a size that is not an
+        integer above 3, and for sentences that are not lists of tokens.
         """
-        if size <= len(SPECIAL):
-            raise ValueError(f"size must be more than {len(SPECIAL)}; got {size}")
+        least, expected = len(SPECIAL) + 1, f"more than {len(SPECIAL)}"
+        size = arguments.integer("size", size, least, expected=expected)
+        if isinstance(sentences, str):
+            raise arguments.wrong("sentences", "lists of tokens", sentences)
         counts = Counter()
         for tokens in sentences:
             counts.update(_checked(tokens))
@@ -152,8 +156,8 @@ class Vocabulary:
         """
         found, tokens = [], []
         for i in [*ids, self.end]:
-            if not 0 <= i < len(self):
-                raise ValueError(f"ids must lie in 0..{len(self) - 1}; got {i}")
+            expected = f"from 0 to {len(self) - 1}"
+            i = arguments.integer("ids", i, 0, len(self) - 1, f"integers {expected}")
             word = self.words[i]
             if word == END:
                 found.append(_readable(tokens))
@@ -186,6 +190,12 @@ def _checked(tokens: Sequence[str]) -> Sequence[str]:
         raise ValueError(
             f"a sentence must be a list of tokens; got the text {tokens!r}"
         )
+    if not isinstance(tokens, Iterable):
+        raise arguments.wrong("a sentence", "a list of tokens", tokens)
+    tokens = list(tokens)
+    for token in tokens:
+        if not isinstance(token, str):
+            raise arguments.wrong("a token", "text", token)
     return tokens
 
 

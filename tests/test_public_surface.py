@@ -1,0 +1,1000 @@
+"""Every public function against an independent reference, for good inputs and bad.
+
+Arguments that mean the same in another form (lists, integers, other types and layouts)
+must give the reference's value; what means nothing, an error that names the argument,
+what was expected and what came. NaN and infinity are refused or seen in the result.
+"""
+
+import functools
+import importlib
+import inspect
+import itertools
+import math
+import pkgutil
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from test_cells import by_hand, random_cell
+from test_suspects import SUSPECTS
+
+import helpers
+from helpers.lm import by_hand as lm
+from helpers.lm import generation, ngrams, scoring
+from helpers.networks import bptt, elman, feedforward, gated, gradients, initialisation
+from helpers.networks.elman import Elman
+from helpers.networks.gated import GRU, LSTM
+from helpers.results import intervals, tables
+from helpers.tasks import reber, sine, sunspots
+from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS, Grammar
+from helpers.tasks.text import SPECIAL, Vocabulary
+
+# Arguments ----------------------------------------------------------------------------
+
+
+class Array(NamedTuple):
+    """Real numbers. Where `free`, its shape may change."""
+
+    shape: tuple
+    free: bool = False
+
+    def draw(self, rng):
+        return rng.integers(-16, 17, self.shape) / 8  # float32 holds them exactly
+
+
+class Size(NamedTuple):
+    least: int
+    most: int
+
+    def draw(self, rng):
+        return int(rng.integers(self.least, self.most + 1))
+
+
+class Number(NamedTuple):
+    low: float
+    high: float
+
+    def draw(self, rng):
+        return float(rng.integers(1, 8) / 8 * (self.high - self.low) + self.low)
+
+
+class Words(NamedTuple):
+    """Indices of words, from `least` to n - 1."""
+
+    n: int
+    count: int
+    least: int = 0
+
+    def draw(self, rng):
+        return rng.integers(self.least, self.n, self.count)
+
+
+class Given(NamedTuple):
+    """What is not varied but for what is never meant: a function, a cell, a text."""
+
+    value: Any
+    kind: str = ""
+
+    def draw(self, rng):
+        return self.value
+
+
+class Cell(NamedTuple):
+    kind: type
+    sizes: tuple = (2, 3, 4)
+
+    def draw(self, rng):
+        values = random_cell(self.kind, int(rng.integers(100)), *self.sizes)
+        return values._make(np.round(value * 8) / 8 for value in values)
+
+
+RNG = Given(None, "rng")
+
+
+def noncontiguous(a):
+    return np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a
+
+
+def with_one(value):
+    def change(a):
+        a = np.array(a, dtype=float)
+        a.flat[: 1 if a.size else 0] = value
+        return a
+
+    return change
+
+
+# Same meaning: the function must give the reference's value.
+SAME = {
+    Array: {
+        "list": lambda a: a.tolist(),
+        "float32": lambda a: a.astype(np.float32),
+        "float16": lambda a: a.astype(np.float16),
+        "int": lambda a: np.round(a).astype(int),
+        "int8": lambda a: np.round(a).astype(np.int8),
+        "uint8": lambda a: np.abs(np.round(a)).astype(np.uint8),
+        "bool": lambda a: a > 0,
+        "noncontiguous": noncontiguous,
+        "backwards": lambda a: a[::-1].copy()[::-1],
+        "fortran": np.asfortranarray,
+        "big endian": lambda a: a.astype(">f8"),
+    },
+    Size: {"int64": np.int64, "uint8": np.uint8, "0-d": np.array},
+    Number: {"float64": np.float64, "0-d": np.array, "fraction": Fraction},
+    Words: {
+        "list": lambda a: a.tolist(),
+        "int32": lambda a: a.astype(np.int32),
+        "uint8": lambda a: a.astype(np.uint8),
+        "noncontiguous": noncontiguous,
+    },
+}
+# Seen or refused.
+POISON = {
+    Array: {str(v): with_one(v) for v in (np.nan, np.inf, -np.inf, 1e300, 1e-300)},
+    Number: {"inf": lambda v: np.inf},
+}
+# No meaning: must be refused.
+BAD = {
+    Array: {
+        "None": lambda a: None,
+        "text": lambda a: "text",
+        "texts": lambda a: np.full(a.shape, "1.5"),
+        "objects": lambda a: np.full(a.shape, None),
+        "complex": lambda a: a + 0.5j,
+        "masked": lambda a: np.ma.masked_less(a, 0),
+        "ragged": lambda a: [[1.0], [1.0, 2.0]],
+    },
+    Size: {
+        **{str(v): lambda n, v=v: v for v in (None, "3", True, [3], -1, -(10**30))},
+        **{str(v): lambda n, v=v: v for v in (np.nan, np.inf, 2.5, 3j, 10**30)},
+        "float": float,
+        "array": lambda n: np.array([n, n]),
+    },
+    Number: {
+        **{str(v): lambda x, v=v: v for v in (None, "0.5", True, [0.5], np.nan, 1j)},
+        "array": lambda x: np.array([x, x]),
+    },
+    Words: {
+        "None": lambda a: None,
+        "negative": lambda a: -1 - a,
+        "beyond": lambda a: a + 1000,
+        "floats": lambda a: a.astype(float),
+        "booleans": lambda a: a > 0,
+        "texts": lambda a: [str(i) for i in a],
+        "matrix": lambda a: a[None],
+    },
+}
+BAD_SHAPES = {
+    "an axis more": lambda a: a[None, None],
+    "an axis less": lambda a: a[0],
+    "longer": lambda a: np.concatenate([a, a[..., :1]], axis=-1),
+    "one": lambda a: np.ones(1),
+    "0-d": lambda a: np.array(1.0),
+}
+NEVER = {
+    "rng": (0, None, "rng", np.random, np.random.RandomState(0)),
+    "function": (None, 3, "tanh"),
+    "cell": (None, (1, 2, 3), {}, "elman"),
+    "text": (None, 3, b"BT", ["B", "T"], "BQ", np.array(["B"])),
+}
+
+
+@dataclass
+class Entry:
+    """Arguments by name, and what the function must give for them."""
+
+    function: Callable
+    reference: Callable
+    arguments: dict = field(default_factory=dict)
+    also: str = ""  # the argument that an error may name in place of the varied one
+
+
+# References -----------------------------------------------------------------------------
+
+
+def random(rng, *shape):
+    return 2 * rng.random(shape) - 1
+
+
+def largest_factor(W):
+    """The largest singular value, by the eigenvalues of the Gram matrix."""
+    return math.sqrt(np.linalg.eigvalsh(W @ W.T).max())
+
+
+def gram_schmidt(n_in, n_out, rng):
+    A = rng.standard_normal((max(n_in, n_out), min(n_in, n_out)))
+    columns = []
+    for a in A.T:
+        for _ in range(2):  # again, against rounding
+            for q in columns:
+                a = a - (a @ q) * q
+        columns.append(a / math.sqrt(a @ a))
+    Q = np.stack(columns, axis=1)
+    return Q if n_in >= n_out else Q.T
+
+
+def some_heard(n_in, n_out, rng, connections):
+    W = np.zeros((n_in, n_out))
+    for j in range(n_out):
+        heard = rng.choice(n_in, min(n_in, connections), replace=False)
+        for i, value in zip(heard, rng.standard_normal(len(heard)), strict=True):
+            W[i, j] = value
+    return W / largest_factor(W)
+
+
+def first_values(blocks, kind, n_in, n_hid, n_out, rng, forget_bias=None):
+    def drawn(n, columns):
+        return random(rng, n, columns) / math.sqrt(n)
+
+    W_ih = np.concatenate([drawn(n_in, n_hid) for _ in range(blocks)], axis=1)
+    W_hh = np.concatenate([drawn(n_hid, n_hid) for _ in range(blocks)], axis=1)
+    b_h = [0.0] * (blocks * n_hid)
+    if kind is LSTM:
+        b_h[n_hid : 2 * n_hid] = [forget_bias] * n_hid
+    W_ho = drawn(n_hid, n_out)
+    rest = [np.zeros(n_hid)] * (2 if kind is LSTM else 1)
+    return kind(W_ih, W_hh, np.array(b_h), W_ho, np.zeros(n_out), *rest)
+
+
+def layers(sizes, rng):
+    drawn = []
+    for n_in, n_out in itertools.pairwise(map(int, sizes)):
+        drawn += [random(rng, n_in, n_out), random(rng, n_out)]
+        drawn[-2], drawn[-1] = (v / math.sqrt(n_in) for v in drawn[-2:])
+    return drawn
+
+
+def states(x, params):
+    """One example and one unit at a time."""
+    if x.ndim == 3:
+        alone = [states(x[:, n], params) for n in range(x.shape[1])]
+        return np.stack(alone, axis=-2) if alone else None
+    found = by_hand(x, params) if len(x) else np.zeros((0, len(params.h0)))
+    return np.array(found)
+
+
+def travelled(h, d_o, params, slopes, may_go):
+    """dL/da and dL/dh, each error from its output at s back to t where it may go."""
+    d_a, d_h = np.zeros(h.shape), np.zeros(h.shape)
+    for s in range(len(h)):
+        v = np.einsum("...o,ho->...h", d_o[s], params.W_ho)
+        for t in range(s, -1, -1):
+            if may_go(s, t):
+                d_h[t] += v
+                d_a[t] += v * slopes[t]
+            v = np.einsum("...j,ij->...i", v * slopes[t], params.W_hh)
+    return d_a, d_h
+
+
+def gradient(x, h, d_o, params, may_go):
+    d_a, _ = travelled(h, d_o, params, 1 - h * h, may_go)
+    n = x.shape[1] if x.ndim == 3 else 1
+    x, h, d_o, d_a = (v.reshape(len(v), n, v.shape[-1]) for v in (x, h, d_o, d_a))
+    before = np.concatenate([np.broadcast_to(params.h0, (1, n, len(params.h0))), h])
+    return Elman(
+        W_ih=np.einsum("tni,tnj->ij", x, d_a),
+        W_hh=np.einsum("tni,tnj->ij", before[:-1], d_a),
+        b_h=np.einsum("tnj->j", d_a),
+        W_ho=np.einsum("tni,tnj->ij", h, d_o),
+        b_o=np.einsum("tnj->j", d_o),
+        h0=np.einsum("nj,ij->i", d_a[0], params.W_hh),
+    )
+
+
+def error(a, b):
+    a, b = np.ravel(a).tolist(), np.ravel(b).tolist()
+    if not all(map(math.isfinite, a + b)):
+        return math.nan
+    difference = [float(Fraction(p) - Fraction(q)) for p, q in zip(a, b, strict=True)]
+    larger = max(math.hypot(*a), math.hypot(*b))
+    return math.hypot(*difference) / larger if larger else 0.0
+
+
+def series_windows(series, k):
+    pairs = [(series[i : i + k], series[i + k]) for i in range(len(series) - k)]
+    return np.array([w for w, _ in pairs]), np.array([y for _, y in pairs])
+
+
+def yearly(k):
+    years, counts = sunspots.load()
+    parts = [[], [], []]
+    for i in range(k, len(years)):
+        part = (years[i] > 1920) + (years[i] > 1955)
+        parts[part].append((counts[i - k : i], [counts[i]]))
+    return [tuple(map(np.array, zip(*part, strict=True))) for part in parts]
+
+
+def waves(phases, steps, step):
+    return np.array(
+        [
+            [[math.sin(p + t * step), math.cos(p + t * step)] for p in phases]
+            for t in range(steps + 1)
+        ]
+    ).reshape(steps + 1, len(phases), 2)
+
+
+def closed_loop(start, steps):
+    start, o = list(start), []
+    for _ in range(steps):
+        o.append(sum((start + o)[-len(start) :]) / 2)
+    return np.array(o)
+
+
+def phase_and_amplitude(values, step):
+    """A sin p and A cos p from two linear equations."""
+    found = []
+    equations = [[1, 0], [math.cos(step), -math.sin(step)]]
+    for before, now in itertools.pairwise(values):
+        s, c = np.linalg.solve(equations, [now, before])
+        found.append((math.atan2(s, c), math.sqrt(s * s + c * c)))
+    return np.array(found).reshape(-1, 2).T
+
+
+def median_by_counting(values, confidence):
+    n, ordered = len(values), np.sort(values)
+    k = 0
+    while sum(math.comb(n, i) for i in range(k + 1)) / 2**n <= (1 - confidence) / 2:
+        k += 1
+    middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return middle, ordered[k - 1], ordered[n - k]
+
+
+def new_median_by_counting(values, n_new, confidence):
+    """The chance that at least half of the new are among the first of the pool."""
+    n, ordered, half = len(values), np.sort(values), (n_new + 1) // 2
+
+    def below(i):
+        j = i + half - 1
+        ways = sum(
+            math.comb(n_new, m) * math.comb(n, j - m) for m in range(half, j + 1)
+        )
+        return ways / math.comb(n + n_new, j)
+
+    good = [i for i in range(1, (n + 1) // 2 + 1) if below(i) <= (1 - confidence) / 2]
+    i = max(good, default=1)
+    middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return middle, ordered[i - 1], ordered[n - i]
+
+
+def student(values, confidence):
+    n = len(values)
+    mean = math.fsum(values) / n
+    error = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1) / n)
+    reach = scipy.stats.t.ppf((1 + confidence) / 2, n - 1) * error
+    return mean, mean - reach, mean + reach
+
+
+def wilson(successes, trials, confidence):
+    z = scipy.stats.norm.ppf((1 + confidence) / 2)
+    p, w = successes / trials, 1 + z * z / trials
+    middle = (p + z * z / (2 * trials)) / w
+    reach = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials**2)) / w
+    return p, max(middle - reach, 0), min(middle + reach, 1)
+
+
+def rounded(value, digits):
+    if value == 0 or not math.isfinite(value):
+        return value
+    return round(value, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def read(string):
+    """The inner grammar's states, by a table written down once more."""
+    table = ["B1", "T2P3", "S2X4", "T3V5", "X3S6", "P4V6", "E7", ""]
+    states, at = [], 0
+    for symbol in string:
+        at = int(table[at][table[at].index(symbol) + 1])
+        states.append(at)
+    return states, [set(row[::2]) for row in table]
+
+
+def marked(string):
+    states, follow = read(string)
+    return np.array([[a in follow[s] for a in SYMBOLS] for s in states[:-1]], float)
+
+
+def one_hot(string):
+    return np.array([[float(a == b) for b in SYMBOLS] for a in string])
+
+
+def word_probabilities(x, params):
+    """States and softmax, a number at a time."""
+    n_hid, V = params.W_ho.shape
+    h, before, p = [], list(params.h0), []
+    for word in x:
+        before = [
+            math.tanh(
+                params.W_ih[word, j]
+                + params.b_h[j]
+                + sum(before[i] * params.W_hh[i, j] for i in range(n_hid))
+            )
+            for j in range(n_hid)
+        ]
+        o = [
+            params.b_o[v] + sum(before[i] * params.W_ho[i, v] for i in range(n_hid))
+            for v in range(V)
+        ]
+        h.append(before)
+        p.append([1 / sum(math.exp(b - a) for b in o) for a in o])
+    return np.reshape(h, (-1, n_hid)), np.reshape(p, (-1, V))
+
+
+def word_gradient(x, y, h, p, params):
+    d_o = np.array([[p[t, v] - (v == y[t]) for v in range(p.shape[1])] for t in range(len(y))])
+    whole = gradient(np.eye(len(params.W_ih))[x], h, d_o, params, lambda s, t: True)
+    d_a, _ = travelled(h, d_o, params, 1 - h * h, lambda s, t: True)
+    return whole._replace(W_ih=d_a)
+
+
+def words_hit(o, draw, temperature):
+    found = []
+    for row, u in zip(o, draw, strict=True):
+        p = np.exp((row - row.max()) / temperature)
+        left = (1 - u) * p.sum()
+        i = 0
+        while p[i] < left:
+            left -= p[i]
+            i += 1
+        found.append(i)
+    return np.array(found)
+
+
+# The table ------------------------------------------------------------------------------
+
+SIZES = {"n_in": Size(1, 5), "n_hid": Size(1, 5), "n_out": Size(1, 5), "rng": RNG}
+IN_OUT = {name: SIZES[name] for name in ("n_in", "n_out", "rng")}
+UNIFORM = {"init": Given(initialisation.uniform, "function")}
+ERRORS = {
+    "h": Array((5, 3)),
+    "d_o": Array((5, 4)),
+    "params": Cell(Elman),
+}
+WAY = {"x": Array((5, 2)), **ERRORS}
+CONFIDENCE = {"confidence": Number(0.5, 0.97)}
+SHARES = {"successes": Size(0, 5), "trials": Size(5, 9), **CONFIDENCE}
+LETTERS = Vocabulary((*SPECIAL, "a", "b", "c"))
+STRING = {"string": Given("BTSSXSE", "text")}
+SLOPE = {"h": Array((3, 2), free=True)}
+
+
+def batched(arguments):
+    """The same with 2 examples, or with none."""
+    found = []
+    for n in (2, 0):
+        changed = {
+            name: Array((a.shape[0], n, *a.shape[1:])) if type(a) is Array else a
+            for name, a in arguments.items()
+        }
+        found.append(changed)
+    return found
+
+
+def entries(name, function, reference, *variants, **more):
+    return {
+        f"{name} {i}" if i else name: Entry(function, reference, arguments, **more)
+        for i, arguments in enumerate(variants)
+    }
+
+
+def way_back(name, may_go, **more):
+    def reference(x, h, d_o, params, k=1):
+        return gradient(x, h, d_o, params, functools.partial(may_go, len(h), k))
+
+    first = {**WAY, **more}
+    several = (first, *batched(first))
+    return entries(f"networks.bptt.{name}", getattr(bptt, name), reference, *several)
+
+
+def of_states(kind, function):
+    several = [{"x": Array((T, 2)), "params": Cell(kind)} for T in (4, 1, 0)]
+    several += [{"x": Array((3, 2, 2)), "params": Cell(kind)}]
+    module = "gated" if kind is not Elman else "elman"
+    name = f"networks.{module}.{function.__name__}"
+    call = function
+    if kind is LSTM:
+        call = lambda **given: np.stack(function(**given))  # noqa: E731
+        reference = lambda x, params: (  # noqa: E731
+            states(x, params) if len(x) else np.zeros((2, 0, 3))
+        )
+        return entries(name, call, reference, *several[:3])
+    return entries(name, call, states, *several)
+
+
+TABLE = {
+    **entries(
+        "networks.initialisation.uniform",
+        initialisation.uniform,
+        lambda n_in, n_out, rng: random(rng, n_in, n_out) / math.sqrt(n_in),
+        IN_OUT,
+    ),
+    **entries(
+        "networks.initialisation.unit_singular_value",
+        initialisation.unit_singular_value,
+        lambda n_in, n_out, rng: (W := random(rng, n_in, n_out)) / largest_factor(W),
+        IN_OUT,
+    ),
+    **entries(
+        "networks.initialisation.orthogonal",
+        initialisation.orthogonal,
+        gram_schmidt,
+        IN_OUT,
+    ),
+    **entries(
+        "networks.initialisation.normal",
+        initialisation.normal,
+        lambda n_in, n_out, rng, sd: sd * rng.standard_normal((n_in, n_out)),
+        {**IN_OUT, "sd": Number(0, 1)},
+    ),
+    **entries(
+        "networks.initialisation.sparse",
+        initialisation.sparse,
+        some_heard,
+        {**IN_OUT, "connections": Size(1, 4)},
+    ),
+    **entries(
+        "networks.elman.initial_elman",
+        elman.initial_elman,
+        lambda init, **sizes: first_values(1, Elman, **sizes),
+        {**SIZES, **UNIFORM},
+    ),
+    **entries(
+        "networks.gated.initial_lstm",
+        gated.initial_lstm,
+        lambda init, **sizes: first_values(4, LSTM, **sizes),
+        {**SIZES, **UNIFORM, "forget_bias": Number(-2, 2)},
+    ),
+    **entries(
+        "networks.gated.initial_gru",
+        gated.initial_gru,
+        lambda init, **sizes: first_values(3, GRU, **sizes),
+        {**SIZES, **UNIFORM},
+    ),
+    **entries(
+        "networks.feedforward.initial_values",
+        feedforward.initial_values,
+        layers,
+        {"sizes": Given((3, 4, 2), "sizes"), "rng": RNG},
+    ),
+    **entries(
+        "networks.feedforward.minibatches",
+        lambda n, size, rng: list(feedforward.minibatches(n, size, rng)),
+        lambda n, size, rng: rng.permutation(n)[: n // size * size].reshape(-1, size),
+        {"n": Size(5, 9), "size": Size(1, 5), "rng": RNG},
+        also="size",
+    ),
+    **of_states(Elman, elman.hidden_states_numpy),
+    **of_states(LSTM, gated.lstm_states_numpy),
+    **of_states(GRU, gated.gru_states_numpy),
+    **entries(
+        "networks.bptt.tanh_slope", bptt.tanh_slope, lambda h: 1 - h * h, SLOPE
+    ),
+    **entries(
+        "networks.bptt.sigmoid_slope", bptt.sigmoid_slope, lambda h: h - h * h, SLOPE
+    ),
+    **entries(
+        "networks.bptt.state_errors",
+        bptt.state_errors,
+        lambda h, d_o, params: travelled(
+            h, d_o, params, 1 - h * h, lambda s, t: True
+        )[1],
+        ERRORS,
+        *batched(ERRORS),
+    ),
+    **way_back("bptt", lambda T, k, s, t: True),
+    **way_back("windows", lambda T, k, s, t: s - t < k, k=Size(1, 6)),
+    **way_back("chunks", lambda T, k, s, t: s // k == t // k, k=Size(1, 6)),
+    **way_back("last_steps", lambda T, k, s, t: t >= T - k, k=Size(1, 6)),
+    **entries(
+        "networks.gradients.numerical_gradient",
+        lambda f, eps: gradients.numerical_gradient(f, [np.array([0.5, -1.0])], eps)[0],
+        lambda f, eps: np.array([0.75, 3.0]) + eps**2,
+        {
+            "f": Given(lambda v: (v**3).sum(), "function"),
+            "eps": Number(1e-4, 1e-2),
+        },
+    ),
+    **entries(
+        "networks.gradients.relative_error",
+        gradients.relative_error,
+        error,
+        {"a": Array((3, 2)), "b": Array((3, 2))},
+        {"a": Array((0,)), "b": Array((0,))},
+        also="b",
+    ),
+    **entries(
+        "tasks.sunspots.windows",
+        sunspots.windows,
+        series_windows,
+        {"series": Array((7,)), "k": Size(1, 6)},
+    ),
+    **entries(
+        "tasks.sunspots.split_windows",
+        sunspots.split_windows,
+        yearly,
+        {"k": Size(1, 5)},
+    ),
+    **entries(
+        "tasks.sine.windows",
+        sine.windows,
+        lambda series, length: (
+            series_windows(series, length)[0].T[:, :, None],
+            series_windows(series, length)[1][:, None],
+        ),
+        {"series": Array((7,)), "length": Size(1, 6)},
+        also="k",
+    ),
+    **entries(
+        "tasks.sine.channels",
+        sine.channels,
+        waves,
+        {"phases": Array((3,)), "steps": Size(0, 5), "step": Number(0, 1)},
+        {"phases": Array((0,)), "steps": Size(0, 5), "step": Number(0, 1)},
+    ),
+    **entries(
+        "tasks.sine.roll_out",
+        sine.roll_out,
+        lambda forecast, start, steps: closed_loop(start, steps),
+        {
+            "forecast": Given(lambda x: x.sum(axis=0) / 2, "function"),
+            "start": Array((3,)),
+            "steps": Size(0, 5),
+        },
+    ),
+    **entries(
+        "tasks.sine.wave",
+        sine.wave,
+        phase_and_amplitude,
+        {"values": Array((5,)), "step": Number(0.1, 3)},
+        {"values": Array((1,)), "step": Number(0.1, 3)},
+    ),
+    **entries(
+        "tasks.sine.wrapped",
+        sine.wrapped,
+        lambda angle: np.remainder(angle + np.pi, 2 * np.pi) - np.pi,
+        {"angle": Array((4,), free=True)},
+    ),
+    **entries("tasks.reber.encode", reber.encode, one_hot, STRING),
+    **entries(
+        "tasks.reber.decode",
+        lambda x: reber.decode(x),
+        lambda x: "".join(SYMBOLS[list(row).index(1)] for row in x),
+        {"x": Given(one_hot("BTXSE"), "one-hot")},
+    ),
+    **entries(
+        "tasks.reber.Grammar.targets",
+        REBER.targets,
+        marked,
+        STRING,
+    ),
+    **entries(
+        "tasks.reber.Grammar.states",
+        REBER.states,
+        lambda prefix: tuple(read(prefix)[0]),
+        {"prefix": Given("BTSX", "text")},
+    ),
+    **entries(
+        "tasks.reber.Grammar.legal",
+        REBER.legal,
+        lambda prefix: "XS",
+        {"prefix": Given("BTSX", "text")},
+    ),
+    **entries("tasks.reber.Grammar.check", REBER.check, lambda string: None, STRING),
+    **entries(
+        "tasks.reber.Grammar.batch",
+        lambda strings, length: REBER.batch(strings, length).y[:, 0],
+        lambda strings, length: np.concatenate(
+            [marked(strings[0]), np.zeros((length - 4, 7))]
+        ),
+        {"strings": Given(["BTXSE"], "strings"), "length": Size(4, 8)},
+    ),
+    **entries(
+        "tasks.reber.Grammar.sample",
+        lambda **limits: EMBEDDED.check(EMBEDDED.sample(**limits)),
+        lambda **limits: None,  # it has no misfit
+        {"rng": RNG, "min_length": Size(0, 30), "min_inner": Size(0, 30)},
+    ),
+    **entries(
+        "tasks.text.Vocabulary.decode",
+        LETTERS.decode,
+        lambda ids: " ".join("abc"[i - 3] for i in ids).capitalize(),
+        {"ids": Words(6, 4, 3)},
+    ),
+    **entries(
+        "tasks.text.Vocabulary.of",
+        lambda size: Vocabulary.of([["b", "a", "b"], ["c"]], size).words,
+        lambda size: (*SPECIAL, *"bac"[: size - 3]),
+        {"size": Size(4, 8)},
+    ),
+    **entries(
+        "tasks.text.Vocabulary.encode",
+        LETTERS.encode,
+        lambda tokens: np.array([0, 3, 2, 4, 1]),
+        {"tokens": Given(["a", "z", "b"], "tokens")},
+    ),
+    **entries(
+        "tasks.text.Vocabulary.pair",
+        LETTERS.pair,
+        lambda tokens: (np.array([0, 3, 2, 4]), np.array([3, 2, 4, 1])),
+        {"tokens": Given(["a", "z", "b"], "tokens")},
+    ),
+    **entries(
+        "results.intervals.median_interval",
+        intervals.median_interval,
+        median_by_counting,
+        {"values": Array((9,), free=True), **CONFIDENCE},
+    ),
+    **entries(
+        "results.intervals.median_of_new_runs",
+        intervals.median_of_new_runs,
+        new_median_by_counting,
+        {"values": Array((9,), free=True), "n_new": Size(1, 9), **CONFIDENCE},
+    ),
+    **entries(
+        "results.intervals.mean_interval",
+        intervals.mean_interval,
+        student,
+        {"values": Array((9,), free=True), **CONFIDENCE},
+    ),
+    **entries("results.intervals.wilson", intervals.wilson, wilson, SHARES, also="trials"),
+    **entries(
+        "results.tables.significant",
+        tables.significant,
+        rounded,
+        {"value": Number(-3, 3), "digits": Size(1, 5)},
+    ),
+    **entries(
+        "results.tables.duration",
+        tables.duration,
+        lambda seconds: f"{int(seconds / 60)} min {round(seconds) % 60} s",
+        {"seconds": Number(60, 800)},
+    ),
+    **entries(
+        "lm.by_hand.forward",
+        lm.forward,
+        word_probabilities,
+        {"x": Words(4, 5), "params": Cell(Elman, (4, 3, 4))},
+        {"x": Words(4, 0), "params": Cell(Elman, (4, 3, 4))},
+    ),
+    **entries(
+        "lm.by_hand.mean_loss",
+        lambda sentences, params: lm.mean_loss([sentences], params),
+        lambda sentences, params: -np.mean(
+            [
+                math.log(row[word])
+                for row, word in zip(
+                    word_probabilities(sentences[:-1], params)[1],
+                    sentences[1:],
+                    strict=True,
+                )
+            ]
+        ),
+        {"sentences": Words(4, 5), "params": Cell(Elman, (4, 3, 4))},
+    ),
+    **entries(
+        "lm.by_hand.backward",
+        lm.backward,
+        word_gradient,
+        {
+            "x": Words(4, 5),
+            "y": Words(4, 5),
+            "h": Array((5, 3)),
+            "p": Array((5, 4)),
+            "params": Cell(Elman, (4, 3, 4)),
+        },
+    ),
+    **entries(
+        "lm.generation.draw_word",
+        lambda o, temperature: generation.draw_word(o, np.array([0.3, 0.8]), temperature),
+        lambda o, temperature: words_hit(o, [0.3, 0.8], temperature),
+        {"o": Array((2, 5)), "temperature": Number(0.5, 2)},
+    ),
+    **entries(
+        "lm.ngrams.perplexity",
+        lambda log_p: ngrams.perplexity([log_p]),
+        lambda log_p: math.prod(math.exp(-v) for v in log_p) ** (1 / len(log_p)),
+        {"log_p": Given(-np.array([0.5, 1.5]), "scores")},
+    ),
+    **entries(
+        "lm.scoring.preference",
+        lambda real: scoring.preference([real, real], [real - 1, real]),
+        lambda real: wilson(1, 2, 0.95),
+        {"real": Given(-np.array([0.5, 1.5]), "scores")},
+    ),
+}
+
+# What is tried ---------------------------------------------------------------------------
+
+TOLERANCE = {2: 2e-2, 4: 2e-4}  # by bytes of the narrowest floating-point type
+
+
+def fresh(value, kind, seed):
+    return np.random.default_rng(seed) if kind == "rng" else value
+
+
+def arrays_of(values):
+    return [v for v in values if isinstance(v, np.ndarray) and v.dtype.kind == "f"]
+
+
+def parts(result):
+    """The numbers of a result, flat; anything else as it is."""
+    if isinstance(result, str) or result is None:
+        return result
+    if isinstance(result, tuple | list):
+        flat = [parts(part) for part in result]
+        if all(isinstance(part, np.ndarray) for part in flat):
+            return np.concatenate([np.ravel(part) for part in flat] or [np.zeros(0)])
+        return flat
+    return np.asarray(result)
+
+
+def plain(value):
+    """The argument as the reference takes it."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return value._make(plain(v) for v in value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        if value.ndim == 0:
+            return value.item()
+        return value.astype(float if value.dtype.kind in "fb" else value.dtype)
+    return value
+
+
+class Trial(NamedTuple):
+    """One call: the varied argument, whether it still has a meaning, and all values."""
+
+    name: str
+    varied: str
+    how: str
+    meaning: str  # "same", "poison" or "bad"
+    values: dict
+
+
+def varied_cell(cell, change):
+    field_name, how, new = change
+    return cell._replace(**{field_name: new})
+
+
+def trials(name, entry):
+    """All that can be done to one argument of an entry, as functions of a seed."""
+    yield name, None, "as it is", "same", None
+    for argument, spec in entry.arguments.items():
+        if type(spec) is Given:
+            for value in NEVER.get(spec.kind, ()):
+                yield name, argument, repr(value)[:20], "bad", lambda _, v=value: v
+            continue
+        if type(spec) is Cell:
+            for value in NEVER["cell"]:
+                yield name, argument, repr(value)[:20], "bad", lambda _, v=value: v
+            for part in spec.kind._fields:
+                for how, change in SAME[Array].items():
+                    yield name, (argument, part), how, "same", change
+                for how, change in POISON[Array].items():
+                    yield name, (argument, part), how, "poison", change
+                for how, change in (BAD[Array] | BAD_SHAPES).items():
+                    yield name, (argument, part), how, "bad", change
+            continue
+        for meaning, table in (("same", SAME), ("poison", POISON), ("bad", BAD)):
+            for how, change in table.get(type(spec), {}).items():
+                yield name, argument, how, meaning, change
+        if type(spec) is Array and not spec.free:
+            several = len(spec.shape) > 1
+            for how, change in BAD_SHAPES.items():
+                if several or how in ("an axis more", "0-d"):
+                    yield name, argument, how, "bad", change
+
+
+ALL = [trial for name, entry in TABLE.items() for trial in trials(name, entry)]
+
+
+def outcome(trial, seed):
+    """What is wrong with the answer to a trial, or None."""
+    name, argument, how, meaning, change = trial
+    entry = TABLE[name]
+    rng = np.random.default_rng(seed)
+    values = {key: spec.draw(rng) for key, spec in entry.arguments.items()}
+    varied = argument
+    if change:
+        try:
+            if isinstance(argument, tuple):
+                argument, varied = argument
+                old = values[argument]
+                new = change(getattr(old, varied))
+                values[argument] = old._replace(**{varied: new})
+            else:
+                new = values[argument] = change(values[argument])
+        except (IndexError, OverflowError, ValueError):
+            return None  # nothing can be changed: there is no element
+        if meaning == "bad" and is_same(old if varied != argument else None, new, entry, argument, values, how):
+            return None
+    kinds = {k: getattr(s, "kind", "") for k, s in entry.arguments.items()}
+
+    def call(function, given):
+        given = {k: fresh(v, kinds[k], seed) for k, v in given.items()}
+        if change and kinds.get(argument) == "rng":
+            given[argument] = values[argument]
+        with np.errstate(all="ignore"):
+            return function(**given)
+
+    try:
+        got = call(entry.function, values)
+    except ValueError as error:
+        if meaning == "same":
+            return f"refused: {error}"
+        named = "|".join(filter(None, (varied, argument, entry.also, "values")))
+        if not re.search(rf"\b({named})\b.* must .*got ", str(error), re.DOTALL):
+            return f"an obscure error: {error}"
+        return None
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if meaning == "bad":
+        return f"accepted: {parts(got)!r:.200}"
+    listed = {
+        k: np.asarray(v) if isinstance(v, list) and kinds[k] == "" else v
+        for k, v in values.items()
+    }
+    listed = {k: unlisted(v) for k, v in listed.items()}
+    try:
+        expected = parts(call(entry.reference, {k: plain(v) for k, v in listed.items()}))
+    except (ArithmeticError, ValueError) as error:
+        return None if meaning == "poison" else f"the reference fails: {error}"
+    got = parts(got)
+    if not isinstance(expected, np.ndarray) or expected.dtype.kind not in "fiub":
+        if isinstance(expected, np.ndarray):
+            got, expected = np.ravel(got).tolist(), np.ravel(expected).tolist()
+        return None if got == expected else f"{got!r} and not {expected!r}"
+    if got.shape != np.shape(expected):
+        return f"shape {got.shape} and not {expected.shape}"
+    if meaning == "poison" and not np.isfinite(expected).all():
+        return None if not np.isfinite(got).all() else f"hidden: {got!r:.200}"
+    narrow = min([v.dtype.itemsize for v in floating(values)] or [8])
+    wide = max([v.dtype.itemsize for v in floating(values)] or [8])
+    tolerance = TOLERANCE.get(wide if narrow < wide else narrow, 1e-9)
+    scale = max(1, np.abs(expected).max(initial=0)) if expected.dtype.kind == "f" else 1
+    if not np.allclose(got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+        return f"{got!r:.300} and not {expected!r:.300}"
+    return None
+
+
+def unlisted(value):
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return value._make(np.asarray(v) for v in value)
+    return value
+
+
+def floating(values):
+    for value in values.values():
+        inner = value if isinstance(value, tuple) else [value]
+        yield from arrays_of(inner)
+
+
+def is_same(old, new, entry, argument, values, how):
+    """Whether a change has left what has a meaning after all."""
+    spec = entry.arguments[argument]
+    if type(spec) is Size and type(new) is int:
+        return spec.least <= new <= spec.most
+    before = old if old is not None else None
+    if how == "one" and before is not None:
+        return False
+    if type(spec) is Array and not np.size(new) and how not in BAD_SHAPES:
+        return new is not None
+    return False
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_function_gives_the_value_of_the_reference(name):
+    for seed in range(2):
+        assert outcome((name, None, "as it is", "same", None), seed) is None
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(ALL), st.integers(0, 10**6))
+def test_an_argument_in_another_form_gives_the_same_or_an_error(trial, seed):
+    assert outcome(trial, seed) is None, trial[:4]
