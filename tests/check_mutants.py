@@ -170,7 +170,7 @@ ADDED = {
     SPOIL: _spoil,
     "__integers__": _integers,
     "__rounded__": _rounded,
-    "__nested__": lambda value: [value],
+    "__nested__": lambda value: np.asarray(value)[None],
 }
 
 
@@ -192,6 +192,7 @@ class Outcome(NamedTuple):
 
     error: str
     values: list[np.ndarray]
+    many: bool = False  # whether the values came in a tuple, a list or a dict
 
 
 def _called(function: Callable) -> Callable[[tuple], Any]:
@@ -305,32 +306,33 @@ def outcome(run: Callable[[tuple], Any], arguments: tuple) -> Outcome:
         return Outcome(type(error).__name__, [])
     if isinstance(result, Verdict):
         return Outcome(result.message, [])
+    many = isinstance(result, (tuple, list, dict))
     parts = list(result) if isinstance(result, (tuple, list)) else [result]
     if isinstance(result, dict):
         parts = list(result.values())
     arrays = [to_array("", part) for part in parts]
     if any(isinstance(array, Verdict) for array in arrays):
-        whole = to_array("", result)
-        arrays = [whole] if isinstance(whole, np.ndarray) else []
-        if not arrays:
-            return Outcome("not numbers", [])
-    return Outcome("", arrays)
+        return Outcome("not numbers", [])
+    return Outcome("", arrays, many)
 
 
 def same(a: Outcome, b: Outcome) -> bool:
     """Whether outcome b does for a, which is right."""
     if a.error or b.error:
         return bool(a.error) and bool(b.error)
-    if len(a.values) != len(b.values):
-        flat = [_stacked(o.values) for o in (a, b)]
-        return all(f is not None for f in flat) and _equal(*flat)
-    return all(map(_equal, a.values, b.values))
+    whole = _stacked(a), _stacked(b)
+    if all(w is not None for w in whole) and _equal(*whole):
+        return True
+    fits = len(a.values) == len(b.values) and a.many == b.many
+    return fits and all(map(_equal, a.values, b.values))
 
 
-def _stacked(values: list[np.ndarray]) -> np.ndarray | None:
-    if len(values) == 1:
-        return values[0]
-    return np.stack(values) if len({v.shape for v in values}) == 1 else None
+def _stacked(result: Outcome) -> np.ndarray | None:
+    """The values as one array, where they make one."""
+    if not result.many:
+        return result.values[0]
+    alike = len({v.shape for v in result.values}) == 1
+    return np.stack(result.values) if alike else None
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> bool:

@@ -35,11 +35,15 @@ def _draw_sizes(rng: np.random.Generator) -> tuple[list[int]]:
 )
 def count_parameters(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `count_parameters(sizes)`: the weights and biases of a network."""
-    yield judge(student, probes, _count, mistakes=_count_mistakes)
+    yield judge(student, probes, _count, mistakes=_count_mistakes, formulas=[_by_layer])
 
 
 def _count(sizes: list[int]) -> int:
     return sum(m * n for m, n in pairwise(sizes)) + sum(sizes[1:])
+
+
+def _by_layer(sizes: list[int]) -> int:
+    return sum((m + 1) * n for m, n in pairwise(sizes))
 
 
 def _count_mistakes(sizes: list[int]) -> dict[str, int]:
@@ -171,6 +175,7 @@ def gradients(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
         probes,
         lambda *arguments: _loss_gradients()(*arguments),
         mistakes=_gradient_mistakes,
+        formulas=[_by_hand],
         parts=NAMES,
         # An error travels backwards with the gradient: look where it begins.
         order=("b_o", "W_ho", "b_h", "W_ih"),
@@ -195,6 +200,13 @@ def _loss_gradients() -> Callable:
     params = [W_ih, b_h, W_ho, b_o]
     loss = mean_squared_error(network(X, params), y)
     return function([X, y, *params], pt.grad(loss, params))
+
+
+def _by_hand(X, y, W_ih, b_h, W_ho, b_o) -> tuple[np.ndarray, ...]:
+    h = np.tanh(X @ W_ih + b_h)
+    d_o = 2 / len(X) * (h @ W_ho + b_o - y)
+    d_a = (d_o @ W_ho.T) * (1 - h**2)
+    return X.T @ d_a, d_a.sum(axis=0), h.T @ d_o, d_o.sum(axis=0)
 
 
 def _gradient_mistakes(X, y, W_ih, b_h, W_ho, b_o) -> dict[str, dict[str, np.ndarray]]:

@@ -194,6 +194,9 @@ def _two_numbers(got: float, expected: float, dtype: np.dtype) -> Said:
     difference = abs(got - expected)
     if 0 < difference < 1 and got in (np.floor(expected), np.round(expected)):
         return Said("the fraction is cut off", "rounding")
+    for digits in range(1, 5):
+        if round(got, digits) == got == round(expected, digits):
+            return Said(f"rounded to {digits} digits after the point", "rounding")
     if difference <= 1e-4 * abs(expected):
         return Said(_few_digits(difference / abs(expected), dtype), "rounding")
     size = "large" if got > expected else "small"
@@ -291,6 +294,9 @@ def _entries(
     if dtype.kind in "iu" and np.all(np.abs(difference) < 1):
         return Said(f"the dtype is {dtype}, so the fractions are cut off", "rounding")
     largest = np.abs(difference).max()
+    for digits in range(1, 5):
+        if np.array_equal(np.round(expected, digits), got):
+            return Said(f"rounded to {digits} digits after the point", "rounding")
     eps = np.finfo(dtype).eps if dtype.kind == "f" else 0
     if largest <= max(1e-4, 4 * eps) * scale:
         return Said(_few_digits(largest / scale, dtype), "rounding")

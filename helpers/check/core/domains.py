@@ -65,9 +65,16 @@ class Domain:
 
 def _short(value: Any) -> str:
     """A value that is easy to read, or ""."""
-    if isinstance(value, (np.ndarray, np.generic)):
+    longest = 60
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and np.all(value == np.floor(value)):
+            value = value.astype(int)  # 3 is easier to read than 3.0
+        elif value.dtype.kind == "f":
+            longest = 24
         value = value.tolist()
+    elif isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, (bool, int, float, str, list, tuple)):
         text = repr(value)
-        return text if len(text) <= 40 and "array" not in text else ""
+        return text if len(text) <= longest and "array" not in text else ""
     return ""

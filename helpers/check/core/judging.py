@@ -1,20 +1,24 @@
 """Judging an answer on all of its probes at once, and finding what explains it."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.check.core import patience
 from helpers.check.core.calls import call, unpack
 from helpers.check.core.diagnosis import compare, compare_parts
 from helpers.check.core.domains import Probe
+from helpers.check.core.slips import variants
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import VALUES, Verdict, right
 from helpers.check.core.words import number
 
 Parts = dict[str, Any]  # results by name
 ONE = ""  # the name of the result where there is but one
+LONG = 0.1  # seconds, for a computation of our own with a slip in it
 ENOUGH = 4  # numbers in a result that do not agree by chance
 
 
@@ -36,6 +40,7 @@ def judge(
     order: Sequence[str] = (),
     label: str = "{part} of {call}",
     leads: Mapping[str, str] | None = None,
+    formulas: Sequence[Callable] = (),
     give: Callable[[tuple], Sequence] = tuple,
     take: Callable[[str, Any, Sequence], Any] = lambda name, result, given: result,
     rtol: float = 1e-6,
@@ -49,7 +54,9 @@ def judge(
     take(name, result, given) a value of what comes back, or a Verdict. Of several parts
     `order` says in which order to look, by default as they come, `label` how they are
     called, and `leads` where to look if a part is wrong and nothing explains it; the
-    parts before it in the order are right then.
+    parts before it in the order are right then. `formulas` are functions that give
+    the same as `answer`, written as students write it; slips are made in these and in
+    `answer`.
 
     What is said to be the cause explains the results of all probes: a mistake that
     fits one of them by chance is not told.
@@ -66,7 +73,16 @@ def judge(
         tried.append(Tried(probe, got, _named(answer(*probe.arguments), parts)))
     for one in tried:
         verdict = _judged(
-            one, tried, answer, mistakes, parts, order, label, leads, rtol
+            one,
+            tried,
+            answer,
+            mistakes,
+            parts,
+            order,
+            label,
+            leads,
+            (answer, *formulas),
+            rtol,
         )
         if not verdict.ok:
             return verdict
@@ -99,7 +115,16 @@ def _named(result: Any, parts: Sequence[str]) -> Parts:
 
 
 def _judged(
-    one: Tried, tried, answer, mistakes, parts, order, label, leads, rtol: float
+    one: Tried,
+    tried,
+    answer,
+    mistakes,
+    parts,
+    order,
+    label,
+    leads,
+    formulas,
+    rtol: float,
 ) -> Verdict:
     """The verdict on one probe, with the mistakes that explain all."""
     if all(_fits(one.got[part], one.right[part], rtol) for part in one.right):
@@ -131,6 +156,9 @@ def _judged(
     found = _unless_known(part, one, tried, answer, parts, rtol)
     if found:
         return _with(verdict, found, "argument")
+    found = _slip(formulas, part, one, tried, parts, rtol)
+    if found:
+        return _with(verdict, found, "slip")
     found = _term(part, tried) if np.ndim(one.right[part]) == 0 else ""
     if found:
         return _with(verdict, found, "term")
@@ -212,6 +240,33 @@ def _multiple(got: Any, made: Any) -> bool:
     if not np.isfinite(a).all():
         return False
     return abs(np.dot(a, b)) >= (1 - 1e-9) * np.linalg.norm(a) * np.linalg.norm(b) > 0
+
+
+# One slip in the formula --------------------------------------------------------------
+
+
+def _slip(
+    formulas: Sequence[Callable], part: str, one: Tried, tried, parts, rtol: float
+) -> str:
+    """What to say of a slip that gives the results of all probes, or ""."""
+    if not patience.possible():  # a slip can make a loop endless
+        return ""
+    first = [one, *(other for other in tried if other is not one)]
+    for formula in formulas:
+        for sentence, variant in variants(formula):
+            if all(_given_by(variant, other, part, parts, rtol) for other in first):
+                return sentence
+    return ""
+
+
+def _given_by(variant: Callable, tried: Tried, part, parts, rtol) -> bool:
+    """Whether a function gives a part as the student's does."""
+    try:
+        with np.errstate(all="ignore"), patience.limited(LONG):
+            made = _named(variant(*copy.deepcopy(tried.probe.arguments)), parts)[part]
+        return _finite(made) and _fits(tried.got[part], made, rtol)
+    except (Exception, patience.OutOfTime):  # a slip leaves what nobody can run
+        return False
 
 
 # What would be right for other arguments ---------------------------------------------

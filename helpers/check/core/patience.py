@@ -14,18 +14,25 @@ class OutOfTime(BaseException):
     """Raised in a student's code; no `except Exception` of theirs can hold it."""
 
 
-@contextmanager
-def limited() -> Iterator[None]:
-    """Raises OutOfTime in what runs inside, after `SECONDS`.
+def possible() -> bool:
+    """Whether there is a time limit here.
 
     Only Unix has an alarm that interrupts running code, and Python hears it in the
-    main thread, between two of its own instructions. Elsewhere, and where somebody
-    else has set an alarm, nothing is limited.
+    main thread, between two of its own instructions. Nor is there a limit where
+    somebody else has set an alarm.
     """
     main = threading.current_thread() is threading.main_thread()
-    if not (hasattr(signal, "setitimer") and main) or any(
-        signal.getitimer(signal.ITIMER_REAL)
-    ):
+    alarm = hasattr(signal, "setitimer") and main
+    return alarm and not any(signal.getitimer(signal.ITIMER_REAL))
+
+
+@contextmanager
+def limited(seconds: float | None = None) -> Iterator[None]:
+    """Raises OutOfTime in what runs inside, after `SECONDS` or others.
+
+    Nothing is limited where that is not possible.
+    """
+    if not possible():
         yield
         return
 
@@ -33,7 +40,7 @@ def limited() -> Iterator[None]:
         raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds or SECONDS)
     try:
         yield
     finally:
