@@ -200,24 +200,32 @@ def _called(function: Callable) -> Callable[[tuple], Any]:
     return lambda arguments: call("f()", function, *arguments)
 
 
-def _of_graph() -> Callable:
-    """The runner of a function of graphs, compiled for the axes of its arguments."""
+def _of_graph(fixed: tuple[int, ...] = ()) -> Callable:
+    """The runner of a function of graphs, compiled for the axes of its arguments.
+
+    Those at the places that are `fixed` stay the numbers that they are.
+    """
 
     def runner(function: Callable) -> Callable[[tuple], Any]:
         @cache
-        def graph(dimensions: tuple[int, ...]) -> Callable:
-            inputs = [
-                pt.TensorType("float64", (None,) * n)(f"x{i}")
-                for i, n in enumerate(dimensions)
-            ]
-            result = call("f()", function, *inputs)
+        def graph(axes: tuple[int, ...], kept: tuple) -> Callable:
+            inputs = [pt.TensorType("float64", (None,) * n)() for n in axes]
+            given = list(inputs)
+            for i, value in zip(fixed, kept, strict=True):
+                given.insert(i, value)
+            result = call("f()", function, *given)
             if isinstance(result, Verdict):
                 return lambda *values: result
             return compiled(inputs, result)
 
-        return lambda arguments: graph(tuple(map(np.ndim, arguments)))(
-            *(np.asarray(a, float) for a in arguments)
-        )
+        def run(arguments: tuple) -> Any:
+            free = [
+                np.asarray(a, float) for i, a in enumerate(arguments) if i not in fixed
+            ]
+            kept = tuple(arguments[i] for i in fixed)
+            return graph(tuple(a.ndim for a in free), kept)(*free)
+
+        return run
 
     return runner
 
@@ -354,6 +362,7 @@ RUNNERS: dict[str, Callable] = {
     "ch01 momentum_updates": _of_updates(_bowl, ch01.UPDATES),
     "ch03 running_product": _of_graph(),
     "ch03 leaky_step": _of_graph(),
+    "ch03 herd": _of_graph(fixed=(1,)),
     "ch03 masked_states": _of_graph(),
 }
 

@@ -17,13 +17,20 @@ from helpers.check.core.words import describe, first_line
 LONGEST = 100_000  # what an endless generator may give before it is believed to be one
 
 
-def call(name: str, function: Callable, /, *arguments: Any) -> Any:
+def call(
+    name: str,
+    function: Callable,
+    /,
+    *arguments: Any,
+    explain: Callable[[BaseException], str] = lambda error: "",
+) -> Any:
     """`function(*arguments)`, or the Verdict on why there is no result.
 
     `name` is the call as the answer should show it: "windows(series, 3)". A starter
     returns `...`, which counts as not started, and so does NotImplementedError. The
     function gets copies of what can be copied, and must leave them as they are. What
-    never ends is stopped where the platform allows it.
+    never ends is stopped where the platform allows it. `explain` says of an error what
+    an exercise knows about it, or "".
     """
     starter = name.partition("(")[0]
     if function is Ellipsis or function is NotImplemented:
@@ -40,7 +47,7 @@ def call(name: str, function: Callable, /, *arguments: Any) -> Any:
     except OutOfTime:
         return wrong(name, too_long(), "time")
     except (Exception, SystemExit) as error:
-        return wrong(name, _failure(error), "error")
+        return wrong(name, explain(error) or _failure(error), "error")
     if result is Ellipsis or result is NotImplemented:
         return not_started(starter)
     if result is None:

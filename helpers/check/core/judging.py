@@ -43,6 +43,7 @@ def judge(
     formulas: Sequence[Callable] = (),
     give: Callable[[tuple], Sequence] = tuple,
     take: Callable[[str, Any, Sequence], Any] = lambda name, result, given: result,
+    explain: Callable[[BaseException], str] = lambda error: "",
     rtol: float = 1e-6,
 ) -> Verdict:
     """The verdict on a function: right on all probes, or what is wrong on the first.
@@ -51,12 +52,12 @@ def judge(
     name, in a tuple or by name. `mistakes(*arguments)` maps sentences to what these
     mistakes would give; a mistake that is not defined for these arguments is left out.
     `give` makes what the student is given of the arguments of a probe, and
-    take(name, result, given) a value of what comes back, or a Verdict. Of several parts
-    `order` says in which order to look, by default as they come, `label` how they are
-    called, and `leads` where to look if a part is wrong and nothing explains it; the
-    parts before it in the order are right then. `formulas` are functions that give
-    the same as `answer`, written as students write it; slips are made in these and in
-    `answer`.
+    take(name, result, given) a value of what comes back, or a Verdict; `explain` is as
+    in `call`. Of several parts `order` says in which order to look, by default as they
+    come, `label` how they are called, and `leads` where to look if a part is wrong and
+    nothing explains it; the parts before it in the order are right then. `formulas`
+    are functions that give the same as `answer`, written as students write it; slips
+    are made in these and in `answer`.
 
     What is said to be the cause explains the results of all probes: a mistake that
     fits one of them by chance is not told.
@@ -65,7 +66,7 @@ def judge(
     failed = None
     for probe in probes:
         given = give(probe.arguments)
-        result = call(probe.name, student, *given)
+        result = call(probe.name, student, *given, explain=explain)
         got = _parts(probe.name, take(probe.name, result, given), parts)
         if isinstance(got, Verdict):
             failed = got
