@@ -56,6 +56,10 @@ mutants: $(READY) ## plant 300 mistakes: do the tests see them? (SAMPLE=50 MODUL
 	@PYTHONPATH=$(MUTATION) $(BIN)/python tests/mutation.py --jobs $(JOBS) \
 	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(MODULES),--modules $(MODULES))
 
+.PHONY: wrong-answers
+wrong-answers: $(READY) ## give wrong answers to the checks of the exercises (CHECKS="ch01")
+	@$(BIN)/python tests/check_mutants.py --jobs $(JOBS) $(CHECKS)
+
 .PHONY: execute
 execute: $(READY) ## run every chapter live, refresh its outputs (CHAPTER=03: that one)
 	@$(BIN)/python -m helpers.press.notebooks execute $(if $(CHAPTER),--chapter $(CHAPTER))

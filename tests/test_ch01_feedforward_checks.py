@@ -147,7 +147,12 @@ NEAR_COUNT = {
     "the last layer is missing": lambda s: sum(layers(s)[:-1]),
     "the first layer is missing": lambda s: sum(layers(s)[1:]),
     "count_parameters([12, 20, 10, 5, 1]): line": two_layers_only,
-    "1 too large": lambda s: sum(layers(s)) + 1,
+    "one for each that it hears": lambda s: sum(products(s)) + sum(s[:-1]),
+    "m * n and not m + n": lambda s: sum(map(sum, pairwise(s))) + sum(s[1:]),
+    "m + 1 and n are added": lambda s: sum(map(sum, pairwise(s))) + len(s) - 1,
+    "are added, not subtracted": lambda s: sum(products(s)) - sum(s[1:]),
+    "1 too large. It is too large by 1 each time": lambda s: sum(layers(s)) + 1,
+    "It is too small by sizes[0] each time": lambda s: sum(layers(s)) - s[0],
     "expected numbers": lambda s: str(sum(layers(s))),
     "is a `return` missing?": lambda s: print(end="") if sum(layers(s)) else 0,
 }
@@ -185,6 +190,14 @@ NEAR_WINDOWS = {
         s[: len(s) // k * k - k].reshape(-1, k),
         s[k::k],
     ),
+    "this is the whole series": cut(y=lambda y, s, k: s),
+    "cut off at the other end": cut(y=lambda y, s, k: s[:-k]),
+    "only a single window": cut(X=lambda X, s, k: X[0]),
+    "all windows are the same": cut(X=lambda X, s, k: np.tile(X[0], (len(X), 1))),
+    "s itself has changed: leave what is given as it is": lambda s, k: (
+        *plain_windows(s.copy(), k),
+        s.sort(),
+    )[:2],
     "has shape (9, 1), expected shape (9,): the numbers are right": cut(
         y=lambda y, s, k: y[:, None]
     ),
@@ -271,6 +284,42 @@ NEAR_L2 = slips(
             "2 * decay * p": "2 * decay * p / p.size"
         },
         "the step of W_ih: 10 times what it should be": {STEP: "p - g - 2 * decay * p"},
+        "the biases are decayed, and the weights are not": {
+            "p.ndim == 2": "p.ndim == 1"
+        },
+        "divided by decay, expected multiplied": {"2 * decay * p": "2 * p / decay"},
+        "the weights are summed, expected their": {"2 * decay * p": "decay"},
+        "the cubes are summed": {"2 * decay * p": "3 * decay * p**2"},
+        "only the first of the matrices": {"p.ndim == 2": "p is params[0]"},
+        "only the last of the matrices": {"p.ndim == 2": "p is params[2]"},
+        "the new value alone, without the old one": {
+            "(p, p - lr * (": "(p, -lr * (",
+            "else p - lr": "else -lr",
+        },
+        "the parameter stays, though there is an update": {
+            STEP: "p + 0 * loss",
+            "else p - lr * g": "else p",
+        },
+        "this is lr times the gradient alone": {
+            "(p, p - lr * (": "(p, lr * (",
+            "else p - lr": "else lr",
+        },
+        "the step is divided by lr": {
+            STEP: "p - (g + 2 * decay * p) / lr",
+            "else p - lr * g": "else p - g / lr",
+        },
+        "the parameter counts twice in its new": {
+            "(p, p - lr * (": "(p, 2 * p - lr * (",
+            "else p - lr": "else 2 * p - lr",
+        },
+        "from minus the old value": {
+            "(p, p - lr * (": "(p, -p - lr * (",
+            "else p - lr": "else -p - lr",
+        },
+        "the old value is multiplied by the step": {
+            "(p, p - lr * (": "(p, p * lr * (",
+            "else p - lr": "else p * lr",
+        },
         "W_ih is not updated": {"strict=True)\n    ]": "strict=True)\n    ][1:]"},
         "entry 0 of the list is a symbolic expression": {"(p, p - lr": "(2 * p - lr"},
         "compile these updates": {STEP: "loss"},
@@ -305,6 +354,16 @@ NEAR_MOMENTUM = slips(
             "p + v_new": "p + mu * v_new - lr * g"
         },
         "v must start at zero, not at the parameter's value": {"0 * p.": "p."},
+        "v is divided by mu": {"mu * v -": "v / mu -"},
+        "mu and v are added": {"mu * v -": "mu + v -"},
+        "v is mu to the power of itself": {"mu * v -": "mu**v -"},
+        "the gradient is divided by lr": {"lr * g": "g / lr"},
+        "v itself is missing": {"mu * v -": "mu -"},
+        "the gradient is missing: this is mu * v - lr": {"lr * g": "lr"},
+        "lr and the gradient are added": {"lr * g": "(lr + g)"},
+        "p becomes the new v": {"p + v_new": "v_new"},
+        "p is multiplied by the new v": {"p + v_new": "p * v_new"},
+        "p is divided by the new v": {"p + v_new": "p / v_new"},
         "v must start at zero, not at one": {"0 * p.": "p.get_value() ** 0 + 0 * p."},
         "updates a symbolic expression": {"(v, v_new)": "(0 * p, p)"},
         "compile these updates": {"0 * p.get_value()": "np.zeros((9, 1, 1))"},
@@ -325,15 +384,12 @@ def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
 def test_every_mistake_that_a_check_knows_is_tried(checked, monkeypatch):
     known = set()
 
-    def note(compare):
-        def noting(*args, mistakes, **options):
-            known.update(mistakes)
-            return compare(*args, mistakes=mistakes, **options)
+    def noting(student, probes, answer, *, mistakes, **how):
+        for probe in probes:
+            known.update(mistakes(*probe.arguments))
+        return core.judge(student, probes, answer, mistakes=mistakes, **how)
 
-        return noting
-
-    for name in ("compare", "compare_parts"):
-        monkeypatch.setattr(check, name, note(getattr(core, name)))
+    monkeypatch.setattr(check, "judge", noting)
     ask(checked, SOLUTIONS[checked])
     tried = NEAR[list(SOLUTIONS).index(checked)]
     assert known

@@ -120,7 +120,12 @@ NEAR_PRODUCT = slips(
         "nothing is handed from step to step": {
             "x_t, p: p * x_t, x, pt.ones(())": "x_t: x_t * 1, x, None"
         },
-        "scan refuses the start": {"pt.ones(())": "1"},
+        "its dtype is int8, and what the step returns has float64. A plain 1 is": {
+            "pt.ones(())": "1"
+        },
+        "Of a plain 1.0 or 0.1 PyTensor makes float32": {"pt.ones(())": "1.0"},
+        "PyTensor makes float32, pt.ones(()) is": {"pt.ones(())": "pt.constant(1.0)"},
+        "1 everywhere: the step hands on": {"p * x_t": "p + 0 * x_t"},
     },
 ) | {
     "the start is among the products": lambda x: pt.concatenate(
@@ -175,6 +180,7 @@ NEAR_HERD = slips(
         "the animals of last year": {"a * ": "0 * "},
         "the calves are missing": {"b * ": "0 * "},
         "one step too many": {"=n_steps": "=n_steps + 1"},
+        "one step too few": {"=n_steps": "=n_steps - 1"},
     },
 ) | {
     "expected those after it": lambda s, *a: pt.concatenate([s, herd(s, *a)]),
@@ -208,7 +214,10 @@ NEAR_MASK = slips(
         "W_hh is transposed": {"@ W_hh": "@ W_hh.T"},
         "b_h is missing": {" + b_h)": ")"},
         "m_t[:, None] makes it a column": {"m_t[:, None]": "m_t"},
-        "scan refuses the start": {"outputs_info=h0": "outputs_info=h0[0]"},
+        "the start: it has 1 axes, and what": {"outputs_info=h0": "outputs_info=h0[0]"},
+        "Does the step take its arguments in the order": {
+            "def step(x_t, m_t, h_tm1,": "def step(h_tm1, x_t, m_t,"
+        },
     },
 ) | {
     "returned as 0": lambda x, m, *others: masked_states(x, m, *others) * m[:, :, None],

@@ -1,112 +1,195 @@
 """The checks of the exercises of chapter 1."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.check.core import Verdict, call, compare, compare_parts, exercise, unpack
+from helpers.check.core import Domain, Probe, Verdict, exercise, judge
 from helpers.check.core.graphs import function, run_updates
 from helpers.networks.feedforward import mean_squared_error, network
 
 NAMES = ("W_ih", "b_h", "W_ho", "b_o")
 
 
+# 1.1 ------------------------------------------------------------------------------
+
+
+def _draw_sizes(rng: np.random.Generator) -> tuple[list[int]]:
+    return (rng.integers(1, 41, rng.integers(2, 7)).tolist(),)
+
+
 @exercise(
     "A layer from m to n units has m * n weights and n biases, and the input "
-    "layer has none."
+    "layer has none.",
+    Domain(
+        "count_parameters(sizes)",
+        "`sizes` is a list of two to six whole numbers, each at least 1.",
+        _draw_sizes,
+        weak=(([3, 4, 2],), ([9, 8, 1],), ([12, 20, 10, 5, 1],), ([4, 2],)),
+    ),
 )
-def count_parameters(student: Callable) -> Iterator[Verdict]:
+def count_parameters(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `count_parameters(sizes)`: the weights and biases of a network."""
-    for sizes in ([3, 4, 2], [9, 8, 1], [12, 20, 10, 5, 1], [4, 2]):
-        weights = sum(m * n for m, n in pairwise(sizes))
-        biases = sum(sizes[1:])
-        name = f"count_parameters({sizes})"
-        yield compare(
-            name,
-            call(name, student, list(sizes)),
-            weights + biases,
-            mistakes={
-                "the biases are not counted": weights,
-                "the weights are not counted": biases,
-                "the input units have no biases": weights + sum(sizes),
-                "each unit has a bias, not each layer": weights + len(sizes) - 1,
-                "the biases of the last layer are missing": weights + sum(sizes[1:-1]),
-                "the last layer is missing": (
-                    weights + biases - sizes[-2] * sizes[-1] - sizes[-1]
-                ),
-                "the first layer is missing": (
-                    weights + biases - sizes[0] * sizes[1] - sizes[1]
-                ),
-            },
-        )
+    yield judge(student, probes, _count, mistakes=_count_mistakes, formulas=[_by_layer])
 
 
-@exercise("Each window holds k values and ends right before the one to predict.")
-def windows(student: Callable) -> Iterator[Verdict]:
+def _count(sizes: list[int]) -> int:
+    return sum(m * n for m, n in pairwise(sizes)) + sum(sizes[1:])
+
+
+def _by_layer(sizes: list[int]) -> int:
+    return sum((m + 1) * n for m, n in pairwise(sizes))
+
+
+def _count_mistakes(sizes: list[int]) -> dict[str, int]:
+    """The counts with one mistake each."""
+    biases = sum(sizes[1:])
+    weights = _count(sizes) - biases
+    return {
+        "the biases are not counted": weights,
+        "the weights are not counted": biases,
+        "the input units have no biases": weights + sum(sizes),
+        "each unit has a bias, not each layer": weights + len(sizes) - 1,
+        "the biases of the last layer are missing": weights + sum(sizes[1:-1]),
+        "the last layer is missing": _count(sizes[:-1]),
+        "the first layer is missing": _count(sizes[1:]),
+        "each unit has a bias of its own, not one for each that it hears": (
+            weights + sum(sizes[:-1])
+        ),
+        "m weights lead to each of n units, m * n and not m + n": (
+            sum(map(sum, pairwise(sizes))) + biases
+        ),
+        "m + 1 and n are added, expected multiplied": (
+            sum((m + 1 + n) for m, n in pairwise(sizes))
+        ),
+        "m * n weights and n biases are added, not subtracted": weights - biases,
+    }
+
+
+# 1.2 ------------------------------------------------------------------------------
+
+
+def _draw_series(rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    n = int(rng.integers(2, 30))
+    return rng.integers(-99, 100, n) / 10, int(rng.integers(1, n))
+
+
+def _series(n: int, k: int) -> tuple[np.ndarray, int]:
+    return np.random.default_rng(n).integers(1, 100, n) / 10, k
+
+
+@exercise(
+    "Each window holds k values and ends right before the one to predict.",
+    Domain(
+        "windows(series, k)",
+        "`series` is an array of at least 2 numbers, and `k` is at least 1 and smaller "
+        "than $n$.",
+        _draw_series,
+        weak=(_series(12, 3), _series(10, 1), _series(5, 4), _series(2, 1)),
+    ),
+)
+def windows(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `windows(series, k)`: all windows, and the value that follows each."""
-    for n, k in ((12, 3), (8, 1), (5, 4)):
-        series = np.random.default_rng(n).integers(1, 100, n) / 10
-        name = f"windows(series, {k})"
-        result = unpack(name, call(name, student, series.copy(), k), ("X", "y"))
-        X = np.stack([series[i : i + k] for i in range(n - k)])
-        after = np.stack([series[i + 1 : i + 1 + k] for i in range(n - k)])
-        y = series[k:]
-        yield compare_parts(
-            result,
-            {"X": X, "y": y},
-            mistakes={
-                "k + 1 values in each window, the last of them the one to predict": {
-                    "X": np.column_stack([X, y])
-                },
-                "one step late: X[i] holds y[i], the value to predict": {"X": after},
-                "X and y are exchanged": {"X": y, "y": X},
-                "the newest value comes first, expected the oldest first": {
-                    "X": X[:, ::-1]
-                },
-                "the last window has no value that follows it": {
-                    "X": np.vstack([X, series[n - k :]])
-                },
-                "one step late: y[i] is series[i + k + 1], expected series[i + k]": {
-                    "y": y[1:]
-                },
-                "one step early: y[i] is still in the window X[i]": {
-                    "y": series[k - 1 : -1]
-                },
-                "the windows overlap: one starts at each value of the series": {
-                    "y": series[k::k]
-                },
-            },
-            order=("y", "X"),
-            label=f"{{}} of {name}",
-        )
+    yield judge(
+        student,
+        probes,
+        _windows,
+        mistakes=_window_mistakes,
+        parts=("X", "y"),
+        order=("y", "X"),
+    )
 
 
-@exercise("All four gradients equal those of pt.grad.")
-def gradients(student: Callable) -> Iterator[Verdict]:
-    """Judge `gradients(X, y, W_ih, b_h, W_ho, b_o)`: backpropagation by hand."""
-    for n, n_in, n_hid in ((6, 3, 4), (5, 2, 3)):
-        X, y, *params = arguments = _example(n, n_in, n_hid)
-        name = "gradients(X, y, W_ih, b_h, W_ho, b_o)"
-        result = call(name, student, *(array.copy() for array in arguments))
-        expected = dict(zip(NAMES, _loss_gradients()(*arguments), strict=True))
-        yield compare_parts(
-            unpack(name, result, NAMES),
-            expected,
-            mistakes=_gradient_mistakes(X, y, *params),
-            # An error travels backwards with the gradient: look where it begins.
-            order=("b_o", "W_ho", "b_h", "W_ih"),
-        )
+def _windows(series: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.stack([series[i : i + k] for i in range(len(series) - k)]), series[k:]
 
 
-def _example(n: int, n_in: int, n_hid: int) -> list[np.ndarray]:
+def _window_mistakes(series: np.ndarray, k: int) -> dict[str, dict[str, np.ndarray]]:
+    """X and y with one mistake each."""
+    n = len(series)
+    X, y = _windows(series, k)
+    return {
+        "k + 1 values in each window, the last of them the one to predict": {
+            "X": np.column_stack([X, y])
+        },
+        "one step late: X[i] holds y[i], the value to predict": {
+            "X": np.stack([series[i + 1 : i + 1 + k] for i in range(n - k)])
+        },
+        "X and y are exchanged": {"X": y, "y": X},
+        "the newest value comes first, expected the oldest first": {"X": X[:, ::-1]},
+        "the last window has no value that follows it": {
+            "X": np.vstack([X, series[n - k :]])
+        },
+        "one step late: y[i] is series[i + k + 1], expected series[i + k]": {
+            "y": y[1:]
+        },
+        "one step early: y[i] is still in the window X[i]": {"y": series[k - 1 : -1]},
+        "the windows overlap: one starts at each value of the series": {
+            "y": series[k::k]
+        },
+        "this is the whole series, expected what follows the first window": {
+            "y": series
+        },
+        "cut off at the other end: the values to predict are series[k:]": {
+            "y": series[:-k]
+        },
+        "only a single window, expected all": {"X": X[0]},
+        "all windows are the same: each must begin one value later": {
+            "X": np.tile(X[:1], (n - k, 1))
+        },
+    }
+
+
+# 1.3 ------------------------------------------------------------------------------
+
+
+def _draw_example(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """X (n, n_in), y (n, 1), W_ih, b_h, W_ho, b_o, all standard normal."""
-    rng = np.random.default_rng(n)
+    n, n_in, n_hid = rng.integers(1, 8), *rng.integers(1, 6, 2)
+    return _example(rng, n, n_in, n_hid)
+
+
+def _example(rng, n, n_in, n_hid) -> tuple[np.ndarray, ...]:
     shapes = ((n, n_in), (n, 1), (n_in, n_hid), (n_hid,), (n_hid, 1), (1,))
-    return [rng.normal(size=shape) for shape in shapes]
+    return tuple(rng.normal(size=shape) for shape in shapes)
+
+
+@exercise(
+    "All four gradients equal those of pt.grad.",
+    Domain(
+        "gradients(X, y, W_ih, b_h, W_ho, b_o)",
+        "There are one or more examples, inputs and hidden units, and any numbers.",
+        _draw_example,
+        weak=[_example(np.random.default_rng(6), 6, 3, 4)],
+    ),
+)
+def gradients(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `gradients(X, y, W_ih, b_h, W_ho, b_o)`: backpropagation by hand."""
+    yield judge(
+        student,
+        probes,
+        lambda *arguments: _loss_gradients()(*arguments),
+        mistakes=_gradient_mistakes,
+        formulas=[_by_hand],
+        parts=NAMES,
+        # An error travels backwards with the gradient: look where it begins.
+        order=("b_o", "W_ho", "b_h", "W_ih"),
+        label="{part}",
+        leads={
+            "b_o": "It is the sum of the gradient at o: look at o and at this gradient",
+            "W_ho": "The gradient at o is right, since that of b_o is: look at its "
+            "product with h",
+            "b_h": "The gradient at o is right: look at its way back through W_ho and "
+            "the tanh",
+            "W_ih": "The gradient at the sum of the hidden units is right, since that "
+            "of b_h is: look at its product with X",
+        },
+    )
 
 
 @cache
@@ -117,6 +200,13 @@ def _loss_gradients() -> Callable:
     params = [W_ih, b_h, W_ho, b_o]
     loss = mean_squared_error(network(X, params), y)
     return function([X, y, *params], pt.grad(loss, params))
+
+
+def _by_hand(X, y, W_ih, b_h, W_ho, b_o) -> tuple[np.ndarray, ...]:
+    h = np.tanh(X @ W_ih + b_h)
+    d_o = 2 / len(X) * (h @ W_ho + b_o - y)
+    d_a = (d_o @ W_ho.T) * (1 - h**2)
+    return X.T @ d_a, d_a.sum(axis=0), h.T @ d_o, d_o.sum(axis=0)
 
 
 def _gradient_mistakes(X, y, W_ih, b_h, W_ho, b_o) -> dict[str, dict[str, np.ndarray]]:
@@ -159,126 +249,266 @@ def _gradient_mistakes(X, y, W_ih, b_h, W_ho, b_o) -> dict[str, dict[str, np.nda
     }
 
 
-@exercise("Each update also shrinks the weights a little, and leaves the biases.")
-def l2_updates(student: Callable) -> Iterator[Verdict]:
+# 1.4 ------------------------------------------------------------------------------
+
+
+def _draw_decay(rng: np.random.Generator) -> tuple:
+    lr, decay = np.round(rng.uniform(0.01, 0.5, 2), 3).tolist()
+    return (*_draw_example(rng), lr, decay)
+
+
+@exercise(
+    "Each update also shrinks the weights a little, and leaves the biases.",
+    Domain(
+        "l2_updates(loss, params, lr, decay)",
+        "`params` is a list of shared variables, matrices and vectors, and `lr` and "
+        "`decay` are positive numbers.",
+        _draw_decay,
+        weak=[(*_example(np.random.default_rng(6), 6, 3, 4), 0.1, 0.03)],
+        drawn=1,
+        arguments=("X", "y", *NAMES, "lr", "decay"),
+    ),
+)
+def l2_updates(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `l2_updates(loss, params, lr, decay)`: SGD with a penalty on weights."""
-    lr, decay = 0.1, 0.03
-    X, y, *values = _example(6, 3, 4)
-    gradient = dict(zip(NAMES, _loss_gradients()(X, y, *values), strict=True))
-    value = dict(zip(NAMES, values, strict=True))
-    weights = [name for name in NAMES if value[name].ndim == 2]
+    yield judge(
+        student,
+        probes,
+        _decayed,
+        mistakes=_decay_mistakes,
+        parts=NAMES,
+        label="the step of {part}",
+        give=_given_decay,
+        take=lambda name, updates, given: run_updates(name, updates, given[1], 1),
+    )
 
-    def moves(penalty: Callable, on=weights, sign=-1) -> dict[str, np.ndarray]:
-        """One update when the gradients of `on` gain `penalty`; (1, *shape) each."""
-        return {
-            name: sign * lr * (g + penalty(value[name]) * (name in on))[None]
-            for name, g in gradient.items()
-        }
 
-    params = [pytensor.shared(value[name], name=name) for name in NAMES]
+def _given_decay(arguments: tuple) -> list:
+    """loss, params, lr and decay for arrays."""
+    X, y, *values, lr, decay = arguments
+    params = [pytensor.shared(v, name=n) for v, n in zip(values, NAMES, strict=True)]
     loss = mean_squared_error(network(pt.constant(X), params), pt.constant(y))
-    name = "l2_updates(loss, params, lr, decay)"
-    updates = call(name, student, loss, list(params), lr, decay)
-    yield compare_parts(
-        run_updates(name, updates, params, 1),
-        moves(lambda p: 2 * decay * p),
-        mistakes={
-            "this is plain SGD, without the penalty": moves(lambda p: 0.0),
-            "the factor 2 is missing: the derivative of W**2 is 2 * W": moves(
-                lambda p: decay * p
-            ),
-            "the biases are decayed too": moves(lambda p: 2 * decay * p, on=NAMES),
-            "the penalty has the wrong sign: the weights grow": moves(
-                lambda p: -2 * decay * p
-            ),
-            "the step goes uphill: subtract lr times the gradient": moves(
-                lambda p: 2 * decay * p, sign=1
-            ),
-            "the gradient of the penalty is not multiplied by lr": moves(
-                lambda p: 2 * decay * p / lr
-            ),
-            "the penalty is not multiplied by decay": moves(lambda p: 2 * p),
-            "the absolute values are summed, expected the squares": moves(
-                lambda p: decay * np.sign(p)
-            ),
-            "the mean of the squares is taken, expected their sum": moves(
-                lambda p: 2 * decay * p / p.size
-            ),
-        },
-        label="the step of {}",
-    )
+    return [loss, params, lr, decay]
 
 
-@exercise("The velocity remembers past gradients, each fading by mu at every update.")
-def momentum_updates(student: Callable) -> Iterator[Verdict]:
-    """Judge `momentum_updates(loss, params, lr, mu)`: gradient descent with memory."""
-    lr, mu, n = 0.1, 0.7, 4
-    start = {
-        "W": np.array([[1.0, -2.0, 0.5], [3.0, 0.2, -1.0]]),
-        "b": np.array([1.5, -0.4]),
+def _decayed(X, y, *values, sign=-1, on=(0, 2), penalty=None) -> dict[str, np.ndarray]:
+    """One update when the gradients of `on` gain penalty(p); (1, *shape) each."""
+    *params, lr, decay = values
+    penalty = penalty or (lambda p: 2 * decay * p)
+    gradients = _loss_gradients()(X, y, *params)
+    return {
+        name: sign * lr * (g + penalty(p) * (i in on))[None]
+        for i, (name, g, p) in enumerate(zip(NAMES, gradients, params, strict=True))
     }
-    params = [pytensor.shared(value, name=name) for name, value in start.items()]
-    # A bowl for each parameter: the gradient is p - lowest.
-    lowest = 0.3
-    loss = sum((0.5 * (p - lowest) ** 2).sum() for p in params)
 
-    def path(rule: Callable, first: Callable = np.zeros_like) -> dict[str, np.ndarray]:
-        """How far each parameter is from its start after 1, ..., n updates."""
-        moved = {}
-        for name, p in start.items():
-            v, places = first(p), []
-            for _ in range(n):
-                p, v = rule(p, v, p - lowest)
-                places.append(p - start[name])
-            moved[name] = np.stack(places)
-        return moved
 
-    def follow(velocity: Callable) -> Callable:
-        """The rule that first updates v, then adds the new v to p."""
-        return lambda p, v, g: (p + velocity(v, g), velocity(v, g))
+def _decay_mistakes(*arguments) -> dict[str, dict[str, np.ndarray]]:
+    """The updates with one mistake each."""
+    lr, decay = arguments[-2:]
 
-    momentum = follow(lambda v, g: mu * v - lr * g)
-    name = "momentum_updates(loss, params, lr, mu)"
-    updates = call(name, student, loss, list(params), lr, mu)
-    yield compare_parts(
-        run_updates(name, updates, params, n),
-        path(momentum),
-        mistakes={
-            "this is plain SGD: is v used, and is (v, new v) in the list?": path(
-                lambda p, v, g: (p - lr * g, v)
+    def moves(penalty: Callable, **how) -> dict[str, np.ndarray]:
+        return _decayed(*arguments, penalty=penalty, **how)
+
+    return {
+        "this is plain SGD, without the penalty": moves(lambda p: 0.0),
+        "the factor 2 is missing: the derivative of W**2 is 2 * W": moves(
+            lambda p: decay * p
+        ),
+        "the biases are decayed too": moves(lambda p: 2 * decay * p, on=range(4)),
+        "the biases are decayed, and the weights are not: weights are matrices": moves(
+            lambda p: 2 * decay * p, on=(1, 3)
+        ),
+        "the penalty has the wrong sign: the weights grow": moves(
+            lambda p: -2 * decay * p
+        ),
+        "the step goes uphill: subtract lr times the gradient": moves(
+            lambda p: 2 * decay * p, sign=1
+        ),
+        "the gradient of the penalty is not multiplied by lr": moves(
+            lambda p: 2 * decay * p / lr
+        ),
+        "the penalty is not multiplied by decay": moves(lambda p: 2 * p),
+        "the penalty is divided by decay, expected multiplied": moves(
+            lambda p: 2 * p / decay
+        ),
+        "the absolute values are summed, expected the squares": moves(
+            lambda p: decay * np.sign(p)
+        ),
+        "the mean of the squares is taken, expected their sum": moves(
+            lambda p: 2 * decay * p / p.size
+        ),
+        "the weights are summed, expected their squares": moves(
+            lambda p: decay * np.ones_like(p)
+        ),
+        "the cubes are summed, expected the squares": moves(lambda p: 3 * decay * p**2),
+        "only the first of the matrices is in the penalty": moves(
+            lambda p: 2 * decay * p, on=(0,)
+        ),
+        "only the last of the matrices is in the penalty": moves(
+            lambda p: 2 * decay * p, on=(2,)
+        ),
+    } | {
+        sentence: {
+            name: change(move, p)[None]
+            for (name, (move,)), p in zip(
+                _decayed(*arguments).items(), arguments[2:6], strict=True
+            )
+        }
+        for sentence, change in (
+            ("this is the new value alone, without the old one", lambda m, p: m - p),
+            ("the parameter stays, though there is an update", lambda m, p: 0 * m),
+            ("this is lr times the gradient alone", lambda m, p: -m - p),
+            ("the step is divided by lr, expected multiplied", lambda m, p: m / lr**2),
+            ("the parameter counts twice in its new value", lambda m, p: m + p),
+            (
+                "the step has the right size, from minus the old value",
+                lambda m, p: m - 2 * p,
             ),
-            "moves one update late: p must use the new v, mu * v - lr * g": path(
-                lambda p, v, g: (p + v, mu * v - lr * g)
-            ),
-            "never moves: v stays zero. Is the pair (v, new v) in the list?": path(
-                lambda p, v, g: (p, v)
-            ),
-            "goes uphill: the gradient has the wrong sign": path(
-                follow(lambda v, g: mu * v + lr * g)
-            ),
-            "mu * v has the wrong sign": path(follow(lambda v, g: -mu * v - lr * g)),
-            "the gradient is multiplied by 1 - mu, expected by lr alone": path(
-                follow(lambda v, g: mu * v - (1 - mu) * lr * g)
-            ),
-            "the gradient is multiplied by mu, expected by lr alone": path(
-                follow(lambda v, g: mu * (v - lr * g))
-            ),
-            "v is not multiplied by mu, so nothing fades": path(
-                follow(lambda v, g: v - lr * g)
-            ),
-            "the gradient is not multiplied by lr": path(
-                follow(lambda v, g: mu * v - g)
-            ),
-            "the gradient acts twice, in v and again in p": path(
-                lambda p, v, g: (p + mu * v - 2 * lr * g, mu * v - lr * g)
-            ),
-            "this is Nesterov's variant: add v itself to p": path(
-                lambda p, v, g: (p + mu * (mu * v - lr * g) - lr * g, mu * v - lr * g)
-            ),
-            "v must start at zero, not at the parameter's value": path(
-                momentum, first=np.copy
-            ),
-            "v must start at zero, not at one": path(momentum, first=np.ones_like),
-        },
-        label=f"{{}} over {n} updates",
+            ("the old value is multiplied by the step", lambda m, p: -p * m - p),
+        )
+    }
+
+
+# 1.5 ------------------------------------------------------------------------------
+
+UPDATES = 4  # as many are made
+
+
+def _draw_bowl(rng: np.random.Generator) -> tuple:
+    lr, mu = np.round(rng.uniform(0.05, 0.95, 2), 3).tolist()
+    shape = rng.integers(1, 5, 2)
+    return rng.normal(size=shape), rng.normal(size=shape[1]), rng.normal(), lr, mu
+
+
+@exercise(
+    "The velocity remembers past gradients, each fading by mu at every update.",
+    Domain(
+        "momentum_updates(loss, params, lr, mu)",
+        "`params` is a list of shared variables of any shape, and `lr` and `mu` are "
+        "numbers between 0 and 1.",
+        _draw_bowl,
+        weak=[
+            (
+                np.array([[1.0, -2.0, 0.5], [3.0, 0.2, -1.0]]),
+                np.array([1.5, -0.4]),
+                0.3,
+                0.1,
+                0.7,
+            )
+        ],
+        drawn=1,
+        arguments=("W", "b", "lowest", "lr", "mu"),
+    ),
+)
+def momentum_updates(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `momentum_updates(loss, params, lr, mu)`: gradient descent with memory."""
+    yield judge(
+        student,
+        probes,
+        _path,
+        mistakes=_momentum_mistakes,
+        parts=("W", "b"),
+        label=f"{{part}} over {UPDATES} updates",
+        give=_given_bowl,
+        take=_walked,
     )
+
+
+def _given_bowl(arguments: tuple) -> list:
+    """Loss, params, lr and mu, where the gradient of each parameter is p - lowest."""
+    W, b, lowest, lr, mu = arguments
+    params = [pytensor.shared(W, name="W"), pytensor.shared(b, name="b")]
+    loss = sum((0.5 * (p - lowest) ** 2).sum() for p in params)
+    return [loss, params, lr, mu]
+
+
+def _walked(name: str, updates: Any, given: Sequence) -> Any:
+    return run_updates(name, updates, given[1], UPDATES)
+
+
+def _path(
+    W, b, lowest, lr, mu, rule=None, first=np.zeros_like
+) -> dict[str, np.ndarray]:
+    """How far each parameter is from its start after 1, ..., UPDATES updates."""
+    rule = rule or (lambda p, v, g: (p + mu * v - lr * g, mu * v - lr * g))
+    moved = {}
+    for name, start in (("W", W), ("b", b)):
+        p, v, places = start, first(start), []
+        for _ in range(UPDATES):
+            p, v = rule(p, v, p - lowest)
+            places.append(p - start)
+        moved[name] = np.stack(places)
+    return moved
+
+
+def _momentum_mistakes(*arguments) -> dict[str, dict[str, np.ndarray]]:
+    """The paths with one mistake each."""
+    lr, mu = arguments[-2:]
+
+    def path(rule: Callable | None = None, **how) -> dict[str, np.ndarray]:
+        return _path(*arguments, rule=rule, **how)
+
+    def follow(velocity: Callable) -> dict[str, np.ndarray]:
+        """First update v, then add the new v to p."""
+        return path(lambda p, v, g: (p + velocity(v, g), velocity(v, g)))
+
+    def new(v: np.ndarray, g: np.ndarray) -> np.ndarray:
+        return mu * v - lr * g
+
+    return {
+        "this is plain SGD: is v used, and is (v, new v) in the list?": path(
+            lambda p, v, g: (p - lr * g, v)
+        ),
+        "moves one update late: p must use the new v, mu * v - lr * g": path(
+            lambda p, v, g: (p + v, new(v, g))
+        ),
+        "never moves: v stays zero. Is the pair (v, new v) in the list?": path(
+            lambda p, v, g: (p, v)
+        ),
+        "goes uphill: the gradient has the wrong sign": follow(
+            lambda v, g: mu * v + lr * g
+        ),
+        "mu * v has the wrong sign": follow(lambda v, g: -mu * v - lr * g),
+        "the gradient is multiplied by 1 - mu, expected by lr alone": follow(
+            lambda v, g: mu * v - (1 - mu) * lr * g
+        ),
+        "the gradient is multiplied by mu, expected by lr alone": follow(
+            lambda v, g: mu * (v - lr * g)
+        ),
+        "v is not multiplied by mu, so nothing fades": follow(lambda v, g: v - lr * g),
+        "v is divided by mu, expected multiplied": follow(lambda v, g: v / mu - lr * g),
+        "mu and v are added, expected multiplied": follow(lambda v, g: mu + v - lr * g),
+        "v is mu to the power of itself, expected times": follow(
+            lambda v, g: mu**v - lr * g
+        ),
+        "the gradient is not multiplied by lr": follow(lambda v, g: mu * v - g),
+        "the gradient is divided by lr, expected multiplied": follow(
+            lambda v, g: mu * v - g / lr
+        ),
+        "the new v is mu alone less the step: v itself is missing": follow(
+            lambda v, g: mu - lr * g
+        ),
+        "the gradient is missing: this is mu * v - lr": follow(
+            lambda v, g: mu * v - lr
+        ),
+        "lr and the gradient are added, expected multiplied": follow(
+            lambda v, g: mu * v - (lr + g)
+        ),
+        "the gradient acts twice, in v and again in p": path(
+            lambda p, v, g: (p + mu * v - 2 * lr * g, new(v, g))
+        ),
+        "this is Nesterov's variant: add v itself to p": path(
+            lambda p, v, g: (p + mu * new(v, g) - lr * g, new(v, g))
+        ),
+        "v must start at zero, not at the parameter's value": path(first=np.copy),
+        "v must start at zero, not at one": path(first=np.ones_like),
+        "p becomes the new v, expected p + v": path(
+            lambda p, v, g: (new(v, g), new(v, g))
+        ),
+        "p is multiplied by the new v, expected p + v": path(
+            lambda p, v, g: (p * new(v, g), new(v, g))
+        ),
+        "p is divided by the new v, expected p + v": path(
+            lambda p, v, g: (p / new(v, g), new(v, g))
+        ),
+    }

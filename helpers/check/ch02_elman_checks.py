@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.check.core import Verdict, call, compare, exercise, unpack
+from helpers.check.core import Domain, Probe, Verdict, call, exercise, judge, unpack
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
@@ -16,57 +16,117 @@ NOISE = 0.2
 HELD = 50
 
 
+# 2.1 ------------------------------------------------------------------------------
+
+
+def _draw_sizes(rng: np.random.Generator) -> tuple:
+    return (*rng.integers(1, 30, 3).tolist(), bool(rng.integers(2)))
+
+
 @exercise(
     "The length of the sequences plays no part, and W_hh grows with the square "
-    "of n_hid."
+    "of n_hid.",
+    Domain(
+        "count_parameters(n_in, n_hid, n_out, learned_h0)",
+        "The three sizes are whole numbers, each at least 1.",
+        _draw_sizes,
+        # First without h0: only then is it clear what n_hid too few or too many means.
+        weak=(
+            (2, 20, 3, False),
+            (2, 20, 3, True),
+            (7, 5, 4, False),
+            (1, 100, 1, True),
+            (3, 1, 2, False),
+        ),
+    ),
 )
-def count_parameters(student: Callable) -> Iterator[Verdict]:
+def count_parameters(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `count_parameters(n_in, n_hid, n_out, learned_h0)` of an Elman network."""
-    # First without h0: only then is it clear what n_hid too few or too many means.
-    cases = ((2, 20, 3, False), (2, 20, 3, True), (7, 5, 4, False), (1, 100, 1, True))
-    for n_in, n_hid, n_out, learned_h0 in cases:
-        base = n_in * n_hid + n_hid**2 + n_hid + n_hid * n_out + n_out
-        count = base + n_hid * learned_h0
-        name = f"count_parameters({n_in}, {n_hid}, {n_out}, {learned_h0})"
-        yield compare(
-            name,
-            call(name, student, n_in, n_hid, n_out, learned_h0),
-            count,
-            mistakes={
-                "a learned h0 is missing": base,
-                "a learned h0 is one number for each hidden unit": base + 1,
-                "a learned h0 is one vector, expected no matrix": base + n_hid**2,
-                "h0 counts only if it is learned, and a hidden unit has one bias, not "
-                "one for each matrix": count + n_hid,
-                "each hidden unit has a bias, and hears itself as well": count - n_hid,
-                "W_hh is missing": count - n_hid**2,
-                "W_hh leads from each unit to each, not only to itself": (
-                    count - n_hid**2 + n_hid
-                ),
-                "W_ih is missing": count - n_in * n_hid,
-                "W_ho is missing": count - n_hid * n_out,
-                "b_o is missing": count - n_out,
-                "the biases are missing": count - n_hid - n_out,
-                "the inputs have no biases": count + n_in,
-            },
-        )
+    yield judge(student, probes, _count, mistakes=_count_mistakes, formulas=[_by_layer])
 
 
-@exercise("Every matrix is transposed, every product reversed: the same step.")
-def step_columns(student: Callable) -> Iterator[Verdict]:
+def _count(n_in: int, n_hid: int, n_out: int, learned_h0: bool) -> int:
+    base = n_in * n_hid + n_hid**2 + n_hid + n_hid * n_out + n_out
+    return base + n_hid * learned_h0
+
+
+def _by_layer(n_in: int, n_hid: int, n_out: int, learned_h0: bool) -> int:
+    count = (n_in + n_hid + 1) * n_hid + (n_hid + 1) * n_out
+    return count + n_hid if learned_h0 else count
+
+
+def _count_mistakes(n_in: int, n_hid: int, n_out: int, learned: bool) -> dict[str, int]:
+    """The counts with one mistake each."""
+    base, count = (_count(n_in, n_hid, n_out, h0) for h0 in (False, learned))
+    return {
+        "a learned h0 is missing": base,
+        "a learned h0 is one number for each hidden unit": base + learned,
+        "a learned h0 is one vector, expected no matrix": base + n_hid**2 * learned,
+        "h0 counts only if it is learned": base + n_hid,
+        "h0 counts if it is learned, and not if it is not": (
+            _count(n_in, n_hid, n_out, not learned)
+        ),
+        "a learned h0 adds to the count": base - n_hid * learned,
+        "this counts the learned h0 alone": n_hid if learned else base,
+        "h0 counts only if it is learned, and a hidden unit has one bias, not "
+        "one for each matrix": count + n_hid,
+        "each hidden unit has a bias, and hears itself as well": count - n_hid,
+        "W_hh is missing": count - n_hid**2,
+        "W_hh leads from each unit to each, not only to itself": (
+            count - n_hid**2 + n_hid
+        ),
+        "W_ih is missing": count - n_in * n_hid,
+        "W_ho is missing": count - n_hid * n_out,
+        "b_o is missing": count - n_out,
+        "the biases are missing": count - n_hid - n_out,
+        "the inputs have no biases": count + n_in,
+        "an output has one bias, not one for each hidden unit": (
+            count - n_out + n_hid * n_out
+        ),
+        "the outputs are missing: W_ho and b_o count as well": (
+            count - n_hid * n_out - n_out
+        ),
+        "the hidden layer is missing: W_ih, W_hh and b_h count as well": (
+            count - n_hid * (n_in + n_hid + 1)
+        ),
+    }
+
+
+# 2.2 ------------------------------------------------------------------------------
+
+
+def _draw_columns(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    return _columns(rng, *rng.integers(1, 6, 2))
+
+
+def _columns(rng, n_in, n_hid) -> tuple[np.ndarray, ...]:
+    shapes = ((n_in, 1), (n_hid, 1), (n_in, n_hid), (n_hid, n_hid), (n_hid,))
+    return tuple(rng.normal(0, 0.6, shape) for shape in shapes)
+
+
+@exercise(
+    "Every matrix is transposed, every product reversed: the same step.",
+    Domain(
+        "step_columns(x, h, W_ih, W_hh, b_h)",
+        "`n_in` and `n_hid` are at least 1, and all numbers are finite.",
+        _draw_columns,
+        weak=[_columns(np.random.default_rng(3), 3, 4)],
+    ),
+)
+def step_columns(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `step_columns(x, h, W_ih, W_hh, b_h)`: a step in column notation."""
-    name = "step_columns(x, h, W_ih, W_hh, b_h)"
-    for n_in, n_hid in ((3, 4), (5, 2)):
-        rng = np.random.default_rng(n_in)
-        shapes = ((n_in, 1), (n_hid, 1), (n_in, n_hid), (n_hid, n_hid), (n_hid,))
-        arguments = [rng.normal(0, 0.6, shape) for shape in shapes]
-        x, h, W_ih, W_hh, b_h = arguments
-        yield compare(
-            name,
-            call(name, student, *(array.copy() for array in arguments)),
-            np.tanh(W_ih.T @ x + W_hh.T @ h + b_h[:, None]),
-            mistakes=_column_mistakes(W_ih.T @ x, W_hh.T @ h, b_h, W_hh @ h),
-        )
+    yield judge(
+        student,
+        probes,
+        _column_step,
+        mistakes=lambda x, h, W_ih, W_hh, b_h: _column_mistakes(
+            W_ih.T @ x, W_hh.T @ h, b_h, W_hh @ h
+        ),
+    )
+
+
+def _column_step(x, h, W_ih, W_hh, b_h) -> np.ndarray:
+    return np.tanh(W_ih.T @ x + W_hh.T @ h + b_h[:, None])
 
 
 def _column_mistakes(
@@ -92,74 +152,136 @@ def _column_mistakes(
     }
 
 
-@exercise("The largest eigenvalue in absolute value is now the radius.")
-def set_radius(student: Callable) -> Iterator[Verdict]:
+# 2.3 ------------------------------------------------------------------------------
+
+
+def _draw_matrix(rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    n = rng.integers(1, 7)
+    return rng.normal(size=(n, n)), round(rng.uniform(0.1, 3), 3)
+
+
+@exercise(
+    "The largest eigenvalue in absolute value is now the radius.",
+    Domain(
+        "set_radius(W, radius)",
+        "`W` holds real numbers and has an eigenvalue that is not zero, and `radius` "
+        "is positive.",
+        _draw_matrix,
+        weak=(
+            # Eigenvalues 3 + 4i, 3 - 4i, -4; then 1, -2.
+            (np.array([[3.0, -4.0, 0.0], [4.0, 3.0, 0.0], [6.0, 0.0, -4.0]]), 0.9),
+            (np.array([[1.0, 3.0], [0.0, -2.0]]), 1.25),
+        ),
+    ),
+)
+def set_radius(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `set_radius(W, radius)`: a matrix scaled to a spectral radius."""
-    cases = (
-        ([[3, -4, 0], [4, 3, 0], [6, 0, -4]], 0.9),  # eigenvalues 3 + 4i, 3 - 4i, -4
-        ([[1, 3], [0, -2]], 1.25),  # eigenvalues 1, -2
+    yield judge(
+        student, probes, _scaled, mistakes=_radius_mistakes, take=_no_complex_numbers
     )
-    for rows, radius in cases:
-        W = np.array(rows, float)
-        given = W.copy()
-        name = f"set_radius({rows}, {radius})"
-        result = call(name, student, given, radius)
-        values = result if isinstance(result, Verdict) else to_array(name, result)
-        if isinstance(values, np.ndarray) and values.dtype.kind == "c":
-            yield wrong(
-                name,
-                "complex numbers: eigenvalues can be complex, first take their "
-                "absolute values, then the largest of them",
-            )
-        eigenvalues = np.linalg.eigvals(W)
-        largest = np.abs(eigenvalues).max()
-        yield compare(
+
+
+def _scaled(W: np.ndarray, radius: float) -> np.ndarray:
+    return W * radius / np.abs(np.linalg.eigvals(W)).max()
+
+
+def _no_complex_numbers(name: str, result: Any, given: Any) -> Any:
+    values = result if isinstance(result, Verdict) else to_array(name, result)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "c":
+        return wrong(
             name,
-            values,
-            W * radius / largest,
-            mistakes={
-                "scaled by the largest singular value, expected the largest "
-                "absolute eigenvalue": W * radius / np.linalg.norm(W, 2),
-                "scaled by the eigenvalue with the largest real part: first take the "
-                "absolute values, then the largest of them": (
-                    W * radius / eigenvalues.real.max()
-                ),
-                "scaled by the largest absolute real part: 3 + 4i lies 5 from 0": (
-                    W * radius / np.abs(eigenvalues.real).max()
-                ),
-                "eigvalsh is for symmetric matrices only": (
-                    W * radius / np.abs(np.linalg.eigvalsh(W)).max()
-                ),
-                "scaled by the square root of the sum of squares (np.linalg.norm "
-                "without a second argument)": W * radius / np.linalg.norm(W),
-                "scaled by the largest entry": W * radius / np.abs(W).max(),
-                "the radius is now 1: multiply by radius": W / largest,
-                "multiply by radius only after dividing by the radius of W": W * radius,
-                "multiplied by the radius of W, expected divided": W * radius * largest,
-                "W is divided by radius, expected multiplied": W / largest / radius,
-            },
+            "complex numbers: eigenvalues can be complex, first take their "
+            "absolute values, then the largest of them",
         )
-        if not np.array_equal(given, W):
-            yield wrong(name, "right, but W itself has changed: return a new array")
+    return values
 
 
-@exercise("Each example keeps its last state once its sequence has ended.")
-def forward(student: Callable) -> Iterator[Verdict]:
+def _radius_mistakes(W: np.ndarray, radius: float) -> dict[str, np.ndarray]:
+    """The matrix with one mistake each."""
+    eigenvalues = np.linalg.eigvals(W)
+    largest = np.abs(eigenvalues).max()
+    return {
+        "scaled by the largest singular value, expected the largest "
+        "absolute eigenvalue": W * radius / np.linalg.norm(W, 2),
+        "scaled by the eigenvalue with the largest real part: first take the "
+        "absolute values, then the largest of them": (
+            W * radius / np.abs(eigenvalues[eigenvalues.real.argmax()])
+        ),
+        "scaled by the real part of the eigenvalue with the largest real part: first "
+        "take the absolute values, then the largest of them": W
+        * radius
+        / eigenvalues.real.max(),
+        "scaled by the largest absolute real part: 3 + 4i lies 5 from 0": (
+            W * radius / np.abs(eigenvalues.real).max()
+        ),
+        "eigvalsh is for symmetric matrices only": (
+            W * radius / np.abs(np.linalg.eigvalsh(W)).max()
+        ),
+        "scaled by the square root of the sum of squares (np.linalg.norm "
+        "without a second argument)": W * radius / np.linalg.norm(W),
+        "scaled by the largest entry": W * radius / np.abs(W).max(),
+        "scaled by the smallest absolute eigenvalue, expected the largest": (
+            W * radius / np.abs(eigenvalues).min()
+        ),
+        "the radius is now 1: multiply by radius": W / largest,
+        "multiply by radius only after dividing by the radius of W": W * radius,
+        "multiplied by the radius of W, expected divided": W * radius * largest,
+        "W is divided by radius, expected multiplied": W / largest / radius,
+        "this is W itself": W,
+        "this is the number by which to multiply, expected the matrix": (
+            np.asarray(radius / largest)
+        ),
+        "the number is added to each entry, expected multiplied": W + radius / largest,
+        "W is divided by the number, expected multiplied": W / (radius / largest),
+    }
+
+
+# 2.4 ------------------------------------------------------------------------------
+
+
+def _draw_batch(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    T, batch, n_in, n_hid = rng.integers(1, 7), *rng.integers(1, 5, 3)
+    return _batch(rng, T, n_in, n_hid, rng.integers(0, T + 1, batch))
+
+
+def _batch(rng, T, n_in, n_hid, lengths) -> tuple[np.ndarray, ...]:
+    shapes = (
+        (T, len(lengths), n_in),
+        (n_in, n_hid),
+        (n_hid, n_hid),
+        (n_hid,),
+        (n_hid,),
+    )
+    x, *params = (rng.normal(0, 0.8, shape) for shape in shapes)
+    return x, np.array(lengths), *params
+
+
+@exercise(
+    "Each example keeps its last state once its sequence has ended.",
+    Domain(
+        "forward(x, lengths, W_ih, W_hh, b_h, h0)",
+        "There is at least one step, example, input and hidden unit, and the filling "
+        "holds finite numbers.",
+        _draw_batch,
+        # With as many examples as units, a mask along the wrong axis raises no error.
+        weak=(
+            _batch(np.random.default_rng(4), 7, 3, 4, (7, 3, 5, 1)),
+            _batch(np.random.default_rng(5), 6, 2, 3, (4, 0, 6, 6, 1)),
+        ),
+    ),
+)
+def forward(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `forward(x, lengths, W_ih, W_hh, b_h, h0)`: a batch of unequal lengths."""
-    name = "forward(x, lengths, W_ih, W_hh, b_h, h0)"
-    # With as many examples as units, a mask along the wrong axis raises no error.
-    for n_in, n_hid, lengths in ((3, 4, (7, 3, 5, 1)), (2, 3, (4, 0, 6, 6, 1))):
-        T, batch = max(lengths), len(lengths)
-        rng = np.random.default_rng(batch)
-        shapes = ((T, batch, n_in), (n_in, n_hid), (n_hid, n_hid), (n_hid,), (n_hid,))
-        x, *params = (rng.normal(0, 0.8, shape) for shape in shapes)
-        arguments = [x, np.array(lengths), *params]
-        yield compare(
-            name,
-            call(name, student, *(array.copy() for array in arguments)),
-            held_states(x, _here(T, arguments[1]), *params),
-            mistakes=_forward_mistakes(*arguments),
-        )
+    yield judge(
+        student,
+        probes,
+        _held,
+        mistakes=_forward_mistakes,
+    )
+
+
+def _held(x, lengths, W_ih, W_hh, b_h, h0) -> np.ndarray:
+    return held_states(x, _here(len(x), lengths), W_ih, W_hh, b_h, h0)
 
 
 def _here(T: int, lengths: np.ndarray) -> np.ndarray:
@@ -231,6 +353,12 @@ def _forward_mistakes(x, lengths, *params) -> dict[str, np.ndarray]:
         ),
         "W_hh is transposed": held_states(x, here, W_ih, W_hh.T, b_h, h0),
         "b_h is missing": held_states(x, here, W_ih, W_hh, 0 * b_h, h0),
+        "all steps show the state of the last: is the same array filled at each step "
+        "and put into the list? Put in a copy, h_t.copy()": np.tile(h[-1], (T, 1, 1)),
+        "h0 at all steps: nothing moves": np.tile(h0, (T, batch, 1)),
+        "every example is held where it runs, and runs where it should be held": (
+            held_states(x, ~here, *params)
+        ),
     }
     if batch == len(h0):
         mistakes[
@@ -238,6 +366,9 @@ def _forward_mistakes(x, lengths, *params) -> dict[str, np.ndarray]:
             "state is an example, so a mask of the examples must be a column"
         ] = held_states(x, here.swapaxes(1, 2), *params)
     return mistakes
+
+
+# 2.5 ------------------------------------------------------------------------------
 
 
 @exercise(

@@ -4,7 +4,8 @@ What a student builds with scan is evaluated on the Python engine, whichever one
 notebook has selected.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
 
 from helpers.check.ch02_elman_checks import held_states
-from helpers.check.core import Verdict, call, compare, exercise
+from helpers.check.core import Domain, Probe, Verdict, call, exercise, judge
 from helpers.check.core.values import SAME, to_numbers
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
@@ -23,59 +24,91 @@ DELAY = 3
 GOOD = 0.9
 
 
-@exercise("Each step multiplies what the last one returned, and 1 is the start.")
-def running_product(student: Callable) -> Iterator[Verdict]:
+# 3.1 ------------------------------------------------------------------------------
+
+
+def _draw_numbers(rng: np.random.Generator) -> tuple[np.ndarray]:
+    return (rng.uniform(-2, 2, rng.integers(1, 9)),)
+
+
+@exercise(
+    "Each step multiplies what the last one returned, and 1 is the start.",
+    Domain(
+        "running_product(x)",
+        "`x` holds at least one number.",
+        _draw_numbers,
+        weak=((np.array([3.0, -0.5, 2.0, 5.0]),), (np.array([0.7]),)),
+        drawn=1,
+    ),
+)
+def running_product(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `running_product(x)`: the products of the first 1, 2, ..., n numbers."""
-    for values in ([3.0, -0.5, 2.0, 5.0], [0.7]):
-        x = _array(values)
-        products = np.cumprod(x)
-        name = f"running_product(x) for x = {values}"
-        result = _expression(name, call(name, student, pytensor.shared(x)))
-        yield compare(
-            name,
-            result,
-            products,
-            mistakes={
-                "0 everywhere: the start is 0 and stays 0, start at 1": 0 * x,
-                "the running sum, expected the product": np.cumsum(x),
-                "the running sum from 1 on, expected the product": 1 + np.cumsum(x),
-                "the first number counts twice: as the start and in the first step": (
-                    x[0] * products
-                ),
-                "the first product is missing: it is the first number itself": (
-                    products[1:]
-                ),
-                "the start is among the products": np.append(1, products),
-                "each product is that before the step, expected after it": (
-                    np.append(1, products[:-1])
-                ),
-                "only the last product, expected all of them": products[-1],
-                "the numbers themselves: nothing is handed from step to step": x,
-                "each is the product of only two neighbours": (
-                    x * np.append(1, x[:-1])
-                ),
-            },
-        )
-        yield _uses_scan(name, result)
+    yield from _judge_graph(student, probes, _products, _product_mistakes)
 
 
-@exercise("The state moves the share alpha of the way to where the tanh calls it.")
-def leaky_step(student: Callable) -> Iterator[Verdict]:
+def _products(x: np.ndarray) -> np.ndarray:
+    product, products = 1.0, []
+    for x_t in x:
+        product = product * x_t
+        products.append(product)
+    return np.array(products)
+
+
+def _product_mistakes(x: np.ndarray) -> dict[str, np.ndarray]:
+    """The products with one mistake each."""
+    products = _products(x)
+    return {
+        "0 everywhere: the start is 0 and stays 0, start at 1": 0 * x,
+        "the running sum, expected the product": np.cumsum(x),
+        "the running sum from 1 on, expected the product": 1 + np.cumsum(x),
+        "the first number counts twice: as the start and in the first step": (
+            x[0] * products
+        ),
+        "the first product is missing: it is the first number itself": products[1:],
+        "the start is among the products": np.append(1, products),
+        "each product is that before the step, expected after it": (
+            np.append(1, products[:-1])
+        ),
+        "only the last product, expected all of them": products[-1],
+        "the numbers themselves: nothing is handed from step to step": x,
+        "each is the product of only two neighbours": x * np.append(1, x[:-1]),
+        "1 everywhere: the step hands on the product and no new number": 0 * x + 1,
+    }
+
+
+# 3.2 ------------------------------------------------------------------------------
+
+
+def _draw_leaky(rng: np.random.Generator) -> tuple:
+    batch = tuple(rng.integers(1, 5, rng.integers(2)))
+    return _leaky_example(rng, *rng.integers(1, 5, 2), batch, round(rng.uniform(), 3))
+
+
+def _leaky_example(rng, n_in, n_hid, batch, alpha) -> tuple:
+    shapes = ((*batch, n_in), (*batch, n_hid), (n_in, n_hid), (n_hid, n_hid), (n_hid,))
+    return *(rng.normal(0, 0.8, shape) for shape in shapes), alpha
+
+
+@exercise(
+    "The state moves the share alpha of the way to where the tanh calls it.",
+    Domain(
+        "leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)",
+        "All arguments are symbolic, `x_t` and `h_tm1` are vectors or matrices with a "
+        "row for each example, and `alpha` is a number from 0 to 1.",
+        _draw_leaky,
+        # With as many inputs as units, exchanged arguments raise no error.
+        weak=(
+            _leaky_example(np.random.default_rng(3), 3, 3, (), 0.3),
+            _leaky_example(np.random.default_rng(4), 2, 4, (5,), 0.8),
+        ),
+        drawn=2,
+    ),
+)
+def leaky_step(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)`: a slow Elman step."""
-    name = "leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)"
-    # With as many inputs as units, exchanged arguments raise no error.
-    for n_in, n_hid, batch in ((3, 3, ()), (2, 4, (5,))):
-        rng = np.random.default_rng(n_hid)
-        shapes = ((*batch, n_in), (*batch, n_hid), (n_in, n_hid), (n_hid,) * 2, n_hid)
-        arrays = [_array(rng.normal(0, 0.8, shape)) for shape in shapes]
-        arguments = [*arrays, _array(0.3)]
-        step = call(name, student, *map(pytensor.shared, arguments))
-        yield compare(
-            name,
-            _expression(name, step),
-            _leaky(*arguments),
-            mistakes=_leaky_mistakes(*arguments) if n_in == n_hid else None,
-        )
+    yield from _judge_graph(
+        student, probes, _leaky, _leaky_mistakes, numbers=True, scan=False
+    )
 
 
 def _leaky(x_t, h_tm1, W_ih, W_hh, b_h, alpha) -> np.ndarray:
@@ -84,13 +117,10 @@ def _leaky(x_t, h_tm1, W_ih, W_hh, b_h, alpha) -> np.ndarray:
 
 
 def _leaky_mistakes(x_t, h_tm1, W_ih, W_hh, b_h, alpha) -> dict[str, np.ndarray]:
-    """The step with one mistake each; there must be as many inputs as units."""
+    """The step with one mistake each."""
     total = x_t @ W_ih + h_tm1 @ W_hh + b_h
     new = np.tanh(total)
-    return {
-        "the arguments come in another order: scan gives x_t first, then h_tm1": (
-            _leaky(h_tm1, x_t, W_ih, W_hh, b_h, alpha)
-        ),
+    mistakes = {
         "alpha and 1 - alpha are exchanged": alpha * h_tm1 + (1 - alpha) * new,
         "the leak is inside the tanh, expected outside": (
             np.tanh((1 - alpha) * h_tm1 + alpha * total)
@@ -105,88 +135,143 @@ def _leaky_mistakes(x_t, h_tm1, W_ih, W_hh, b_h, alpha) -> dict[str, np.ndarray]
         ),
         "the tanh is missing": (1 - alpha) * h_tm1 + alpha * total,
         "b_h is missing": _leaky(x_t, h_tm1, W_ih, W_hh, 0 * b_h, alpha),
-        "W_ih and W_hh are exchanged": _leaky(x_t, h_tm1, W_hh, W_ih, b_h, alpha),
+    }
+    if len(W_ih) == len(W_hh):  # as many inputs as units
+        mistakes |= {
+            "the arguments come in another order: scan gives x_t first, then h_tm1": (
+                _leaky(h_tm1, x_t, W_ih, W_hh, b_h, alpha)
+            ),
+            "W_ih and W_hh are exchanged": (_leaky(x_t, h_tm1, W_hh, W_ih, b_h, alpha)),
+        }
+    return mistakes
+
+
+# 3.3 ------------------------------------------------------------------------------
+
+
+def _draw_herd(rng: np.random.Generator) -> tuple:
+    a, b = np.round(rng.uniform(0.1, 2, 2), 2).tolist()
+    return rng.uniform(0, 5, 3), int(rng.integers(1, 9)), a, b
+
+
+@exercise(
+    "The step receives what the taps list, in the order in which they stand.",
+    Domain(
+        "herd(start, n_steps, a, b)",
+        "`n_steps` is at least 1, and `a` and `b` are numbers.",
+        _draw_herd,
+        weak=(
+            (np.array([1.0, 2.0, 4.0]), 6, 0.9, 0.5),
+            (np.array([3.0, 1.0, 2.0]), 2, 1, 2),
+        ),
+        drawn=1,
+    ),
+)
+def herd(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `herd(start, n_steps, a, b)`: y_t = a y_{t-1} + b y_{t-3}, by taps."""
+    yield from _judge_graph(student, probes, _years, _herd_mistakes)
+
+
+def _years(start, n_steps, a, b, back=3) -> np.ndarray:
+    """What follows the start, with y_{t-back} in the place of y_{t-3}."""
+    y = list(start)
+    for _ in range(n_steps):
+        y.append(a * y[-1] + b * y[-back])
+    return np.array(y[len(start) :])
+
+
+def _herd_mistakes(start, n, a, b) -> dict[str, np.ndarray]:
+    """The years with one mistake each."""
+
+    def years(start=start, n=n, a=a, b=b, back=3) -> np.ndarray:
+        return _years(start, n, a, b, back)
+
+    y = years()
+    with_start = np.concatenate([start, y])
+    return {
+        "a and b are exchanged, or the two taps: with taps [-3, -1] the step "
+        "receives the value of 3 steps ago first": years(a=b, b=a),
+        "the calves come from 2 steps ago, expected 3": years(back=2),
+        "the calves come from 1 step ago, expected 3": years(back=1),
+        "the start is read backwards: it holds the oldest value first": (
+            years(start=start[::-1])
+        ),
+        "the start is among the values, expected those after it": with_start,
+        "the start is among the values: n_steps counts only those after it": (
+            with_start[:n]
+        ),
+        "only the last value, expected all": y[-1],
+        "a does nothing": years(a=1),
+        "b does nothing": years(b=1),
+        "the animals of last year are missing": years(a=0),
+        "the calves are missing": years(b=0),
+        "one step too many": years(n=n + 1),
+        "one step too few": y[:-1],
     }
 
 
-@exercise("The step receives what the taps list, in the order in which they stand.")
-def herd(student: Callable) -> Iterator[Verdict]:
-    """Judge `herd(start, n_steps, a, b)`: y_t = a y_{t-1} + b y_{t-3}, by taps."""
-    for values, n, a, b in (([1.0, 2.0, 4.0], 6, 0.9, 0.5), ([3.0, 1.0, 2.0], 2, 1, 2)):
-        start = _array(values)
-
-        def years(start=start, n=n, a=a, b=b, back=3) -> np.ndarray:
-            """What follows the start, with y_{t-back} in the place of y_{t-3}."""
-            y = list(start)
-            for _ in range(n):
-                y.append(a * y[-1] + b * y[-back])
-            return np.array(y[len(start) :])
-
-        y = years()
-        with_start = np.concatenate([start, y])
-        name = f"herd({values}, {n}, {a}, {b})"
-        result = _expression(name, call(name, student, pytensor.shared(start), n, a, b))
-        yield compare(
-            name,
-            result,
-            y,
-            mistakes={
-                "a and b are exchanged, or the two taps: with taps [-3, -1] the step "
-                "receives the value of 3 steps ago first": years(a=b, b=a),
-                "the calves come from 2 steps ago, expected 3": years(back=2),
-                "the calves come from 1 step ago, expected 3": years(back=1),
-                "the start is read backwards: it holds the oldest value first": (
-                    years(start=start[::-1])
-                ),
-                "the start is among the values, expected those after it": with_start,
-                "the start is among the values: n_steps counts only those after it": (
-                    with_start[:n]
-                ),
-                "only the last value, expected all": y[-1],
-                "a does nothing": years(a=1),
-                "b does nothing": years(b=1),
-                "the animals of last year are missing": years(a=0),
-                "the calves are missing": years(b=0),
-                "one step too many": years(n=n + 1),
-            },
-        )
-        yield _uses_scan(name, result)
+# 3.4 ------------------------------------------------------------------------------
 
 
-@exercise("Where the mask is 0 the state is handed on as it is, and no input counts.")
-def masked_states(student: Callable) -> Iterator[Verdict]:
+def _draw_masked(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    T, batch, n_in, n_hid = rng.integers(1, 6), *rng.integers(1, 5, 3)
+    return _masked(rng, rng.integers(0, 2, (T, batch)), n_in, n_hid)
+
+
+def _masked(rng, mask, n_in, n_hid) -> tuple[np.ndarray, ...]:
+    T, batch = np.shape(mask)
+    shapes = (
+        (T, batch, n_in),
+        (batch, n_hid),
+        (n_in, n_hid),
+        (n_hid, n_hid),
+        (n_hid,),
+    )
+    x, h0, *weights = (rng.normal(0, 0.8, shape) for shape in shapes)
+    return x, np.array(mask, float), h0, *weights
+
+
+def _rows(*rows: str) -> list[list[int]]:
+    return [[int(digit) for digit in row] for row in rows]
+
+
+@exercise(
+    "Where the mask is 0 the state is handed on as it is, and no input counts.",
+    Domain(
+        "masked_states(x, mask, h0, W_ih, W_hh, b_h)",
+        "All arguments are symbolic, there is at least one step, example, input and "
+        "hidden unit, and the mask holds nothing but 0 and 1.",
+        _draw_masked,
+        # With as many examples as units, a mask along the wrong axis raises no error.
+        weak=(
+            _masked(
+                np.random.default_rng(4),
+                _rows("1101", "0111", "1011", "0001", "1110"),
+                2,
+                4,
+            ),
+            _masked(np.random.default_rng(3), _rows("111", "001", "010", "111"), 3, 2),
+        ),
+        drawn=1,
+    ),
+)
+def masked_states(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `masked_states(x, mask, h0, W_ih, W_hh, b_h)`: states held by a mask."""
-    name = "masked_states(x, mask, h0, W_ih, W_hh, b_h)"
-    # With as many examples as units, a mask along the wrong axis raises no error.
-    for n_in, n_hid, rows in (
-        (2, 4, ("1101", "0111", "1011", "0001", "1110")),
-        (3, 2, ("111", "001", "010", "111")),
-    ):
-        mask = _array([[float(digit) for digit in row] for row in rows])
-        T, batch = mask.shape
-        rng = np.random.default_rng(batch)
-        shapes = (
-            (T, batch, n_in),
-            (batch, n_hid),
-            (n_in, n_hid),
-            (n_hid, n_hid),
-            (n_hid,),
-        )
-        x, h0, *weights = (_array(rng.normal(0, 0.8, shape)) for shape in shapes)
-        arguments = map(pytensor.shared, [x, mask, h0, *weights])
-        result = _expression(name, call(name, student, *arguments))
-        yield compare(
-            name,
-            result,
-            held_states(x, mask[:, :, None], *weights, h0),
-            mistakes=_mask_mistakes(x, mask, *weights, h0),
-        )
-        yield _uses_scan(name, result)
+    yield from _judge_graph(student, probes, _held, _mask_mistakes)
 
 
-def _mask_mistakes(x, mask, *params) -> dict[str, np.ndarray]:
+def _held(x, mask, h0, W_ih, W_hh, b_h) -> np.ndarray:
+    h_t, h = h0, []
+    for x_t, m_t in zip(x, mask, strict=True):
+        new = np.tanh(x_t @ W_ih + h_t @ W_hh + b_h)
+        h_t = np.where(m_t[:, None], new, h_t)
+        h.append(h_t)
+    return np.stack(h)
+
+
+def _mask_mistakes(x, mask, h0, W_ih, W_hh, b_h) -> dict[str, np.ndarray]:
     """The states with one mistake each."""
-    W_ih, W_hh, b_h, h0 = params
+    params = (W_ih, W_hh, b_h, h0)
     m = mask[:, :, None]
     h = held_states(x, m, *params)
     mistakes = {
@@ -233,6 +318,9 @@ def _mask_mistakes(x, mask, *params) -> dict[str, np.ndarray]:
     return mistakes
 
 
+# 3.5 ------------------------------------------------------------------------------
+
+
 @exercise(
     "The state carries the last three inputs, at lengths never trained on as well, "
     "and the network looks only at the past."
@@ -245,7 +333,7 @@ def echo(student: Callable) -> Iterator[Verdict]:
         (first, ""),
         (60, f", where shape {(first, batch, 1)} is right"),
     ):
-        x = _array(rng.uniform(-1, 1, (T, batch, 1)))
+        x = _in_floatX(rng.uniform(-1, 1, (T, batch, 1)))
         name = f"echo(x) with x of shape {x.shape}{so_far}"
         o = _outputs(name, call(name, student, x.copy()), (T, batch))
         if isinstance(o, Verdict):
@@ -341,21 +429,91 @@ def _follows(name: str, o: np.ndarray, x: np.ndarray) -> Verdict:
     return wrong(name, f"R^2 is {number(r2)}, expected at least {GOOD}: {said}")
 
 
-def _array(values: Any) -> np.ndarray:
-    """Numbers in floatX, the type that a graph expects."""
-    return np.asarray(values, dtype=pytensor.config.floatX)
+# What is built with scan ----------------------------------------------------------
+
+
+def _judge_graph(
+    student: Callable,
+    probes: list[Probe],
+    answer: Callable,
+    mistakes: Callable,
+    numbers: bool = False,
+    scan: bool = True,
+) -> Iterator[Verdict]:
+    """The verdicts on a function that builds a graph, by scan or without.
+
+    Arrays are given as shared variables, and with `numbers` numbers as well, all in
+    floatX, the type that a graph expects.
+    """
+    probes = [
+        probe._replace(arguments=tuple(map(_in_floatX, probe.arguments)))
+        for probe in probes
+    ]
+    graphs = []
+
+    def give(arguments: tuple) -> list:
+        kinds = (np.ndarray, float) if numbers else np.ndarray
+        return [
+            pytensor.shared(_in_floatX(np.asarray(a))) if isinstance(a, kinds) else a
+            for a in arguments
+        ]
+
+    def take(name: str, result: Any, given: Sequence) -> Any:
+        graphs.append(_expression(name, result))
+        return graphs[-1]
+
+    yield judge(
+        student,
+        probes,
+        answer,
+        mistakes=mistakes,
+        give=give,
+        take=take,
+        explain=_start_refused,
+    )
+    if scan:
+        yield _uses_scan(probes[0].name, graphs[0])
+
+
+def _in_floatX(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.astype(pytensor.config.floatX)
+    return value
+
+
+def _start_refused(error: BaseException) -> str:
+    """Why scan refuses a start, in words; "" for any other error."""
+    said = str(error)
+    if "The initial state" not in said:
+        return ""
+    dtypes = re.search(r"has dtype (\w+), while .* has dtype (\w+)", said)
+    if dtypes:
+        start, step = dtypes.groups()
+        why = {
+            "i": "A plain 1 is an integer",
+            "u": "A plain 1 is an integer",
+            "b": "True is no number for it",
+            "f": f"Of a plain 1.0 or 0.1 PyTensor makes {start}",
+        }.get(np.dtype(start).kind, "It")
+        return (
+            f"scan refuses the start: its dtype is {start}, and what the step returns "
+            f"has {step}. {why}, pt.ones(()) is a number like those in x"
+        )
+    axes = re.search(r"has (\d+) dimension\(s\), while .* has (\d+) dim", said)
+    if axes:
+        start, step = int(axes[1]) - 1, int(axes[2])  # that of scan has time as well
+        return (
+            f"scan refuses the start: it has {start} axes, and what the step returns "
+            f"has {step}. Does the step take its arguments in the order in which scan "
+            "gives them, one element of each sequence first and then the state? And "
+            "has the start one row for each example?"
+        )
+    return ""
 
 
 def _expression(name: str, result: Any) -> Variable | Verdict:
     """The symbolic expression that a call returned, or the Verdict on what it is."""
     if isinstance(result, Verdict):
-        if "The initial state" in result.message:  # a long message of PyTensor
-            return wrong(
-                name,
-                "scan refuses the start: it needs the dtype and the number of axes of "
-                "what the step returns. A plain 1 is an integer, pt.ones(()) is a "
-                "number like those in x",
-            )
         return result
     pair = isinstance(result, (tuple, list)) and len(result) == 2
     if pair and isinstance(result[1], Mapping):
@@ -365,7 +523,7 @@ def _expression(name: str, result: Any) -> Variable | Verdict:
         )
     if not isinstance(result, Variable):
         return wrong(
-            name, f"returned {describe(result)}, expected a symbolic expression"
+            name, f"returned {describe(result)}, expected a symbolic expression", "type"
         )
     return result
 

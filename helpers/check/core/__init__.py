@@ -13,7 +13,9 @@ The pieces, each usable alone:
     compare(name, got, expected, ...)      the Verdict on one value
     compare_parts(got, expected, ...)      the Verdict on several values by name
     conclude(verdicts, meaning)            the first that is not ok, or "Right"
-    exercise(meaning)                      makes a generator of verdicts a check
+    Domain(signature, says, draw, ...)     the inputs that are valid, and the probes
+    judge(student, probes, answer, ...)    the Verdict on a function, on all its probes
+    exercise(meaning, domain)              makes a generator of verdicts a check
 
 A function that cannot give its result gives the Verdict that says why, and all of
 them hand on a Verdict that they receive. So a check reads from top to bottom,
@@ -23,16 +25,21 @@ their own, such as `helpers.check.ch01_feedforward_checks`.
 
 from helpers.check.core.calls import call, unpack
 from helpers.check.core.diagnosis import compare, compare_parts
+from helpers.check.core.domains import Domain, Probe
 from helpers.check.core.graphs import run_updates
+from helpers.check.core.judging import judge
 from helpers.check.core.verdicts import Verdict, conclude, exercise
 
 __all__ = [
+    "Domain",
+    "Probe",
     "Verdict",
     "call",
     "compare",
     "compare_parts",
     "conclude",
     "exercise",
+    "judge",
     "run_updates",
     "unpack",
 ]

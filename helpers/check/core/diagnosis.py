@@ -1,16 +1,23 @@
 """Comparing a value with the right one, and saying how they differ."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from helpers.check.core.values import to_array
-from helpers.check.core.verdicts import Verdict, not_started, right, wrong
+from helpers.check.core.verdicts import VALUES, Verdict, not_started, right, wrong
 from helpers.check.core.words import describe, number, shape
 
 # Sums of float32 numbers agree to about five digits, whoever computes them.
 FLOAT32_TOLERANCE = 1e-5
+
+
+class Said(NamedTuple):
+    """How two values differ, and the name of the rule that saw it."""
+
+    text: str
+    rule: str
 
 
 def compare(
@@ -38,7 +45,7 @@ def compare(
     if got is Ellipsis or got is NotImplemented:
         return not_started(name)
     if got is None:
-        return wrong(name, "None, expected numbers")
+        return wrong(name, "None, expected numbers", "type")
     target = _real(to_array("expected", expected))
     if target is None or not np.isfinite(target).all():
         raise ValueError(f"expected must hold finite numbers; got {describe(expected)}")
@@ -47,11 +54,14 @@ def compare(
         return array
     value = _real(array)
     if value is None:
-        return wrong(name, f"the dtype is {array.dtype}, expected real numbers")
+        said = f"the dtype is {array.dtype}, expected real numbers"
+        return wrong(name, said, "type")
     if array.dtype == np.float32:
         rtol = max(rtol, FLOAT32_TOLERANCE)
     if np.asarray(expected).dtype.kind in "iu":
         rtol = 0.0
+    if target.ndim == 0 and value.size == 1:
+        value = value.reshape(())  # an array of one number is a number as well
     # Overflow in what follows is the student's number, not a fault worth a warning.
     with np.errstate(all="ignore"):
         if _same(value, target, rtol):
@@ -63,7 +73,7 @@ def compare(
         # Beside an infinite number every difference is small.
         near = {s: r for s, r in near.items() if np.isfinite(r).all()}
         near = {s: r for s, r in near.items() if not _same(r, target, rtol)}
-        return wrong(name, _what_differs(value, target, near, rtol, array.dtype))
+        return wrong(name, *_what_differs(value, target, near, rtol, array.dtype))
 
 
 def compare_parts(
@@ -102,7 +112,8 @@ def compare_parts(
             return verdict
     if not fine:
         return failed[0]
-    return Verdict(False, True, f"{', '.join(fine)}: right. {failed[0].message}")
+    said = f"{', '.join(fine)}: right. {failed[0].message}"
+    return Verdict(False, True, said, failed[0].rule)
 
 
 def _real(array: np.ndarray | Verdict) -> np.ndarray | None:
@@ -135,40 +146,68 @@ def _what_differs(
     mistakes: Mapping[str, np.ndarray],
     rtol: float,
     dtype: np.dtype,
-) -> str:
+) -> Said:
     """The sentence on two arrays that are not the same."""
     numbers = ""
     if got.size == expected.size == 1 and got.shape == expected.shape:
-        numbers = f"{number(got.item())}, expected {number(expected.item())}: "
+        numbers = _side_by_side(got.item(), expected.item())
     for sentence, result in mistakes.items():
         if _same(got, result, rtol):
-            return numbers + sentence
+            return Said(numbers + sentence, "mistake")
     if got.shape != expected.shape:
-        return _shape(got, expected, rtol)
+        return Said(_shape(got, expected, rtol), "shape")
     bad = ~np.isfinite(got)
     if bad.any():
         kind = "nan" if np.isnan(got).any() else "infinite"
-        return f"{np.count_nonzero(bad)} of {got.size} entries are {kind}"
+        count = f"{np.count_nonzero(bad)} of {got.size} entries are {kind}"
+        return Said(f"it is {kind}" if got.ndim == 0 else count, "not finite")
     if numbers:
-        return numbers + _two_numbers(got.item(), expected.item())
+        said = _two_numbers(got.item(), expected.item(), dtype)
+        return Said(numbers + said.text, said.rule)
     if not got.any():
-        return "zero everywhere"
+        return Said("zero everywhere", "zero")
     c = _factor(got, expected, rtol)
     if c is not None:
-        return _times(c)
+        return Said(_times(c), "factor")
     for sentence, result in mistakes.items():
         c = _factor(got, result, rtol)
         if c is not None:
-            return f"{sentence}. And the whole is {_times(c)}"
+            return Said(f"{sentence}. And the whole is {_times(c)}", "mistake")
     return _entries(got, expected, rtol, dtype)
 
 
-def _two_numbers(got: float, expected: float) -> str:
+def _side_by_side(got: float, expected: float) -> str:
+    """Two numbers that differ, with as many digits as it takes to see it."""
+    shown = number(got), number(expected)
+    for digits in range(4, 18):
+        if shown[0] != shown[1]:
+            break
+        shown = f"{got:.{digits}g}", f"{expected:.{digits}g}"
+    return f"{shown[0]}, expected {shown[1]}: "
+
+
+def _two_numbers(got: float, expected: float, dtype: np.dtype) -> Said:
     """How one number differs from another."""
     for c in (-1.0, 0.5, 2.0):
         if expected and np.isclose(got, c * expected, rtol=1e-6, atol=0):
-            return _times(c)
-    return f"{number(abs(got - expected))} too {'large' if got > expected else 'small'}"
+            return Said(_times(c), "factor")
+    difference = abs(got - expected)
+    if 0 < difference < 1 and got in (np.floor(expected), np.round(expected)):
+        return Said("the fraction is cut off", "rounding")
+    for digits in range(1, 5):
+        if round(got, digits) == got == round(expected, digits):
+            return Said(f"rounded to {digits} digits after the point", "rounding")
+    if difference <= 1e-4 * abs(expected):
+        return Said(_few_digits(difference / abs(expected), dtype), "rounding")
+    size = "large" if got > expected else "small"
+    return Said(f"{number(difference)} too {size}", VALUES)
+
+
+def _few_digits(error: float, dtype: np.dtype) -> str:
+    """What to say of a relative error that is small and still too large."""
+    if dtype.kind == "f" and error <= 4 * np.finfo(dtype).eps:
+        return f"right only to the few digits that {dtype} holds"
+    return f"right only to {int(-np.log10(error))} digits: is it rounded on the way?"
 
 
 def _times(c: float) -> str:
@@ -229,14 +268,14 @@ def _length(got: np.ndarray, expected: np.ndarray, axis: int, rtol: float) -> st
 
 def _entries(
     got: np.ndarray, expected: np.ndarray, rtol: float, dtype: np.dtype
-) -> str:
+) -> Said:
     """How the entries of two arrays of one shape differ."""
     if got.ndim == 2 and _same(got.T, expected, rtol):
-        return "right, but transposed"
+        return Said("right, but transposed", "order")
     for axis in range(got.ndim):
         one, many = _unit(got.ndim, axis)
         if _same(np.flip(got, axis), expected, rtol):
-            return f"right, but with the {many} in reverse order"
+            return Said(f"right, but with the {many} in reverse order", "order")
         n = got.shape[axis]
         all_but_first, all_but_last = range(1, n), range(n - 1)
         for word, here, there in (
@@ -245,25 +284,54 @@ def _entries(
         ):
             moved = np.take(got, here, axis)
             if n > 2 and _same(moved, np.take(expected, there, axis), rtol):
-                return f"each {one} comes one place too {word}"
+                return Said(f"each {one} comes one place too {word}", "order")
     difference = got - expected
     scale = np.abs(expected).max()
     if np.ptp(difference) <= rtol * scale:
         size = "large" if difference.flat[0] > 0 else "small"
         by = number(abs(difference.flat[0]))
-        return f"{by} too {size} everywhere: is a term missing?"
+        return Said(f"{by} too {size} everywhere: is a term missing?", "term")
     if dtype.kind in "iu" and np.all(np.abs(difference) < 1):
-        return f"the dtype is {dtype}, so the fractions are cut off"
+        return Said(f"the dtype is {dtype}, so the fractions are cut off", "rounding")
     largest = np.abs(difference).max()
-    if dtype.kind == "f" and largest <= 4 * np.finfo(dtype).eps * scale:
-        return f"right only to the few digits that {dtype} holds"
+    for digits in range(1, 5):
+        if np.array_equal(np.round(expected, digits), got):
+            return Said(f"rounded to {digits} digits after the point", "rounding")
+    eps = np.finfo(dtype).eps if dtype.kind == "f" else 0
+    if largest <= max(1e-4, 4 * eps) * scale:
+        return Said(_few_digits(largest / scale, dtype), "rounding")
     by = f"off by up to {number(largest)}, where the largest is {number(scale)}"
     bad = np.abs(difference) > rtol * scale
+    place = _place(bad)
+    if place:
+        return Said(f"{place}, {by}", "place")
     if bad.all():
-        return f"all {bad.size} entries are wrong, {by}"
+        return Said(f"all {bad.size} entries are wrong, {by}", VALUES)
     first = tuple(np.argwhere(bad)[0])
-    return (
+    said = (
         f"{np.count_nonzero(bad)} of {bad.size} entries wrong, {by}; the first is "
         f"{[int(i) for i in first]}: {number(got[first])}, "
         f"expected {number(expected[first])}"
     )
+    return Said(said, VALUES)
+
+
+def _place(bad: np.ndarray) -> str:
+    """Where all that is wrong lies, if that is one end of one axis; else ""."""
+    for axis in range(bad.ndim):
+        others = tuple(i for i in range(bad.ndim) if i != axis)
+        n, wrong_at = bad.shape[axis], np.flatnonzero(bad.any(axis=others))
+        if n < 3 or len(wrong_at) == n:
+            continue
+        one, many = _unit(bad.ndim, axis)
+        first, last = int(wrong_at[0]), int(wrong_at[-1])
+        if first == last:
+            end = {0: f" (the first {one})", n - 1: f" (the last {one})"}
+            return f"wrong only in {one} {first}{end.get(first, '')}"
+        if last - first + 1 == len(wrong_at) and (first == 0 or last == n - 1):
+            if first == 0:
+                return f"wrong up to {one} {last}, right after it"
+            return f"right up to {one} {first - 1}, wrong after it"
+        if len(set(np.diff(wrong_at))) == 1 and len(wrong_at) > 2:
+            return f"wrong only in the {many} {', '.join(map(str, wrong_at))}"
+    return ""

@@ -14,6 +14,8 @@ from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import explicit_graph_inputs
 
+from helpers.check.core.calls import listed
+from helpers.check.core.patience import OutOfTime, limited, too_long
 from helpers.check.core.verdicts import Verdict, wrong
 from helpers.check.core.words import describe, first_line
 
@@ -34,11 +36,16 @@ def evaluate(name: str, variable: Variable) -> Any:
             name,
             f"a symbolic expression that needs a value for {', '.join(free)}: "
             "compile it with pytensor.function and call that",
+            "type",
         )
     try:
-        return function([], variable)()
+        with limited():
+            return function([], variable)()
+    except OutOfTime:
+        return wrong(name, too_long(), "time")
     except Exception as error:
-        return wrong(name, f"PyTensor cannot evaluate it: {first_line(error)}")
+        said = f"PyTensor cannot evaluate it: {first_line(error)}"
+        return wrong(name, said, "error")
 
 
 def run_updates(
@@ -55,22 +62,27 @@ def run_updates(
     start = [p.get_value() for p in params]
     if isinstance(updates, Mapping):
         updates = list(updates.items())
+    if isinstance(updates, Sequence):  # an update may come as a list or from zip
+        updates = [listed(update) for update in updates]
     problem = _malformed(updates, params)
     if problem:
-        return wrong(name, problem)
+        return wrong(name, problem, "type")
     try:
         step = function([], [], updates)
     except Exception as error:
-        return wrong(
-            name, f"PyTensor cannot compile these updates: {first_line(error)}"
-        )
+        said = f"PyTensor cannot compile these updates: {first_line(error)}"
+        return wrong(name, said, "error")
     path = []
     try:
-        for _ in range(n):
-            step()
-            path.append([p.get_value() for p in params])
+        with limited():
+            for _ in range(n):
+                step()
+                path.append([p.get_value() for p in params])
+    except OutOfTime:
+        return wrong(name, too_long(), "time")
     except Exception as error:
-        return wrong(name, f"PyTensor cannot run these updates: {first_line(error)}")
+        said = f"PyTensor cannot run these updates: {first_line(error)}"
+        return wrong(name, said, "error")
     return {
         p.name: np.stack([values[i] for values in path]) - start[i]
         for i, p in enumerate(params)

@@ -5,14 +5,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 
+from helpers.check.core.domains import Domain
+
+VALUES = "values"  # the rule of a verdict that has compared values and knows no more
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """`ok` if right; `started` is False for an untouched starter; `message` says it."""
+    """`ok` if right; `started` is False for an untouched starter; `message` says it.
+
+    `rule` names what a diagnosis rests on, such as "mistake" or "shape"; `VALUES`
+    stands for none.
+    """
 
     ok: bool
     started: bool
     message: str
+    rule: str = ""
 
     def __str__(self) -> str:
         return self.message
@@ -23,9 +32,10 @@ def right(name: str) -> Verdict:
     return Verdict(True, True, f"{name}: right.")
 
 
-def wrong(name: str, what: str) -> Verdict:
+def wrong(name: str, what: str, rule: str = "told") -> Verdict:
     """The verdict on a value or function `name` that is not right, and why."""
-    return Verdict(False, True, f"{name}: {what}{'' if what.endswith('?') else '.'}")
+    stop = "" if what.endswith("?") else "."
+    return Verdict(False, True, f"{name}: {what}{stop}", rule)
 
 
 def not_started(name: str) -> Verdict:
@@ -44,7 +54,8 @@ def conclude(verdicts: Iterable[Verdict], meaning: str) -> Verdict:
             if not verdict.started:
                 return verdict
             if not verdict.ok:
-                return Verdict(False, True, f"Not yet. {verdict.message}")
+                said = f"Not yet. {verdict.message}"
+                return Verdict(False, True, said, verdict.rule)
     except Exception as error:
         # A student's object may misbehave wherever it is touched. Whatever that
         # is, the notebook shows a sentence, not a traceback through this package.
@@ -52,23 +63,34 @@ def conclude(verdicts: Iterable[Verdict], meaning: str) -> Verdict:
             False,
             True,
             f"Not yet. The answer cannot be judged: {type(error).__name__}.",
+            VALUES,
         )
     return Verdict(True, True, f"Right. {meaning}")
 
 
-def exercise(meaning: str) -> Callable[[Callable[..., Iterable[Verdict]]], Callable]:
+def exercise(meaning: str, domain: Domain | None = None) -> Callable:
     """Makes a function that yields verdicts a check, which prints their conclusion.
 
-    `meaning` is the sentence that a right answer has earned.
+    `meaning` is the sentence that a right answer has earned. With a `domain` the
+    function is given its probes after the student's function. The check has the
+    domain, and `verdict(...)`, its conclusion without print.
     """
 
     def decorate(verdicts: Callable[..., Iterable[Verdict]]) -> Callable[..., None]:
+        def verdict(student, *args, **kwargs) -> Verdict:
+            drawn = (domain.probes(),) if domain else ()
+            return conclude(verdicts(student, *drawn, *args, **kwargs), meaning)
+
         @wraps(verdicts)
-        def check(*args, **kwargs):
-            print(conclude(verdicts(*args, **kwargs), meaning))
+        def check(student, *args, **kwargs):
+            print(verdict(student, *args, **kwargs))
 
         signature = inspect.signature(verdicts)
-        check.__signature__ = signature.replace(return_annotation=None)
+        parameters = [p for p in signature.parameters.values() if p.name != "probes"]
+        check.__signature__ = signature.replace(
+            parameters=parameters, return_annotation=None
+        )
+        check.domain, check.verdict = domain, verdict
         return check
 
     return decorate

@@ -1,0 +1,55 @@
+"""An end to what would never end, where the platform can tell the time."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Longer than the first compile of a graph on the slowest engine, which an answer may
+# contain.
+SECONDS = 60.0
+
+
+class OutOfTime(BaseException):
+    """Raised in a student's code; no `except Exception` of theirs can hold it."""
+
+
+def possible() -> bool:
+    """Whether there is a time limit here.
+
+    Only Unix has an alarm that interrupts running code, and Python hears it in the
+    main thread, between two of its own instructions. Nor is there a limit where
+    somebody else has set an alarm.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    alarm = hasattr(signal, "setitimer") and main
+    return alarm and not any(signal.getitimer(signal.ITIMER_REAL))
+
+
+@contextmanager
+def limited(seconds: float | None = None) -> Iterator[None]:
+    """Raises OutOfTime in what runs inside, after `SECONDS` or others.
+
+    Nothing is limited where that is not possible.
+    """
+    if not possible():
+        yield
+        return
+
+    def stop(signum, frame):
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds or SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+
+
+def too_long() -> str:
+    """What to say of code that was stopped."""
+    return (
+        f"no answer after {SECONDS:g} s, so it was stopped: is there an endless loop?"
+    )

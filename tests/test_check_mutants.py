@@ -1,0 +1,70 @@
+"""A few mutants of each solution are told what is wrong with them; and the operators.
+
+All of them are judged by `make wrong-answers`.
+"""
+
+import ast
+
+import pytest
+from answer_mutants import mutants, some
+from check_mutants import answers, counts, drawn, judged
+
+FEW = 5
+
+each_answer = pytest.mark.parametrize(
+    "answer", answers(), ids=lambda answer: answer.title.replace(" ", ".")
+)
+
+
+@each_answer
+def test_no_different_mutant_is_called_right(answer, monkeypatch):
+    monkeypatch.setattr("check_mutants.INPUTS", 20)
+    found = judged(answer, drawn(answer, FEW))
+    assert len(found) == FEW
+    _, _, right, _, _ = counts(found)
+    assert right == 0, [j for j in found if j.differs and j.verdict.ok]
+
+
+SOURCE = """
+def f(x, n):
+    total = 0
+    for i in range(1, n):
+        total += x[i - 1] * 2
+    return total, -x.T
+"""
+
+
+def test_each_operator_is_there():
+    found = {(m.operator, m.change) for m in mutants(SOURCE, "f")}
+    assert {
+        ("operator", "x[i - 1] * 2 -> x[i - 1] / 2"),
+        ("operator", "total -= ..."),
+        ("term", "i - 1 -> i"),
+        ("sign", "-x.T -> x.T"),
+        ("constant", "2 -> 3"),
+        ("index", "x[i - 1] -> x[i - 1 + 1]"),
+        ("bound", "range(1, n) -> range(1, n - 1)"),
+        ("name", "n -> x"),
+        ("step", "x.T -> x"),
+        ("order", "(total, -x.T) -> (-x.T, total)"),
+        ("loop", "only one round"),
+        ("in place", "x is changed"),
+        ("type", "cut to integers"),
+        ("type", "the last part is missing"),
+    } <= found
+
+
+def test_mutants_are_programs_that_differ_from_each_other():
+    found = mutants(SOURCE, "f")
+    trees = {ast.dump(ast.parse(m.source)) for m in found}
+    assert len(trees) == len(found) > 30
+    assert ast.dump(ast.parse(SOURCE)) not in trees
+
+
+def test_some_are_drawn_from_all_operators():
+    found = mutants(SOURCE, "f")
+    few = some(found, 13)
+    assert len({m.operator for m in few}) == len({m.operator for m in found})
+    assert some(found, 10_000) != found
+    assert sorted(some(found, 10_000)) == sorted(found)
+    assert some(found, 5) == few[:5]
