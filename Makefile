@@ -94,7 +94,7 @@ clean: ## remove the book, the editions, the environments and all caches
 .PHONY: lock
 lock: $(READY) ## write requirements.lock from requirements.txt
 	@$(BIN)/python -m pip install --quiet --upgrade --target _build/uv uv
-	@_build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	@_build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	  --annotation-style line --custom-compile-command "make lock" \
 	  requirements.txt --output-file requirements.lock
 
@@ -109,13 +109,15 @@ repository: $(READY) ## write the public address into the notebooks (REPOSITORY=
 # version is not switched on is asked for by its number.
 .PHONY: FORCE
 FORCE:
+# It tells what an interrupted installation has left; make would delete it then.
+.PRECIOUS: $(READY)
 $(READY): FORCE
 	@if ! $(PYTHON) -c "" 2>/dev/null && command -v pyenv >/dev/null; then \
 	  PYENV_VERSION=$$(pyenv latest $(subst python,,$(notdir $(PYTHON))) 2>/dev/null); \
 	  export PYENV_VERSION; \
 	fi; \
 	if ! $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
-	  echo "'$(PYTHON)' does not run a Python 3. Install Python 3.11, 3.12 or 3.13," \
+	  echo "'$(PYTHON)' does not run a Python 3. Install Python 3.11 to 3.14," \
 	    "or name another one: make book PYTHON=python3.12" >&2; exit 1; \
 	fi; \
 	$(PYTHON) helpers/environment.py $(VENV)
