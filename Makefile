@@ -70,13 +70,11 @@ bench: $(READY) ## time the networks on every engine, half an hour (QUICK=1: two
 
 .PHONY: lab
 lab: $(READY) ## open the chapters in JupyterLab
-	@$(BIN)/python -m jupyterlab book
+	@$(BIN)/python -m jupyterlab book/index.md
 
 .PHONY: serve
 serve: book ## show the book at a local address (PORT=8000)
-	@echo "The book: http://localhost:$(PORT)/ (Ctrl-C ends it)"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html \
-	  > /dev/null 2>&1 || true
+	@$(BIN)/python -m helpers.press.serving "$(PORT)"
 
 .PHONY: class
 class: book ## make dist/: editions for students and teachers, an offline kit

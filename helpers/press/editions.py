@@ -72,20 +72,20 @@ macOS or WSL, in this folder:
     python3 -m venv .venv
     .venv/bin/python -m pip install --require-hashes -r requirements.lock
     .venv/bin/python -m pip install --no-deps --no-build-isolation -e .
-    .venv/bin/python -m jupyterlab book
+    .venv/bin/python -m jupyterlab book/index.md
 
 and on Windows:
 
     py -3.11 -m venv .venv
     .venv\\Scripts\\python -m pip install --require-hashes -r requirements.lock
     .venv\\Scripts\\python -m pip install --no-deps --no-build-isolation -e .
-    .venv\\Scripts\\python -m jupyterlab book"""
+    .venv\\Scripts\\python -m jupyterlab book/index.md"""
 OFFLINE = """\
 No
 network: the packages are in `wheels/`. In this folder:
 
     {install}
-    {jupyterlab} book"""
+    {jupyterlab} book/index.md"""
 LAST = {
     "student": """\
 Each ends with
