@@ -36,7 +36,7 @@ except ImportError:  # Windows, where no make can run twice
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 14)
-NOT_NEWER = "PyTensor and Numba"  # what has no release for the Python after the newest
+NOT_NEWER = "PyTensor"  # what has no release for a newer Python
 STAMP = "rnns-unrolled.json"  # in the environment's folder: what it was made from
 # What lies beside the folder of an environment, under its name with one of these:
 FORMER = "-former"  # the environment that stood there before, until the new one stands
@@ -59,7 +59,7 @@ def check_python():
     here = tuple(sys.version_info)[:2]
     number = "{}.{}".format(*here)
     if not OLDEST <= here <= NEWEST:
-        lack = f", for which {NOT_NEWER} have no release yet" if here > NEWEST else ""
+        lack = f", for which {NOT_NEWER} has no release yet" if here > NEWEST else ""
         raise SetUpError(
             "The course needs Python {}.{} to {}.{},".format(*OLDEST, *NEWEST)
             + f" and {sys.executable} is {number}{lack}."

@@ -91,6 +91,12 @@ def test_the_lock_satisfies_every_requirement(python, system):
         assert wanted.specifier.contains(pin.version), f"{names[0]}: make lock"
 
 
+def test_the_readme_names_the_locked_releases_of_pytensor():
+    old, new = re.findall(r"(?m)^pytensor==(\S+)", LOCK)
+    said = f"Python 3.11 gets PyTensor {old}, .* from 3.12 on it is {new}[.]"
+    assert re.search(said, text("README.md"))
+
+
 def test_the_lock_has_packages_with_hashes_and_nothing_else():
     hashed = r"( \\\n    --hash=sha256:[0-9a-f]{64})+\n( +# via .*\n)?"
     for entry, name, _ in entries(LOCK):

@@ -72,20 +72,20 @@ macOS or WSL, in this folder:
     python3 -m venv .venv
     .venv/bin/python -m pip install --require-hashes -r requirements.lock
     .venv/bin/python -m pip install --no-deps --no-build-isolation -e .
-    .venv/bin/python -m jupyterlab book/index.md
+    .venv/bin/python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md
 
 and on Windows:
 
     py -3.11 -m venv .venv
     .venv\\Scripts\\python -m pip install --require-hashes -r requirements.lock
     .venv\\Scripts\\python -m pip install --no-deps --no-build-isolation -e .
-    .venv\\Scripts\\python -m jupyterlab book/index.md"""
+    .venv\\Scripts\\python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md"""
 OFFLINE = """\
 No
 network: the packages are in `wheels/`. In this folder:
 
     {install}
-    {jupyterlab} book/index.md"""
+    {jupyterlab} book --LabApp.default_url=/lab/tree/index.md"""
 LAST = {
     "student": """\
 Each ends with
@@ -300,9 +300,9 @@ def make_wheelhouse(lock: str, folder: Path) -> None:
     pip += ["--require-hashes", "--dest", folder, "-r", folder / "pins.txt"]
     log = environment.beside(folder, environment.LOG)
     oldest, newest = pins(lock, 0), pins(lock, 99)
-    for packages in filter(None, (oldest, newest - oldest)):
-        write_text(folder / "pins.txt", "".join(sorted(packages)))
-        with environment.only_one(log) as output:
+    with environment.only_one(log) as output:
+        for packages in filter(None, (oldest, newest - oldest)):
+            write_text(folder / "pins.txt", "".join(sorted(packages)))
             environment.run_logged(pip, output, folder)
     (folder / "pins.txt").unlink()
     log.unlink()
