@@ -74,13 +74,11 @@ bench: $(READY) ## time the networks on every engine, half an hour (QUICK=1: two
 
 .PHONY: lab
 lab: $(READY) ## open the chapters in JupyterLab
-	@$(BIN)/python -m jupyterlab book
+	@$(BIN)/python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md
 
 .PHONY: serve
 serve: book ## show the book at a local address (PORT=8000)
-	@echo "The book: http://localhost:$(PORT)/ (Ctrl-C ends it)"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html \
-	  > /dev/null 2>&1 || true
+	@$(BIN)/python -m helpers.press.serving "$(PORT)"
 
 .PHONY: class
 class: book ## make dist/: editions for students and teachers, an offline kit
@@ -98,7 +96,7 @@ clean: ## remove the book, the editions, the environments and all caches
 .PHONY: lock
 lock: $(READY) ## write requirements.lock from requirements.txt
 	@$(BIN)/python -m pip install --quiet --upgrade --target _build/uv uv
-	@_build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	@_build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	  --annotation-style line --custom-compile-command "make lock" \
 	  requirements.txt --output-file requirements.lock
 
@@ -113,13 +111,15 @@ repository: $(READY) ## write the public address into the notebooks (REPOSITORY=
 # version is not switched on is asked for by its number.
 .PHONY: FORCE
 FORCE:
+# It tells what an interrupted installation has left; make would delete it then.
+.PRECIOUS: $(READY)
 $(READY): FORCE
 	@if ! $(PYTHON) -c "" 2>/dev/null && command -v pyenv >/dev/null; then \
 	  PYENV_VERSION=$$(pyenv latest $(subst python,,$(notdir $(PYTHON))) 2>/dev/null); \
 	  export PYENV_VERSION; \
 	fi; \
 	if ! $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 6))" 2>/dev/null; then \
-	  echo "'$(PYTHON)' does not run a Python 3. Install Python 3.11, 3.12 or 3.13," \
+	  echo "'$(PYTHON)' does not run a Python 3. Install Python 3.11 to 3.14," \
 	    "or name another one: make book PYTHON=python3.12" >&2; exit 1; \
 	fi; \
 	$(PYTHON) helpers/environment.py $(VENV)

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import http.server
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from helpers import ROOT
-from helpers.press import rendering
+from helpers.press import rendering, serving
 from helpers.press.rendering import Rendered
 
 # The explorables, and the page on which each stands.
@@ -40,14 +39,10 @@ def listed() -> list[str]:
 book: Callable[[], Rendered] = functools.cache(rendering.book)
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and logs nothing."""
-
-    def log_message(self, *arguments):
-        pass
+class Unhurried(serving.Quiet):
+    """Tells LinkChecker, which waits between its requests otherwise."""
 
     def end_headers(self):
-        # Where a server does not say so, LinkChecker waits between its requests.
         self.send_header("LinkChecker", "may ask as often as it likes")
         super().end_headers()
 
@@ -55,8 +50,8 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Serve a folder at a local address while the block runs."""
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    handler = functools.partial(Unhurried, directory=folder)
+    with serving.Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

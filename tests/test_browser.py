@@ -7,7 +7,7 @@ import rendered_book
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from helpers.press.pdf import OPTIONS, chromium
+from helpers.press.pdf import LAUNCH, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.documents]
 
@@ -29,7 +29,7 @@ def address():
 @pytest.fixture(scope="module")
 def browser(address):
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
         yield browser
         browser.close()
 

@@ -9,10 +9,12 @@ import yaml
 from packaging.requirements import Requirement
 
 from helpers import ROOT
+from helpers.press.editions import ONLINE, entries
 
 pytestmark = pytest.mark.documents
 
-PYTHONS = ("3.11.9", "3.12.7", "3.13.0")
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+PYTHONS = ("3.11.9", "3.12.7", "3.13.0", "3.14.8")
 SYSTEMS = (  # sys_platform, platform_system, platform_machine
     ("linux", "Linux", "x86_64"),
     ("darwin", "Darwin", "arm64"),
@@ -40,10 +42,8 @@ def sections():
 
 
 def locked():
-    """The requirements of the lock, the course itself left out."""
-    lines = text("requirements.lock").splitlines()
-    entries = [re.split(r"\s+#", line)[0] for line in lines]
-    return [Requirement(entry) for entry in entries if entry[:1] not in ("", "#", "-")]
+    """The requirements of the lock, without their hashes."""
+    return [Requirement(text.partition(" \\")[0]) for text, *_ in entries(LOCK)]
 
 
 def environment(python, system):
@@ -63,14 +63,12 @@ def applies(requirement, where):
 
 
 def test_what_a_notebook_needs_stands_twice_and_is_the_same():
-    # The last is the course itself, which is installed as well.
-    assert sections()[0] == [*project()["project"]["dependencies"], "-e ."]
-    assert re.search(r"(?m)^-e \.\s", text("requirements.lock"))
+    assert sections()[0] == project()["project"]["dependencies"]
 
 
 def test_every_requirement_is_a_range_with_its_reason():
     for line in text("requirements.txt").splitlines():
-        if line and not line.startswith(("#", "-e")):
+        if line and not line.startswith("#"):
             assert re.search(r"\S\s+# \S", line), f"no reason: {line}"
             assert re.search(r"[<=]=?\d", line.partition("#")[0]), f"no bound: {line}"
 
@@ -80,7 +78,7 @@ def test_every_requirement_is_a_range_with_its_reason():
 def test_the_lock_satisfies_every_requirement(python, system):
     where, lock = environment(python, system), locked()
     for entry in itertools.chain.from_iterable(sections()):
-        if entry.startswith("-e") or not applies(wanted := Requirement(entry), where):
+        if not applies(wanted := Requirement(entry), where):
             continue
         names = [
             pin
@@ -93,10 +91,59 @@ def test_the_lock_satisfies_every_requirement(python, system):
         assert wanted.specifier.contains(pin.version), f"{names[0]}: make lock"
 
 
-def test_the_lock_names_no_host_and_no_folder():
-    for line in text("requirements.lock").splitlines():
-        entry = line.partition("#")[0].strip()
-        assert not re.search(r"://|file:|--|^[./]|@", entry), line
+def test_the_readme_names_the_locked_releases_of_pytensor():
+    old, new = re.findall(r"(?m)^pytensor==(\S+)", LOCK)
+    said = f"Python 3.11 gets PyTensor {old}, .* from 3.12 on it is {new}[.]"
+    assert re.search(said, text("README.md"))
+
+
+def test_the_lock_has_packages_with_hashes_and_nothing_else():
+    hashed = r"( \\\n    --hash=sha256:[0-9a-f]{64})+\n( +# via .*\n)?"
+    for entry, name, _ in entries(LOCK):
+        pin = rf"{name}==[\w.+]+( ; [\w\s.'<>=!()]+)?"
+        assert re.fullmatch(pin + hashed, entry), entry
+    lines = [line for line in LOCK.splitlines(keepends=True) if line[0] != "#"]
+    assert "".join(lines) == "".join(entry for entry, *_ in entries(LOCK))
+
+
+def test_the_course_follows_wherever_the_lock_is_installed():
+    """In what a reader types; tests/test_environment.py runs what make does."""
+    course = "--no-deps --no-build-isolation -e ."
+    found = {}
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("book/*.md"),
+        *ROOT.rglob("helpers/*.py"),
+    ]:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for line, following in itertools.pairwise(lines):
+            pip, _, what = line.partition(" pip install ")
+            if "requirements.lock" in what:
+                assert what == "--require-hashes -r requirements.lock"
+                assert following == f"{pip} pip install {course}"
+                found[path.name] = found.get(path.name, 0) + 1
+    assert found == {"README.md": 1, "editions.py": 2}
+    assert text(".binder/requirements.txt") == "-r ../requirements.lock\n"
+    binder = text(".binder/postBuild").splitlines()[-1]
+    assert binder == f"exec python -m pip install {course}"
+
+
+def test_the_lines_for_windows_are_those_for_the_others():
+    """Command by command; PowerShell itself was not to be had."""
+    [others, windows] = re.findall(r"(?m)^    py.*venv \.venv\n(?:    .*\n?)*", ONLINE)
+    windows = windows.replace("py -3.11", "python3").replace("\\", "/")
+    assert windows.replace(".venv/Scripts/", ".venv/bin/") == others + "\n" * 0
+    [block] = re.findall(r"(?m)^### .*Windows.*\n\n((?:    .*\n)+)", text("README.md"))
+    make, activate, *lines = block.replace("    ", "").splitlines()
+    assert [make, activate] == ["py -3.11 -m venv .venv", r".venv\Scripts\activate"]
+    recipes = re.sub(r" *\\\n\s*", " ", text("Makefile"))
+    recipes = recipes.replace("$(BIN)/", "").replace("-n $(JOBS)", "-n logical")
+    steps = re.findall(r"(?m)^    .*(?<=/)(python -m pip .*)", others)
+    for name in ("rendering", "jupyterlab", "pytest"):
+        steps += re.findall(
+            rf"(?m)(python -m (?:helpers\.press\.)?{name}\b.*)", recipes
+        )
+    assert lines == steps
 
 
 def test_the_packages_are_those_in_the_folder():
@@ -132,5 +179,5 @@ def test_the_workflow_runs_every_slice_once_and_may_write_nothing_but_the_page()
     found = re.findall(r'\{"python": "(.*?)",.* "slices": "(.*?)"\}', jobs)
     slices = [name for _, names in found for name in names.split()]
     known = re.findall(r"^#   ([a-z]+)  ", text(".ci/run"), re.M)
-    assert sorted(slices) == sorted([*known, "python"])  # on two newer ones
-    assert {python for python, _ in found} == {"3.11", "3.12", "3.13"}
+    assert sorted(slices) == sorted([*known, *["python"] * 2])  # on three newer ones
+    assert {python for python, _ in found} == {"3.11", "3.12", "3.13", "3.14"}

@@ -118,7 +118,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add(
         "--dask",
         metavar="ADDRESS",
-        help="run on the Dask cluster with this scheduler, such as tcp://HOST:8786",
+        help="run on the Dask cluster with this scheduler, such as tcp://HOST:8786; "
+        "it gets our code to run and we trust what it answers: whoever answers there",
     )
     add(
         "--engine",

@@ -46,6 +46,8 @@ LEFT_OUT = ("book/_extensions/", "book/conftest.py", "book/ruff.toml")
 FOR_TEACHERS = ("book/solutions/", "book/teaching.", "helpers/press/")
 FOR_TEACHERS += ("book/hosting.", "book/jupyterhub_config.")
 TO_BUILD = ("_config.yml", "_toc.yml", "book/_extensions/", "helpers/press/")
+# What the installer of the kit reads, and an edition unpacked over it leaves the same.
+INSTALLED = ("helpers/", "pyproject.toml", "requirements.lock")
 SECTIONS = ("# To run", "# To read and write")  # of requirements.txt, for an edition
 LINK = re.compile(r"(?<!!)\[([^]]+)\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can hold
@@ -68,20 +70,22 @@ On Linux,
 macOS or WSL, in this folder:
 
     python3 -m venv .venv
-    .venv/bin/python -m pip install -r requirements.lock
-    .venv/bin/python -m jupyterlab book
+    .venv/bin/python -m pip install --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install --no-deps --no-build-isolation -e .
+    .venv/bin/python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md
 
 and on Windows:
 
     py -3.11 -m venv .venv
-    .venv\\Scripts\\python -m pip install -r requirements.lock
-    .venv\\Scripts\\python -m jupyterlab book"""
+    .venv\\Scripts\\python -m pip install --require-hashes -r requirements.lock
+    .venv\\Scripts\\python -m pip install --no-deps --no-build-isolation -e .
+    .venv\\Scripts\\python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md"""
 OFFLINE = """\
 No
 network: the packages are in `wheels/`. In this folder:
 
     {install}
-    {jupyterlab} book"""
+    {jupyterlab} book --LabApp.default_url=/lab/tree/index.md"""
 LAST = {
     "student": """\
 Each ends with
@@ -141,7 +145,7 @@ def edition(root: Path, student: bool) -> dict[str, bytes]:
     lists = ("requirements.txt", "requirements.lock")
     lock = short_lock(*((root / name).read_text(encoding="utf-8") for name in lists))
     which = "student" if student else "teacher"
-    said = readme(which, "Python 3.11, 3.12 or 3.13", ONLINE)
+    said = readme(which, "Python 3.11 to 3.14", ONLINE)
     return {**handed_out, "README.md": said, "requirements.lock": lock.encode()}
 
 
@@ -184,10 +188,10 @@ def without_links(name: str, content: bytes, gone: set[str]) -> bytes:
 
 
 def short_lock(requirements: str, lock: str) -> str:
-    """The lines of requirements.lock that running the notebooks needs.
+    """The entries of requirements.lock that running the notebooks needs.
 
     The others build the book and test it. Who needs a package stands in its comment:
-    "click==8.5.1  # via dask, nltk". What is installed here could tell as well
+    "# via dask, nltk". What is installed here could tell as well
     (importlib.metadata), but of this Python and this system only.
 
     Raises ValueError where the sections of requirements.txt have other titles.
@@ -199,15 +203,19 @@ def short_lock(requirements: str, lock: str) -> str:
         )
     direct = re.findall(r"^([\w.-]+)[<>=]", "\n".join(sections), re.MULTILINE)
     needed = {canonicalize_name(name) for name in direct}
-    # A lock has canonical names only.
-    pins = re.findall(r"^(([\w.-]+)==[^#]+(?:# via (.*))?)$", lock, re.MULTILINE)
+    locked = entries(lock)
     while (
-        more := {name for _, name, users in pins if needed & {*users.split(", ")}}
+        more := {name for _, name, users in locked if needed & {*users.split(", ")}}
         - needed
     ):
         needed |= more
-    kept = [line for line, name, _ in pins if name in needed]
-    return "\n".join(["-e .  # the course itself", *kept, ""])
+    return "".join(text for text, name, _ in locked if name in needed)
+
+
+def entries(lock: str) -> list[tuple[str, str, str]]:
+    """The entries of a lock: text with hashes, canonical name, by whom it is needed."""
+    entry = r"(?m)^(([\w.-]+)==(?:.*\\\n)*.*\n(?: +# via (.*)\n)?)"
+    return re.findall(entry, lock)
 
 
 # The book ------------------------------------------------------------------------
@@ -258,19 +266,19 @@ def student_book(root: Path, files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def pins(lock: str, patch: int) -> set[str]:
-    """The packages of a lock for this computer and one patch of this Python.
+    """The entries of a lock for this computer and one patch of this Python.
 
     What is locked can differ between 3.11.4 and 3.11.5, and a class has both.
     """
     minor = environment.this_computer()["python"]
-    lines = [line.partition("#")[0] for line in lock.splitlines()]
-    packages = [Requirement(line) for line in lines if not line.startswith("-e")]
     where = {"python_full_version": f"{minor}.{patch}"}
-    return {
-        f"{package.name}{package.specifier}"
-        for package in packages
-        if package.marker is None or package.marker.evaluate(where)
-    }
+    found = set()
+    for text, _, _ in entries(lock):
+        package, _, hashes = text.partition(" \\\n")
+        marker = Requirement(package).marker
+        if marker is None or marker.evaluate(where):
+            found.add(f"{package.partition(' ')[0]} \\\n{hashes}")
+    return found
 
 
 def make_wheelhouse(lock: str, folder: Path) -> None:
@@ -286,14 +294,16 @@ def make_wheelhouse(lock: str, folder: Path) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--progress-bar=off"]
-    pip += ["--disable-pip-version-check", "--ignore-requires-python"]
-    pip += ["--wheel-dir", str(folder), "-r", str(folder / "pins.txt")]
-    log = folder / environment.LOG
+    # What is locked has a wheel everywhere; one that was built here has no known hash.
+    pip = [sys.executable, *environment.PIP, "download", "--only-binary=:all:"]
+    pip += ["--no-deps", "--progress-bar=off", "--ignore-requires-python"]
+    pip += ["--require-hashes", "--dest", folder, "-r", folder / "pins.txt"]
+    log = environment.beside(folder, environment.LOG)
     oldest, newest = pins(lock, 0), pins(lock, 99)
-    for packages in filter(None, (oldest, newest - oldest)):
-        write_text(folder / "pins.txt", "\n".join(sorted(packages)))
-        environment.run_logged(pip, log, folder)
+    with environment.only_one(log) as output:
+        for packages in filter(None, (oldest, newest - oldest)):
+            write_text(folder / "pins.txt", "".join(sorted(packages)))
+            environment.run_logged(pip, output, folder)
     (folder / "pins.txt").unlink()
     log.unlink()
     write_text(stamp, json.dumps(made_for, indent=1) + "\n")
@@ -309,12 +319,24 @@ def kit(student: dict[str, bytes], wheels: Path) -> dict[str, bytes | Path]:
         jupyterlab=f"{environment.python_of(Path('.venv'))} -m jupyterlab",
     )
     python = "Python {python} on {system} {machine}".format(**here)
+    packages = {f"{environment.WHEELS}/{path.name}": path for path in wheels.iterdir()}
+    installed = {name: student[name] for name in student if name.startswith(INSTALLED)}
     return {
         **student,
         "README.md": readme("student", python, how),
         script: INSTALL[script].replace("{python}", here["python"]).encode(),
-        **{f"{environment.WHEELS}/{path.name}": path for path in wheels.iterdir()},
+        **packages,
+        environment.SUMS: sums({**installed, **packages}),
     }
+
+
+def sums(files: dict[str, bytes | Path]) -> bytes:
+    """What `sha256sum -c` reads, for files given by content or place."""
+    lines = []
+    for name, content in sorted(files.items()):
+        content = content.read_bytes() if isinstance(content, Path) else content
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    return "".join(lines).encode()
 
 
 # The archives ----------------------------------------------------------------------

@@ -21,7 +21,11 @@ from helpers.results.files import write_text
 
 BROWSERS = ("chromium", "chromium-browser")
 BROWSERS += ("google-chrome", "google-chrome-stable", "chrome")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+# Its sandbox needs an account that is not root's.
+LAUNCH = {
+    "args": ["--disable-gpu", "--disable-dev-shm-usage"],
+    "chromium_sandbox": not (hasattr(os, "geteuid") and os.geteuid() == 0),
+}
 PDF = Path("_build/rnns-unrolled.pdf")
 FOOTER = """\
 <div style="font: 8px sans-serif; color: #666; width: 100%; text-align: center">
@@ -61,7 +65,7 @@ def print_page(page: Path, pdf: Path) -> None:
             "no Chromium: install it, or name one by the variable CHROME"
         )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
         tab = browser.new_page(color_scheme="light")
         tab.goto(page.as_uri(), wait_until="load", timeout=120_000)
         tab.evaluate("window.MathJax?.startup?.promise.then(() => true)")

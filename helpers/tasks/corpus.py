@@ -50,7 +50,7 @@ class Source(NamedTuple):
 SOURCES = {
     "goemotions": Source(
         "https://raw.githubusercontent.com/google-research/google-research/"
-        "master/goemotions/data/",
+        "4c4299485319ed72ef782020c81784be5468924e/goemotions/data/",
         {
             "train.tsv": (
                 "1c254a142be5c00e80d819b9ae1bbd36d94b2eeb8f4b1271846508d57e57d9c5"

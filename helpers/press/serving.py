@@ -1,0 +1,72 @@
+"""Show the book at a local address, until Ctrl-C.
+
+python -m helpers.press.serving 8000 is what `make serve PORT=8000` does.
+"""
+
+import argparse
+import contextlib
+import functools
+import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from helpers import ROOT
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
+
+    def log_message(self, *arguments):
+        """Say nothing of a request."""
+
+
+class Server(ThreadingHTTPServer):
+    """A server that a browser may leave before it has everything."""
+
+    def handle_error(self, request, client_address):
+        """Say what went wrong, unless the other end has gone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def port(text: str) -> int:
+    """The number of a port; raises argparse.ArgumentTypeError for anything else."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(
+            f"the port must be a number from 1 to 65535; got {text!r}"
+        )
+    return int(text)
+
+
+def serve(folder: Path, number: int) -> None:
+    """Serve a folder on a port of this computer, and say where once it answers.
+
+    Ends by KeyboardInterrupt. Raises OSError for a port that cannot be had.
+    """
+    handler = functools.partial(Quiet, directory=folder)
+    with Server(("127.0.0.1", number), handler) as server:
+        # Not "localhost": that may be another server's at an address of IPv6.
+        print(f"The book: http://127.0.0.1:{number}/ (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
+
+
+def main() -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="make serve", usage="make serve [PORT=8000]", description="Show the book."
+    )
+    parser.add_argument("port", type=port, metavar="PORT")
+    number = parser.parse_args().port
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(ROOT / "_build/html", number)
+    except OSError as error:
+        parser.error(
+            f"port {number} cannot be had ({error.strerror}). Name another one:"
+            f" make serve PORT={number % 65535 + 1}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
