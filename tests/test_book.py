@@ -118,12 +118,27 @@ def test_style_sheets_name_no_file_on_another_host(html):
     assert not any(foreign.values()), foreign
 
 
-def test_mathjax_comes_with_the_book_and_only_what_it_needs(html, pages):
-    page = pages["book/01_feedforward.html"]
-    assert len(page.select("script[src*='mathjax/startup.js']")) == 1
+def test_formulas_stand_in_the_page_and_need_no_script(html, pages):
+    for name, page in pages.items():
+        for formula in page.select(".math"):
+            assert formula.select("mjx-container mjx-assistive-mml math"), name
+            assert "\\" not in formula.text, f"{name} shows TeX: {formula.text}"
+        assert not page.select("mjx-merror, mjx-utext"), name
+        assert not [s for s in page.select("script[src]") if "mathjax" in s["src"]]
+    assert len(pages["book/01_feedforward.html"].select(".math")) > 50
     files = [path for path in (html / "mathjax").rglob("*") if path.is_file()]
-    assert len([path for path in files if path.suffix == ".woff"]) > 20
-    assert sum(path.stat().st_size for path in files) < 2_000_000
+    assert {path.suffix for path in files} == {".woff"}
+    assert len(files) > 20
+
+
+def test_a_page_has_the_style_of_every_glyph_in_it(pages):
+    for name, page in pages.items():
+        used = {c for glyph in page.select("mjx-c") for c in glyph["class"]}
+        used = {c for c in used if c.startswith("mjx-c")}
+        style = "".join(sheet.text for sheet in page.select("head style"))
+        known = set(re.findall(r"\.(mjx-c\w+)", style))
+        assert used <= known, name
+        assert bool(used) == bool(page.select(".math")), name
 
 
 def test_icons_are_fonts_and_not_a_script_as_well(html, pages):
@@ -408,7 +423,13 @@ def published(tmp_path_factory):
         " [nobody](bibliography.md#nobody1990).\n"
     )
     chapter = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_markdown_cell("# One\n\nA chapter without formulas.")]
+        cells=[
+            nbformat.v4.new_markdown_cell(
+                "# One\n\nA chapter with a formula that is no formula: $\\frac{1$.\n\n"
+                "## Going deeper: two\n\nWhat one may miss.\n\n## Three\n\nThe end."
+            ),
+            nbformat.v4.new_code_cell("import a\nimport b\nimport c\nimport d"),
+        ]
     )
     nbformat.write(notebooks.normalise(chapter), folder / "book/one.ipynb")
     (folder / "_toc.yml").write_text(
@@ -452,8 +473,36 @@ def test_a_strict_build_fails_on_what_is_not_true(published):
         "local id not found in doc 'book/bibliography': 'nobody1990'" in published.log
     )
     assert "elman1990" not in published.log
+    assert re.search(r"one\.ipynb.*Missing close brace in the formula", published.log)
     assert broken_links(published.html) == {"bibliography.html#nobody1990"}
-    assert published.log.count("WARNING") == 2, published.log
+    assert published.log.count("WARNING") == 3, published.log
+
+
+def test_what_goes_deeper_is_folded_by_a_script_alone(published):
+    page = parsed(published.html / "book/one.html")
+    [part] = page.select("details.deeper")
+    assert part.has_attr("open")
+    assert "open = false" in part.script.text
+    assert part.find_previous("h2").text.startswith("Going deeper: two")
+    assert [p.text for p in part.select("p")] == ["What one may miss."]
+    assert not page.select_one("section#three").find_parent("details")
+
+
+def test_folded_code_says_what_it_is_of(published, pages):
+    [code] = parsed(published.html / "book/one.html").select("details.code")
+    assert (code.summary.text, code.has_attr("open")) == (
+        "Show what is imported",
+        False,
+    )
+    said = {"Show what is imported": 0}
+    for page in pages.values():
+        for cell in page.select("div.cell:has(> details.code)"):
+            text = cell.select_one("summary").text
+            shows = "figure" if cell.select("figure") else "table"
+            if cell.select(".cell_output"):
+                assert text == f"Show the code of this {shows}"
+            said[text] = said.get(text, 0) + 1
+    assert min(said.values()) > 10
 
 
 @pytest.mark.slow

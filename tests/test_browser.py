@@ -12,7 +12,7 @@ from helpers.press.pdf import LAUNCH, chromium
 pytestmark = [pytest.mark.browser, pytest.mark.documents]
 
 NAMES = (*rendered_book.listed(), "search.html?q=gradient")
-PHONE, DESKTOP = 390, 1400
+PHONE, TABLET, DESKTOP = 390, 820, 1400
 GRAVE = ("serious", "critical")
 HEAVIEST = 1_500_000  # bytes that a page may load
 TEXTS = ("html", "css", "js", "json", "svg")
@@ -37,9 +37,9 @@ def browser(address):
 class Visit:
     """A page that was opened, with what the browser said and asked for."""
 
-    def __init__(self, browser, address, name, theme="light", width=DESKTOP):
+    def __init__(self, browser, address, name, theme="light", width=DESKTOP, **context):
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme
+            viewport={"width": width, "height": 900}, color_scheme=theme, **context
         )
         self.page = context.new_page()
         self.said, self.foreign, self.responses = [], [], []
@@ -49,7 +49,7 @@ class Visit:
         self.page.on("response", self.note)
         self.address = address
         self.page.goto(f"{address}/{name}", wait_until="load")
-        self.page.evaluate("window.MathJax?.startup?.promise.then(() => true)")
+        self.page.evaluate("document.fonts.ready.then(() => true)")
         self.page.wait_for_load_state("networkidle")
 
     def __enter__(self):
@@ -213,14 +213,121 @@ def test_formulas_are_rendered_with_the_fonts_of_the_book(browser, address):
         assert {"MJXTEX", "MJXTEX-I"} <= set(families)
 
 
+# The formulas that are cut: what a display hides, and how far the others stand out of
+# what holds them.
+CUT = """() => [...document.querySelectorAll("article mjx-container")].map(formula => {
+    let over = formula.scrollWidth - formula.clientWidth;
+    if (!formula.hasAttribute("display")) {
+        let holder = formula.parentElement;
+        const inline = e => getComputedStyle(e).display == "inline";
+        while (inline(holder)) holder = holder.parentElement;
+        const edge = holder.getBoundingClientRect().right;
+        over = Math.max(...[...formula.getClientRects()].map(r => r.right)) - edge;
+    }
+    return [Math.round(over), formula.textContent];
+}).filter(([over]) => over > 1)"""
+
+
+@pytest.mark.parametrize("name", rendered_book.listed())
+def test_no_formula_is_cut_at_any_width(browser, address, name):
+    with Visit(browser, address, name) as visit:
+        visit.page.evaluate(
+            "document.querySelectorAll('details').forEach(e => e.open = true)"
+        )
+        for width in (PHONE, TABLET, DESKTOP):
+            visit.page.set_viewport_size({"width": width, "height": 900})
+            assert visit.page.evaluate(CUT) == [], f"at {width}"
+
+
+def narrow(page, selector, width):
+    """Make what holds a formula as narrow as no phone is."""
+    page.locator(selector).first.evaluate(
+        """(e, width) => {
+            e.style.width = `${width}px`;
+            window.dispatchEvent(new Event("resize"));
+        }""",
+        width,
+    )
+    page.wait_for_timeout(100)
+
+
+def test_a_formula_that_is_cut_is_seen(browser, address):
+    with Visit(browser, address, "book/02_elman.html", width=PHONE) as visit:
+        assert visit.page.evaluate(CUT) == []
+        narrow(visit.page, "div.math", 100)
+        narrow(visit.page, "p:has(> span.math)", 10)
+        cut = visit.page.evaluate(CUT)
+        assert len(cut) >= 2
+        assert all(over > 1 for over, _ in cut)
+
+
 def test_a_wide_formula_scrolls_by_itself_and_by_keyboard(browser, address):
     with Visit(browser, address, "book/01_feedforward.html", width=PHONE) as visit:
-        formula = visit.page.locator("#equation-eq-window-size mjx-container")
+        formula = visit.page.locator("div.math mjx-container").first
+        assert not formula.evaluate("e => e.scrollWidth > e.clientWidth")
+        narrow(visit.page, "div.math", 60)
         assert formula.evaluate("e => e.scrollWidth > e.clientWidth")
         formula.focus()
         visit.page.keyboard.press("ArrowRight")
         visit.page.wait_for_timeout(300)
         assert formula.evaluate("e => e.scrollLeft") > 0
+
+
+def test_a_long_formula_in_a_sentence_goes_on_in_the_next_line(browser, address):
+    with Visit(browser, address, "book/02_elman.html", width=PHONE) as visit:
+        formula = visit.page.locator("p mjx-container[breaks]").first
+        lines = (
+            "e => new Set([...e.querySelectorAll('mjx-part')].map(p => p.offsetTop))"
+        )
+        assert formula.evaluate(f"e => ({lines})(e).size") >= 1
+        narrow(visit.page, "p:has(mjx-container[breaks])", 150)
+        assert formula.evaluate(f"e => ({lines})(e).size") > 1
+
+
+def test_without_scripts_a_page_shows_its_formulas(browser, address):
+    context = {"java_script_enabled": False}
+    with browser.new_context(**context) as plain:
+        page = plain.new_page()
+        page.goto(f"{address}/book/02_elman.html")
+        formulas = page.locator("article mjx-container")
+        assert formulas.count() > 50
+        assert formulas.first.bounding_box()["width"] > 10
+        assert page.locator("h1").bounding_box()["y"] < 200
+
+
+def test_touch_shows_the_copy_buttons(browser, address):
+    touch = {"has_touch": True, "is_mobile": True}
+    shown = "e => getComputedStyle(e).opacity"
+    for context, opacity in (({}, 0.0), (touch, 1.0)):
+        with Visit(browser, address, "book/02_elman.html", **context) as visit:
+            button = visit.page.locator("button.copybtn").first
+            visit.page.wait_for_timeout(400)
+            assert float(button.evaluate(shown)) == opacity
+
+
+# A section that goes deeper, as book_folding makes it.
+DEEPER = """<section id="deep"><h2>Going deeper</h2>
+<details class="deeper"><summary>Show</summary><p id="inside">Text</p></details>
+</section>"""
+
+
+@pytest.mark.parametrize("goal", ["deep", "inside"])
+def test_a_link_and_a_printer_open_what_is_folded(browser, address, goal):
+    with Visit(browser, address, "book/index.html") as visit:
+        visit.page.evaluate(
+            "html => document.querySelector('article').insertAdjacentHTML("
+            "'beforeend', html + '<a id=\"to\">link</a>')",
+            DEEPER,
+        )
+        part, is_open = visit.page.locator("details.deeper"), "e => e.open"
+        for event, wanted in (("beforeprint", True), ("afterprint", False)):
+            visit.page.evaluate("e => window.dispatchEvent(new Event(e))", event)
+            assert part.evaluate(is_open) == wanted
+        for _ in range(2):  # the second click changes no address
+            visit.page.evaluate("goal => { to.href = '#' + goal; to.click(); }", goal)
+            visit.page.wait_for_timeout(100)
+            assert part.evaluate(is_open)
+            part.evaluate("e => { e.open = false; }")
 
 
 def test_search_finds_a_chapter(browser, address):

@@ -1,29 +1,39 @@
-"""Serve MathJax from the book itself, so that formulas need no other host.
+r"""Typeset the formulas when the book is built: a page needs no script for them.
 
-The files come from the package sphinx-mathjax-offline. Its own extension would copy all
-33 MB of them, into _static; the book needs 2 MB, beside its pages. Of the parts a page
-loads only those that it uses, 0.8 MB in place of the 1.3 MB of all in one file.
+MathJax (from the package sphinx-mathjax-offline) runs here in an engine for JavaScript
+that comes as a package too (mini-racer). A page gets the finished formulas, as HTML to
+look at and as MathML that screen readers read, and the style of just the glyphs that
+it uses; the fonts lie beside the pages. A formula that cannot be read is a warning,
+and so an error of a strict build.
+
+A formula is numbered as in every viewer of notebooks, by ``\tag{6.1}`` at its end, and
+spoken of by a plain link, ``[(6.1)](06_embedded_reber.ipynb#eq-6-1)``.
 """
 
+import atexit
+import functools
+import json
+import re
 import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
+from docutils import nodes
+from py_mini_racer import MiniRacer
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
 
 PACKAGE = "sphinx-mathjax-offline"
-SCRIPT = "startup.js"
-# The last one makes the hidden MathML that screen readers read.
-LOADED = ("input/tex", "output/chtml", "a11y/assistive-mml")
-PARTS = (
-    SCRIPT,
-    "core.js",
-    *(f"{name}.js" for name in LOADED),
-    "output/chtml/fonts/tex.js",
-)
+PARTS = ("startup", "core", "adaptors/liteDOM", "input/tex", "a11y/assistive-mml")
+PARTS += ("output/chtml", "output/chtml/fonts/tex")
 FONTS = "output/chtml/fonts/woff-v2"
 FOLDER = "mathjax"
+TAG = re.compile(r"\s*\\tag\{([\w.]+)\}")
+FAULT = re.compile(r'data-mjx-error="([^"]*)"')
+logger = logging.getLogger(__name__)
 
 
 def source() -> Path:
@@ -32,27 +42,92 @@ def source() -> Path:
     Raises ExtensionError if the package has no such file.
     """
     for file in distribution(PACKAGE).files or ():
-        if file.name == SCRIPT:
+        if file.name == "startup.js":
             return Path(str(file.locate())).parent
-    raise ExtensionError(f"{PACKAGE} must hold {SCRIPT}; it does not")
+    raise ExtensionError(f"{PACKAGE} must hold startup.js; it does not")
 
 
-def copy_mathjax(app: Sphinx) -> None:
-    """Put script and fonts into the output, before pages refer to them."""
-    if app.builder.format != "html":
-        return
-    start, goal = source(), Path(app.outdir, FOLDER)
-    for name in PARTS:
-        (goal / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(start / name, goal / name)
-    shutil.copytree(start / FONTS, goal / FONTS, dirs_exist_ok=True)
+@functools.cache
+def mathjax() -> MiniRacer:
+    """MathJax, ready to typeset. It stays for the whole build."""
+    names = [f"{name}.js" for name in PARTS]
+    texts = {name: (source() / name).read_text(encoding="utf-8") for name in names}
+    engine = MiniRacer()
+    atexit.register(engine.close)  # Python would wait for its thread for ever
+    engine.eval(f"var sources = {json.dumps(texts)}, fontURL = '../{FOLDER}';")
+    engine.eval(Path(__file__).with_suffix(".js").read_text(encoding="utf-8"))
+    engine.eval("MathJax.startup.promise").get(timeout=60)
+    return engine
+
+
+def typeset(tex: str, display: bool, location: object = None) -> str:
+    """The HTML of a formula; a warning names the place of one that is wrong."""
+    html = mathjax().call("typeset", tex, display)
+    if fault := FAULT.search(html):
+        logger.warning("%s in the formula %s", fault[1], tex, location=location)
+    return html
+
+
+class Numbers(SphinxTransform):
+    """Takes the numbers out of the formulas, and lets links reach them."""
+
+    default_priority = 100  # before MyST looks where links lead
+
+    def apply(self, **kwargs: object) -> None:
+        """Note the number of each formula that has one, and its anchor."""
+        known = self.document.__dict__.setdefault("myst_slugs", {})
+        others = self.env.metadata[self.env.docname].setdefault("myst_slugs", {})
+        for block in self.document.findall(nodes.math_block):
+            tex = block.astext()
+            if tag := TAG.search(tex):
+                block["number"], block.children = tag[1], []
+                block += nodes.Text(TAG.sub("", tex))
+                name = f"eq-{tag[1].replace('.', '-')}"
+                block["ids"].append(name)
+                known[name] = others[name] = [block.line, name, f"({tag[1]})"]
+
+
+def visit_math(self: HTML5Translator, node: nodes.math) -> None:
+    """Write a formula in a sentence."""
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate"))
+    self.body.append(f"{typeset(node.astext(), False, node)}</span>")
+    raise nodes.SkipNode
+
+
+def visit_displaymath(self: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula on a line of its own, and its number."""
+    self.body.append(self.starttag(node, "div", CLASS="math notranslate"))
+    self.body.append(typeset(node.astext(), True, node))
+    if node.get("number"):
+        self.body.append(f'<span class="eqno">({node["number"]})')
+        self.add_permalink_ref(node, "Link to this equation")
+        self.body.append("</span>")
+    self.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def add_style(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """Give a page the style of its formulas."""
+    if "<mjx-container" in context.get("body", ""):
+        up = "../" * (pagename.count("/") if app.builder.name != "singlehtml" else 0)
+        sheet = mathjax().call("style").replace(f"../{FOLDER}/", f"{up}{FOLDER}/")
+        tags = context.get("metatags", "")
+        context["metatags"] = f"{tags}\n<style>{sheet}</style>"
+
+
+def copy_fonts(app: Sphinx) -> None:
+    """Put the fonts into the output, before pages refer to them."""
+    if app.builder.format == "html":
+        goal = Path(app.outdir, FOLDER)
+        shutil.copytree(source() / FONTS, goal, dirs_exist_ok=True)
 
 
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
-    # Sphinx looks for scripts in _static.
-    app.config.mathjax_path = f"../{FOLDER}/{SCRIPT}"
-    # Without the menu, which offers parts that are not copied.
-    app.config.mathjax3_config = {"loader": {"load": LOADED}}
-    app.connect("builder-inited", copy_mathjax)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    app.add_html_math_renderer("typeset", (visit_math, None), (visit_displaymath, None))
+    app.config.html_math_renderer = "typeset"
+    app.add_transform(Numbers)
+    app.connect("builder-inited", copy_fonts)
+    app.connect("html-page-context", add_style)
+    # One engine typesets all pages, and a process of its own has none.
+    return {"parallel_read_safe": True, "parallel_write_safe": False}

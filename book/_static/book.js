@@ -15,8 +15,38 @@ function letKeyboardScroll() {
 
 const later = () => requestAnimationFrame(letKeyboardScroll);
 
-// Formulas come after the page, and their fonts after them.
+// Fonts come after the page, and explorables change it.
 new MutationObserver(later).observe(document, { childList: true, subtree: true });
 document.fonts.addEventListener("loadingdone", later);
 window.addEventListener("load", later);
 window.addEventListener("resize", later);
+
+// What is folded opens for those who are led to it, and for a printer.
+function unfold(part) {
+  for (let e = part; e; e = e.parentElement) {
+    if (e.localName === "details") e.open = true;
+  }
+}
+
+function unfoldTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  unfold(target.querySelector(":scope > details.deeper") ?? target);
+  target.scrollIntoView();
+}
+
+window.addEventListener("hashchange", unfoldTarget);
+window.addEventListener("DOMContentLoaded", () => location.hash && unfoldTarget());
+document.addEventListener("click", (event) => {
+  // A second click on the same link changes no address.
+  if (event.target.closest?.("a")?.hash === location.hash) unfoldTarget();
+});
+
+let openedForPaper = [];
+window.addEventListener("beforeprint", () => {
+  openedForPaper = [...document.querySelectorAll("details.deeper:not([open])")];
+  openedForPaper.forEach(unfold);
+});
+window.addEventListener("afterprint", () => {
+  for (const part of openedForPaper) part.open = false;
+});

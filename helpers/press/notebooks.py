@@ -29,6 +29,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
 from helpers import ROOT
+from helpers.press import folding
 from helpers.press.rendering import COLOURS
 from helpers.results.files import write_text
 
@@ -108,8 +109,8 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     """Remove in place what differs between editors, machines and runs.
 
     Kept are sources, outputs, execution counts, tags and the figures' descriptions.
-    A cell's id follows from its text; of a traceback the calls inside the libraries
-    are left out, because they name folders of this machine.
+    A cell's id follows from its text, and so does whether it folds; of a traceback the
+    calls inside the libraries are left out, because they name folders of this machine.
     """
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -125,6 +126,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 output.traceback = short_traceback(output.traceback)
+    folding.fold(notebook)
     return notebook
 
 

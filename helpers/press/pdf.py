@@ -56,7 +56,7 @@ def single_page(root: Path = ROOT) -> Path:
 
 
 def print_page(page: Path, pdf: Path) -> None:
-    """Print an HTML file on A4, with an outline; formulas and pictures are waited for.
+    """Print an HTML file on A4, with an outline; fonts and pictures are waited for.
 
     Raises RuntimeError where there is no Chromium, or a picture is missing.
     """
@@ -68,7 +68,7 @@ def print_page(page: Path, pdf: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
         tab = browser.new_page(color_scheme="light")
         tab.goto(page.as_uri(), wait_until="load", timeout=120_000)
-        tab.evaluate("window.MathJax?.startup?.promise.then(() => true)")
+        tab.evaluate("document.fonts.ready.then(() => true)")
         # What lies far down is not loaded before somebody scrolls there.
         missing = tab.evaluate(
             """() => Promise.all([...document.images].map((image) => {
