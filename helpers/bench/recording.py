@@ -92,11 +92,19 @@ class Recording:
         """Measure everything; returns the file's path.
 
         Each finished piece is kept in `folder`/.partial until all are. Raises
-        RuntimeError where a process fails or the ways disagree, and whatever `plan`
-        raises; nothing is written then.
+        RuntimeError where a process fails or the ways disagree, BlockingIOError where
+        another process records the same, and whatever `plan` raises; nothing is written
+        then.
         """
-        begun, load_before = time.perf_counter(), provenance.load_average()
         partial = Path(folder) / ".partial" / self.name
+        remedy = "wait for it, or give another folder by --output"
+        with files.alone(partial, "recording in", remedy):
+            path = self._record(Path(folder), partial, quick, **options)
+            _forget(partial)
+        return path
+
+    def _record(self, folder: Path, partial: Path, quick: bool, **options) -> Path:
+        begun, load_before = time.perf_counter(), provenance.load_average()
         parts, contents = self.plan(quick, partial, **options)
         machine = {"machine": provenance.machine(), "cores": joblib.cpu_count()}
         rows, left_out = [], []
@@ -106,11 +114,12 @@ class Recording:
                 try:
                     found = _finish(part, machine, partial, Path(caches))
                 except Disagreement:  # who was wrong, and was timed with it?
-                    _forget(partial)
+                    for kept in partial.glob("*.json"):
+                        kept.unlink()
                     raise
                 rows += found["rows"]
                 left_out += found["left_out"]
-        path = provenance.write_measured(
+        return provenance.write_measured(
             self.name,
             self.schema,
             self.command(quick),
@@ -125,8 +134,6 @@ class Recording:
             folder,
             PACKAGES,
         )
-        _forget(partial)
-        return path
 
 
 def spread(seconds: Sequence[float], name: str = "ms", factor: float = 1000) -> dict:
@@ -218,6 +225,7 @@ def measure(part: Part, ways: Sequence[str], caches: Path, agreed: dict) -> dict
 def _finish(part: Part, machine: dict, partial: Path, caches: Path) -> dict:
     """`measure` of all ways, or what is kept of them from before in this setting."""
     setting = machine | {"versions": provenance.versions(PACKAGES)}
+    setting |= {"code": [provenance.code(m) for m in (worker.__name__, part.module)]}
     setting = files.plain(setting | {"part": asdict(part)}, "setting")
     rows, left_out, agreed = [], [], {}
     pieces = [part.ways] if part.together else [(way,) for way in part.ways]

@@ -49,9 +49,11 @@ def sample(
     Each sentence has random numbers of its own. So the first ones do not depend on how
     many follow.
 
-    Raises ValueError for a temperature that is not positive, for lengths that do not
-    fit, and for seed words that the vocabulary lacks.
+    Raises ValueError for a negative n, for a temperature that is not positive, for
+    lengths that do not fit, and for seed words that the vocabulary lacks.
     """
+    if n < 0:
+        raise ValueError(f"n must not be negative; got {n}")
     seed = _seed(seed_text, model.vocabulary)
     if not len(seed) < maximum >= minimum >= 0:
         raise ValueError(
@@ -62,12 +64,16 @@ def sample(
     _check_temperature(temperature)
     model = model._replace(params=_float64(model.params))
     blocked = _blocked(model.vocabulary, filtered)
-    draws = rng.random((n, maximum))
     return [
         sentence
         for i in range(0, n, BATCH)
         for sentence in _grow(
-            model, seed, draws[i : i + BATCH], blocked, temperature, minimum
+            model,
+            seed,
+            rng.random((min(BATCH, n - i), maximum)),
+            blocked,
+            temperature,
+            minimum,
         )
     ]
 

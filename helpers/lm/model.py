@@ -31,7 +31,7 @@ from helpers.networks.gated import (
     lstm_from,
 )
 from helpers.networks.initialisation import uniform
-from helpers.results.files import read_json
+from helpers.results.files import read_json, restoring
 from helpers.tasks.text import Vocabulary
 
 Params = Elman | LSTM | GRU
@@ -59,6 +59,13 @@ def initial(
     params = initials[cell](V, H, V, rng, init=uniform)
     W_ih = rng.uniform(-rows, rows, params.W_ih.shape)
     return params._replace(W_ih=W_ih.astype(params.W_ih.dtype))
+
+
+def parameter_count(cell: str, V: int, H: int) -> int:
+    """How many numbers the parameters of `initial` are, none of which is made."""
+    gates = {"elman": 1, "lstm": 4, "gru": 3}[cell]
+    states = 2 if cell == "lstm" else 1
+    return (V + H + 1) * gates * H + (H + 1) * V + states * H
 
 
 def cell_of(params: Params) -> str:
@@ -180,19 +187,28 @@ class LanguageModel(NamedTuple):
             kind = CELLS[card.pop("cell")]
             vocabulary = Vocabulary(tuple(card.pop("vocabulary")))
         except FileNotFoundError:
-            raise FileNotFoundError(f"no language model: {path} is missing") from None
+            raise FileNotFoundError(
+                f"no language model: {path} is missing; {_remedy(path)}"
+            ) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path} does not describe a language model ({error!r}); "
-                "restore it or train it anew"
+                f"{_remedy(path)}"
             ) from None
         params = trained.load(name, kind, Path(folder))
         if len(params.W_ih) != len(vocabulary):
             raise ValueError(
                 f"{path} must have {len(params.W_ih)} words, one per row of W_ih; "
-                f"got {len(vocabulary)}"
+                f"got {len(vocabulary)}; {_remedy(path)}"
             )
         return cls(vocabulary, params, card)
 
 
 load = LanguageModel.load
+
+
+def _remedy(path: Path) -> str:
+    """How to get back a model whose JSON is this path."""
+    if path.parent == FOLDER:
+        return restoring(path.with_suffix(".npz"), path)
+    return "name the folder of a run that has ended, or train it anew in another one"

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from helpers import ROOT
 from helpers.environment import STAMP
+from helpers.results import console
 
 SOURCES = ("_config.yml", "_toc.yml", "book", "data", "helpers")
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -99,6 +100,7 @@ def book(root: Path = ROOT) -> Rendered:
 
 def main() -> int:
     """Run the command; return its exit code."""
+    console.show_any_text()
     made = book()
     if made.status:
         print(made.log, file=sys.stderr)
