@@ -114,8 +114,7 @@ class Recording:
                 try:
                     found = _finish(part, machine, partial, Path(caches))
                 except Disagreement:  # who was wrong, and was timed with it?
-                    for kept in partial.glob("*.json"):
-                        kept.unlink()
+                    _forget(partial)
                     raise
                 rows += found["rows"]
                 left_out += found["left_out"]

@@ -447,7 +447,15 @@ class Run:
     def _go(self, say: Callable[[str], None]) -> LanguageModel:
         while not self.finished:
             self._epoch(say)
-        best = LanguageModel.load("model", self.folder)
+        try:
+            best = LanguageModel.load("model", self.folder)
+        except (FileNotFoundError, ValueError):
+            raise ValueError(
+                f"the best model in {self.folder}, of epoch {self.best['epoch']}, is "
+                f"lost or damaged, and the checkpoint beside it holds that of epoch "
+                f"{self.progress['epoch']}; delete the folder, and the same command "
+                "trains it anew"
+            ) from None
         if "test_perplexity" not in best.card:
             self.trainer.set(best.params)
             words = sum(len(sequence) - 1 for sequence in self.data.train)

@@ -99,8 +99,8 @@ def _remedy(path: Path, said: Path) -> str:
     if path.parent == FOLDER:
         return restoring(path, said)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return f"delete both files; `{read_json(said)['command']}` makes them anew"
-    return "delete both files and train it anew"
+        return f"`{read_json(said)['command']}` makes it anew"
+    return "train it anew"
 
 
 def _checksum(arrays: dict[str, np.ndarray]) -> str:
