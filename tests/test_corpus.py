@@ -1,6 +1,7 @@
 """Corpora: found, fetched from a server of bad manners, cleaned and split."""
 
 import codecs
+import csv
 import hashlib
 import re
 import subprocess
@@ -325,6 +326,50 @@ def test_another_delimiter_is_named(tmp_path, content, name):
     with pytest.raises(ValueError, match=f"between {name}, not between commas") as seen:
         corpus.load(path)
     assert "quotes" not in str(seen.value)
+
+
+WORDS = st.text(st.characters(exclude_categories=["C"]), max_size=12)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(WORDS, min_size=1),
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_the_csv_module_writes_is_read_or_its_delimiter_named(
+    tmp_path_factory, comments, delimiter, quoting, end
+):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    form = {"delimiter": delimiter, "quoting": quoting, "lineterminator": end}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = enumerate(["an only comment", *comments])
+        csv.writer(file, **form).writerows([("id", "body"), *rows])
+    if delimiter == ",":
+        read = [text for text in map(corpus.clean, comments) if text]
+        assert corpus.load(path) == ["an only comment", *read]
+    else:
+        with pytest.raises(ValueError, match="not between commas"):
+            corpus.load(path)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60), st.sampled_from([b"", b"body\n", b"id,comment\n1,"]))
+@pytest.mark.parametrize("ending", [".csv", ".txt"])
+def test_any_bytes_are_read_or_refused_with_a_reason(
+    tmp_path_factory, ending, content, before
+):
+    path = tmp_path_factory.mktemp("any") / f"a{ending}"
+    path.write_bytes(before + content)
+    said = ""
+    try:
+        assert all(corpus.load(path))
+    except ValueError as error:
+        said = str(error)
+    if said:
+        assert said.startswith(f"{path} ")
+        assert len(said) > len(str(path)) + 20
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from helpers.lm import (
     by_hand,
     checkpoints,
     compiled,
+    generation,
     inplace,
     model,
     scoring,
@@ -494,10 +495,11 @@ def test_perplexities_beyond_numbers_are_infinite_and_shown_in_few_digits():
 
 
 @pytest.mark.parametrize("cell", list(model.CELLS))
-def test_parameters_are_counted_without_making_them(cell):
+def test_the_shapes_of_parameters_are_known_without_making_them(cell):
     for V, H in ((9, 4), (5, 13)):
         made = model.initial(cell, V, H, np.random.default_rng(0))
-        assert model.parameter_count(cell, V, H) == sum(p.size for p in made)
+        found = {name: value.shape for name, value in made._asdict().items()}
+        assert model.shapes(cell, V, H) == found
 
 
 def test_the_estimate_of_memory_holds_what_a_checkpoint_takes(settings, tmp_path):
@@ -822,6 +824,14 @@ def test_generate_prints_as_many_sentences_and_the_seed_decides(trained, capsys)
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1] != outputs[2]
     assert len(outputs[0].splitlines()) == 8
+    # Those that are drawn later change none before them.
+    assert __main__.main(["generate", str(trained), "-n", "200", "--seed", "2"]) == 0
+    more = capsys.readouterr().out.splitlines()
+    expected = generation.sentences(
+        model.load("model", trained), 200, np.random.default_rng(2)
+    )
+    assert more == expected
+    assert more[:8] == outputs[2].splitlines()
 
 
 def test_score_finds_what_it_has_learned_more_likely(trained, capsys):

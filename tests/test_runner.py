@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -325,8 +326,8 @@ def test_duration_is_the_sum_over_sessions(tmp_path, monkeypatch):
 
     clock = iter([0, 10, 20, 100, 105, 107])  # start, two seeds; start, two seeds
     monkeypatch.setattr(runner, "compute", compute)
-    monkeypatch.setattr(runner.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(runner.time, "time", iter([1.0, 2.0]).__next__)
+    times = {"perf_counter": clock.__next__, "time": iter([1.0, 2.0]).__next__}
+    monkeypatch.setattr(runner, "time", SimpleNamespace(**times))
     workers = runner.Workers(engine="python")
     broken = 2
     with pytest.raises(runner.Incomplete):

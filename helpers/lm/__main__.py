@@ -145,17 +145,19 @@ def evaluate(model: Path | None, corpus: str | None) -> None:
 
 
 def generate(model: Path | None, n, temperature, minimum, begin, seed, unfiltered):
-    """Print n sentences."""
-    for sentence in generation.sentences(
-        _load(model),
-        n,
-        np.random.default_rng(seed),
-        temperature=temperature,
-        minimum=minimum,
-        seed_text=begin,
-        filtered=not unfiltered,
-    ):
-        print(sentence)
+    """Print n sentences, some at a time: whoever interrupts it has the others."""
+    writer, rng = _load(model), np.random.default_rng(seed)
+    for done in range(0, max(n, 1), generation.BATCH):
+        for sentence in generation.sentences(
+            writer,
+            min(n - done, generation.BATCH),
+            rng,
+            temperature=temperature,
+            minimum=minimum,
+            seed_text=begin,
+            filtered=not unfiltered,
+        ):
+            print(sentence, flush=True)
 
 
 def score(model: Path | None, text: list[str]) -> None:

@@ -61,11 +61,12 @@ def initial(
     return params._replace(W_ih=W_ih.astype(params.W_ih.dtype))
 
 
-def parameter_count(cell: str, V: int, H: int) -> int:
-    """How many numbers the parameters of `initial` are, none of which is made."""
-    gates = {"elman": 1, "lstm": 4, "gru": 3}[cell]
-    states = 2 if cell == "lstm" else 1
-    return (V + H + 1) * gates * H + (H + 1) * V + states * H
+def shapes(cell: str, V: int, H: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters of `initial` by name; none of them is made."""
+    columns = {"elman": 1, "lstm": 4, "gru": 3}[cell] * H
+    hidden = {"W_ih": (V, columns), "W_hh": (H, columns), "b_h": (columns,)}
+    found = {**hidden, "W_ho": (H, V), "b_o": (V,), "h0": (H,), "c0": (H,)}
+    return {name: found[name] for name in CELLS[cell]._fields}
 
 
 def cell_of(params: Params) -> str:
@@ -196,11 +197,20 @@ class LanguageModel(NamedTuple):
                 f"{_remedy(path)}"
             ) from None
         params = trained.load(name, kind, Path(folder))
-        if len(params.W_ih) != len(vocabulary):
+        rows, *_ = (*params.W_ih.shape, 0)
+        if rows != len(vocabulary):
             raise ValueError(
-                f"{path} must have {len(params.W_ih)} words, one per row of W_ih; "
+                f"{path} must have {rows} words, one per row of W_ih; "
                 f"got {len(vocabulary)}; {_remedy(path)}"
             )
+        expected = shapes(cell_of(params), rows, params.h0.size)
+        for key, value in params._asdict().items():
+            if value.shape != expected[key] or value.dtype.kind != "f":
+                raise ValueError(
+                    f"{path.with_suffix('.npz')} must hold numbers of shape "
+                    f"{expected[key]} as {key}; got {value.dtype} of {value.shape}; "
+                    f"{_remedy(path)}"
+                )
         return cls(vocabulary, params, card)
 
 

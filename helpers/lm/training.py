@@ -327,7 +327,7 @@ def memory(cell: str, V: int, hidden: int, batch: int) -> int:
     Parameters and Adam's two memories: three times while a checkpoint is written (in
     use, as copies and as the file), once beside the logits of the `batch` predictions.
     """
-    kept = 3 * model.parameter_count(cell, V, hidden)
+    kept = 3 * sum(map(math.prod, model.shapes(cell, V, hidden).values()))
     return 4 * max(3 * kept, kept + batch * V)
 
 

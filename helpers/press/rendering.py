@@ -6,6 +6,7 @@ Commands and tests that need the rendered book share this one: `book` renders it
 where a source is newer than its pages, and one process at a time.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -39,7 +40,10 @@ def render(source: Path, output: Path, builder: str = "html") -> Rendered:
     options = ["-W", "--keep-going", "-n", "-q", "--path-output", str(output)]
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), *options]
     run = subprocess.run(
-        [*command, "--builder", builder], capture_output=True, encoding="utf-8"
+        [*command, "--builder", builder],
+        capture_output=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},  # whatever the console's is
     )
     log = COLOURS.sub("", run.stdout + run.stderr)
     return Rendered(output / "_build" / builder, run.returncode, log)
