@@ -480,6 +480,7 @@ class Run:
             cost, norm = map(float, self.trainer.update(batch, count, lr, dropping))
             done["updates"], done["position"] = count, done["position"] + 1
             if not (math.isfinite(cost) and math.isfinite(norm)):
+                cost, norm = map(tables.significant, (cost, norm))
                 self._stop(f"the cost is {cost} and the length of the gradient {norm}")
             words = int(batch.mask.sum())
             if count == 1:
