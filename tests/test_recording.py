@@ -172,7 +172,7 @@ def test_an_interrupted_recording_goes_on_where_it_was(name, processes, tmp_path
     assert not (tmp_path / ".partial").exists()
 
 
-@pytest.mark.parametrize("other", ["nothing", "versions", "code", "machine"])
+@pytest.mark.parametrize("other", ["nothing", "versions", "code", "data", "machine"])
 def test_what_was_timed_by_another_is_timed_again(
     processes, tmp_path, monkeypatch, other
 ):
@@ -188,6 +188,8 @@ def test_what_was_timed_by_another_is_timed_again(
             monkeypatch.setattr(provenance, "versions", lambda also, c=changed: c)
         elif other == "code":
             monkeypatch.setattr(provenance, "code", lambda module: f"new {module}")
+        elif other == "data":
+            monkeypatch.setattr(provenance, "data", lambda: "new")
         elif other == "machine":
             monkeypatch.setattr(provenance, "machine", lambda: "another")
     assert (again == []) == (other == "nothing")

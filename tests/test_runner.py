@@ -172,7 +172,7 @@ def test_seeds_are_not_mixed_with_those_of_other_parameters(tmp_path, marks):
 
 @pytest.mark.parametrize(
     "other",
-    ["nothing", "engine", "versions", "compiler", "code", "floatX", "name"],
+    ["nothing", "engine", "versions", "compiler", "code", "data", "floatX", "name"],
 )
 def test_seeds_are_not_mixed_with_those_of_another(tmp_path, marks, monkeypatch, other):
     experiment = toy(folder=str(marks), wait_from=0, fails=[1])
@@ -193,6 +193,8 @@ def test_seeds_are_not_mixed_with_those_of_another(tmp_path, marks, monkeypatch,
         )
     elif other == "code":
         monkeypatch.setattr(provenance, "code", lambda module: f"new {module}")
+    elif other == "data":
+        monkeypatch.setattr(provenance, "data", lambda: "new")
     elif other == "floatX":
         experiment = replace(experiment, floatX="float32")
     elif other == "name":
@@ -262,7 +264,7 @@ def test_nan_is_refused_by_seed_and_key(tmp_path, capsys):
 
 def test_other_versions_on_a_worker_are_refused():
     here = runner._made_of(toy())
-    for other in ("numpy", "code"):
+    for other in ("numpy", "code", "data"):
         failure = runner._job(toy(), 0, "python", here | {other: "1.0"})
         assert "not {'python'" in failure.error
     assert runner._job(toy(), 0, "python", here)["seed"] == 0
@@ -288,8 +290,7 @@ def test_the_code_of_a_module_is_its_own_and_all_that_it_uses(tmp_path, monkeypa
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
 
     def code():
-        provenance.code.cache_clear()
-        return provenance.code("helpers.mine")
+        return provenance.code.__wrapped__("helpers.mine")
 
     def write(name, text, newline="\n"):
         path = tmp_path / "helpers" / f"{name}.py"
@@ -307,8 +308,22 @@ def test_the_code_of_a_module_is_its_own_and_all_that_it_uses(tmp_path, monkeypa
         assert code() == first
         write(name, text, newline="\r\n")
         assert code() == first, "lines end as on Windows"
-    assert provenance.code("helpers.nowhere") is None
-    provenance.code.cache_clear()
+    assert provenance.code.__wrapped__("helpers.nowhere") is None
+
+
+def test_the_data_of_the_course_are_known_by_what_they_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    (tmp_path / "data/results").mkdir(parents=True)
+
+    def after(path, text):
+        (tmp_path / "data" / path).write_text(text)
+        return provenance.data.__wrapped__()
+
+    first = after("a.csv", "1")
+    assert after("results/a.json", "1") == after(".a.tmp", "1") == first
+    assert after("a.csv", "2") != first
+    assert after("a.csv", "1") == first
+    assert after("b.csv", "") != first
 
 
 def test_the_code_of_every_experiment_is_known():

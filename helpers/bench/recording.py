@@ -99,8 +99,12 @@ class Recording:
         partial = Path(folder) / ".partial" / self.name
         remedy = "wait for it, or give another folder by --output"
         with files.alone(partial, "recording in", remedy):
-            path = self._record(Path(folder), partial, quick, **options)
-            _forget(partial)
+            try:
+                path = self._record(Path(folder), partial, quick, **options)
+                _forget(partial)
+            finally:
+                if not any(partial.glob("*.json")):
+                    _forget(partial)
         return path
 
     def _record(self, folder: Path, partial: Path, quick: bool, **options) -> Path:
@@ -225,6 +229,7 @@ def _finish(part: Part, machine: dict, partial: Path, caches: Path) -> dict:
     """`measure` of all ways, or what is kept of them from before in this setting."""
     setting = machine | {"versions": provenance.versions(PACKAGES)}
     setting |= {"code": [provenance.code(m) for m in (worker.__name__, part.module)]}
+    setting |= {"data": provenance.data()}
     setting = files.plain(setting | {"part": asdict(part)}, "setting")
     rows, left_out, agreed = [], [], {}
     pieces = [part.ways] if part.together else [(way,) for way in part.ways]

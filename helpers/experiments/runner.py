@@ -149,9 +149,9 @@ def _job(
 
 
 def _made_of(experiment: Experiment) -> dict[str, str | None]:
-    """The versions that decide a run, and a checksum of the code behind it."""
-    made_of = provenance.versions(ENGINES)
-    return made_of | {"code": provenance.code(experiment.run.__module__)}
+    """The versions that decide a run, and checksums of the code and data behind it."""
+    code, data = provenance.code(experiment.run.__module__), provenance.data()
+    return provenance.versions(ENGINES) | {"code": code, "data": data}
 
 
 def traced(k: int) -> bool:
@@ -272,16 +272,17 @@ def record(
 
     Each finished seed is kept in `folder`/.partial/NAME/ until all are, in a folder
     named by a hash of all that decides the outcome, so that no run is ever continued
-    with other parameters, another engine, other versions or other code. Raises
+    with other parameters, another engine, or other versions, code or data. Raises
     Incomplete, naming the seeds and their errors, if not all of them finished, and
     BlockingIOError where another process records the same.
     """
     kept = Path(folder) / ".partial" / experiment.name
     remedy = "wait for it, or give another folder by --output"
     with files.alone(kept, "recording in", remedy):
-        path = _record(experiment, n_seeds, workers, Path(folder), kept)
-        _remove_empty(kept)
-    return path
+        try:
+            return _record(experiment, n_seeds, workers, Path(folder), kept)
+        finally:
+            _remove_empty(kept)
 
 
 def _record(

@@ -586,7 +586,7 @@ def _sound(progress, form: dict) -> bool:
 
     def alike(found, like) -> bool:
         """The keys of `like`, and under each a value of its type, none negative."""
-        if not isinstance(found, dict) or found.keys() < like.keys():
+        if not isinstance(found, dict) or not like.keys() <= found.keys():
             return False
         return all(
             type(found[key]) is type(value)

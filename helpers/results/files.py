@@ -119,8 +119,9 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an npz file by name. Nothing is unpickled: no code can run.
 
-    Raises OSError where the file cannot be opened, FileNotFoundError among them, and
-    ValueError for whatever is no whole npz file of plain arrays.
+    Raises OSError where the file cannot be opened, FileNotFoundError among them,
+    MemoryError where it does not fit, and ValueError for whatever is no whole npz file
+    of plain arrays.
     """
     with open(path, "rb") as file:
         try:
@@ -129,6 +130,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             if not all(isinstance(array, np.ndarray) for array in arrays.values()):
                 raise ValueError("it holds something else than arrays")
             return arrays
+        except MemoryError:
+            raise
         except Exception as error:  # a damaged archive fails in a dozen other ways
             raise ValueError(f"it is no whole npz file: {error}") from None
 

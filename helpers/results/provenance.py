@@ -52,6 +52,16 @@ def code(module: str) -> str | None:
     return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
 
 
+@functools.cache  # as that of the code
+def data() -> str:
+    """A checksum of the files in the folder data/ of the course, results left out."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "data").glob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            digest.update(f"{path.name} ".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 def _file(module: str) -> Path | None:
     """Where the source of a module lies: one of the course, or one that is loaded."""
     if module.split(".")[0] == "helpers":
