@@ -1,6 +1,11 @@
 """Corpora: found, fetched from a server of bad manners, cleaned and split."""
 
+import codecs
+import csv
 import hashlib
+import re
+import subprocess
+import sys
 import threading
 import unicodedata
 from collections import Counter
@@ -246,6 +251,12 @@ def test_the_published_files_where_they_are_at_hand():
         ("a.csv", 'id,Body\n1,one\n2,"a ""quote"""\n', ["one", 'a "quote"']),
         ("a.csv", "text\r\none\r\n", ["one"]),
         ("a.csv", "\ufeffcomment,topic\none,x\n", ["one"]),
+        ("a.csv", "comment,id\r\rone,1\rtwo,2", ["one", "two"]),
+        ("a.csv", "id, comment\n1, one; two\n", ["one; two"]),
+        ("a.csv", "body\none; two | three\tfour\n", ["one; two | three four"]),
+        ("a.csv", "comment\n7\nseven\n\U0001f600\n", ["7", "seven", "\U0001f600"]),
+        ("a.txt", "one\rtwo\r\nthree\x1b", ["one", "two", "three"]),
+        ("a.txt", "x" * 200_000, ["x" * 200_000]),
     ],
 )
 @pytest.mark.parametrize("kind", [str, lambda path: path])
@@ -279,9 +290,175 @@ def test_a_bad_file_of_ones_own(tmp_path, name, content, message):
     assert "correct the file" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "gone", ["[deleted]", "[removed]", "[ Removed by Reddit ]", "[Deleted by user]"]
+)
+def test_what_stands_for_a_comment_that_is_gone_is_none(tmp_path, gone):
+    said = [gone, "one", f"he wrote {gone}", "[deleted] scene", "[removable]"]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["body", *said]), encoding="utf-8")
+    assert corpus.load(path) == said[1:]
+    path.write_text(f"body\n{gone}\n{gone}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"no comment, only placeholders such as '\["):
+        corpus.load(path)
+    path = path.with_suffix(".txt")
+    path.write_text(f"one\n{gone}\n", encoding="utf-8")
+    assert corpus.load(path) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("id;body\n1;nice day today\n", "semicolons"),
+        ("id;body\n1;nice day, today\n", "semicolons"),
+        ('"id";"Body"\r\n"1";"nice"\r\n', "semicolons"),
+        ("comment;\nnice;\n", "semicolons"),
+        ("\ufeffid; comment\n1; nice\n", "semicolons"),
+        ("sep=;\nid;body\n1;nice\n", "semicolons"),
+        ("id;text\n1;nice\n", "semicolons"),
+        ("id\tcomment\n1\tnice\n", "tabs"),
+        ("comment|id\nnice|1\n", "bars"),
+    ],
+)
+def test_another_delimiter_is_named(tmp_path, content, name):
+    path = tmp_path / "a.csv"
+    path.write_text(content, encoding="utf-8", newline="")
+    with pytest.raises(ValueError, match=f"between {name}, not between commas") as seen:
+        corpus.load(path)
+    assert "quotes" not in str(seen.value)
+
+
+WORDS = st.text(st.characters(exclude_categories=["C"]), max_size=12)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(WORDS, min_size=1),
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_the_csv_module_writes_is_read_or_its_delimiter_named(
+    tmp_path_factory, comments, delimiter, quoting, end
+):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    form = {"delimiter": delimiter, "quoting": quoting, "lineterminator": end}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = enumerate(["an only comment", *comments])
+        csv.writer(file, **form).writerows([("id", "body"), *rows])
+    if delimiter == ",":
+        read = [text for text in map(corpus.clean, comments) if text]
+        assert corpus.load(path) == ["an only comment", *read]
+    else:
+        with pytest.raises(ValueError, match="not between commas"):
+            corpus.load(path)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60), st.sampled_from([b"", b"body\n", b"id,comment\n1,"]))
+@pytest.mark.parametrize("ending", [".csv", ".txt"])
+def test_any_bytes_are_read_or_refused_with_a_reason(
+    tmp_path_factory, ending, content, before
+):
+    path = tmp_path_factory.mktemp("any") / f"a{ending}"
+    path.write_bytes(before + content)
+    said = ""
+    try:
+        assert all(corpus.load(path))
+    except ValueError as error:
+        said = str(error)
+    if said:
+        assert said.startswith(f"{path} ")
+        assert len(said) > len(str(path)) + 20
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        # no header, or none that names a text
+        ("nice day today\nand a walk\n", r"got \['nice day today'\]"),
+        ("1,nice day today\n2,a walk\n", "must name a column comment or body"),
+        ("nice; day\nand a walk\n", r"got \['nice; day'\]"),
+        ("id\n1\n2\n", r"got \['id'\]"),
+        ("comment,body\n1,one\n", "must name only one column comment or body"),
+        ("body,Body \none,two\n", "must name only one column comment or body"),
+        ("comment\n17\n-3.5e4\n2015-08-01\n", "column of comments holds numbers: '17'"),
+    ],
+)
+def test_a_header_must_name_the_comments(tmp_path, content, message):
+    path = tmp_path / "a.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        corpus.load(path)
+
+
+ADVICE = ("must stand in double", "no space", "must be doubled", "never closed")
+ADVICE += ("shorten that comment",)
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("id,comment\n1,text, with comma\n", "must stand in double"),
+        ('id, comment\n1, "text, with comma"\n', "no space"),
+        ("id,comment\n1\n", None),  # a comma too few
+        ('id,comment\n1,"text\n2,more\n', "never closed"),
+        ('id,comment\n1,"a "nice" day"\n', "must be doubled"),
+        ("comment\n" + "x" * 160_000, "shorten that comment"),
+    ],
+)
+def test_the_advice_on_a_row_is_true_or_there_is_none(tmp_path, content, advice):
+    path = tmp_path / "a.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match="line 2") as caught:
+        corpus.load(path)
+    found = [words for words in ADVICE if words in str(caught.value)]
+    assert found == [advice] * (advice is not None)
+
+
+TEXT = "comment\nnaïve “words” for €5\n"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
+@pytest.mark.parametrize("name", ["a.csv", "b c.txt"])
+def test_the_way_to_convert_an_encoding_works(tmp_path, encoding, name):
+    path = tmp_path / name
+    path.write_bytes(TEXT.encode(encoding))
+    with pytest.raises(ValueError, match="not UTF-8") as caught:
+        corpus.load(path)
+    [command] = re.findall(r'`python -c "(.*)"`', str(caught.value))
+    subprocess.run([sys.executable, "-c", command], check=True)
+    copy = path.with_stem(f"{path.stem}-utf-8")
+    assert copy.read_text(encoding="utf-8") == TEXT
+    assert corpus.load(copy)[-1] == 'naïve "words" for €5'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x89PNG\r\n\x1a\n\xff", "no text in another encoding"),
+        (b"PK\x03\x04" + bytes(99), "NUL bytes"),
+        (bytes(range(256)), "NUL bytes"),
+        (b"one\0two", "NUL bytes"),
+        (codecs.BOM_UTF16_LE + b"odd", "utf-16, but that is not so either"),
+        ("日本語".encode("euc-jp") + b"\x81", "cp1252, .* not so either"),
+    ],
+)
+def test_what_no_advice_converts_gets_none(tmp_path, content, message):
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=f"not UTF-8: .*{message}") as caught:
+        corpus.load(tmp_path / "a.txt")
+    assert "python" not in str(caught.value)
+
+
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"there is no file .*mine\.csv"):
+    with pytest.raises(
+        FileNotFoundError, match=r"there is no file .*mine\.csv"
+    ) as seen:
         corpus.load(tmp_path / "mine.csv")
+    assert str(seen.value).endswith("give the path of one that exists")
 
 
 @pytest.mark.parametrize("name", ["twitter", "mine.pdf", ""])

@@ -192,6 +192,27 @@ def test_a_missing_model_says_which_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("W_ih", lambda value: value[0]),
+        ("W_hh", lambda value: value[:, :-1]),
+        ("b_h", lambda value: value[None]),
+        ("W_ho", lambda value: value.T),
+        ("b_o", lambda value: value[:-1]),
+        ("h0", lambda value: value.sum()),
+        ("W_hh", lambda value: value.astype(int)),
+        ("W_ho", lambda value: value.astype(str)),
+    ],
+)
+def test_a_model_of_other_arrays_is_refused(saved, tmp_path, name, change):
+    value = change(getattr(saved.params, name))
+    broken = saved.params._replace(**{name: value})
+    saved._replace(params=broken).save("toy", tmp_path)
+    with pytest.raises(ValueError, match=r"one per row of W_ih|must hold numbers of"):
+        model.load("toy", tmp_path)
+
+
+@pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"cell": "other"}, "does not describe a language model"),

@@ -4,6 +4,8 @@ import io
 import json
 import math
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytensor
 import pytest
+from kills import killed_at_every_write
 from scipy.special import softmax
 from test_cells import random_cell
 
@@ -24,6 +27,7 @@ from helpers.lm import (
     by_hand,
     checkpoints,
     compiled,
+    generation,
     inplace,
     model,
     scoring,
@@ -32,6 +36,7 @@ from helpers.lm import (
 from helpers.lm.training import Run, Settings, Stopped, Trainer
 from helpers.networks import bptt
 from helpers.networks.elman import Elman, hidden_states_numpy, readout, shared
+from helpers.results import files, provenance
 
 V, H = 9, 4
 PLAIN = Settings(hidden=H, vocabulary=V, batch=12, dropout=0, clip=1e9, lr=0.01)
@@ -195,6 +200,11 @@ def test_the_rate_falls_along_half_a_cosine():
         ("clip", math.inf, "clip must be positive; got inf"),
         ("dropout", 1.0, "dropout must be at least 0 and below 1; got 1.0"),
         ("seed", -1, "seed must not be negative; got -1"),
+        ("vocabulary", 3, "vocabulary must be more than 3 words"),
+        ("hidden", 10**400, "hidden must be at most 2147483647; got 1"),
+        ("epochs", 2**31, "epochs must be at most 2147483647; got 2147483648"),
+        ("lr", 1e-320, "lr must fit into float32; got 1e-320"),
+        ("rows", 1e308, "rows must fit into float32; got 1e"),
     ],
 )
 def test_settings_that_make_no_sense_are_named(name, value, said, capsys):
@@ -209,8 +219,7 @@ def test_settings_that_make_no_sense_are_named(name, value, said, capsys):
 # Whole runs -------------------------------------------------------------------
 
 
-@pytest.fixture
-def corpus(tmp_path):
+def write_corpus(folder):
     """60 comments of 3 or 5 words, each word followed by the same one mostly."""
     rng = np.random.default_rng(0)
     lines = []
@@ -220,16 +229,38 @@ def corpus(tmp_path):
             f"w{(first + k + (rng.random() < 0.1)) % 5}" for k in range(3 + i % 2 * 2)
         ]
         lines.append(" ".join(words))
-    path = tmp_path / "corpus.txt"
+    path = folder / "corpus.txt"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 
 @pytest.fixture
+def corpus(tmp_path):
+    return write_corpus(tmp_path)
+
+
+FEW = {"hidden": 6, "vocabulary": 8, "epochs": 3, "batch": 24, "lr": 0.02, "seed": 1}
+
+
+@pytest.fixture
 def settings(corpus):
-    return Settings(
-        corpus=str(corpus), hidden=6, vocabulary=8, epochs=3, batch=24, lr=0.02, seed=1
-    )
+    return Settings(str(corpus), **FEW)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that has ended, to be copied: it has the folder of its corpus."""
+    engine.select("python")
+    folder = tmp_path_factory.mktemp("finished")
+    run = Run(Settings(str(write_corpus(folder)), **FEW), folder / "run")
+    run.go()
+    return run
+
+
+@pytest.fixture
+def trained(finished, tmp_path):
+    """The folder of a run that has ended."""
+    return shutil.copytree(finished.folder, tmp_path / "run")
 
 
 def weights(folder: Path) -> dict:
@@ -291,7 +322,7 @@ def test_a_finished_run_is_not_trained_again(settings, tmp_path):
 
 
 def test_training_stops_early_where_validation_gets_no_better(settings, tmp_path):
-    wild = Settings(**vars(settings) | {"lr": 3.0, "epochs": 50, "patience": 2})
+    wild = Settings(**vars(settings) | {"lr": 0.2, "epochs": 50, "patience": 2})
     run = Run(wild, tmp_path)
     best = run.go()
     assert run.progress["epoch"] == best.card["epoch"] + 2 < 50
@@ -346,6 +377,19 @@ def test_the_model_of_the_best_epoch_is_kept_and_judged(
         assert kept.card["tokens_per_s"] == pytest.approx(rate)
 
 
+@pytest.mark.parametrize("name", ["model.npz", "model.json"])
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_a_finished_run_whose_model_is_lost_says_what_to_do(
+    finished, trained, name, content
+):
+    (trained / name).unlink()
+    if content is not None:
+        (trained / name).write_bytes(content)
+    said = r"of epoch \d, is lost or damaged, .* that of epoch 3; delete the folder"
+    with pytest.raises(ValueError, match=said):
+        Run(finished.settings, trained).go()
+
+
 def test_other_settings_are_refused_in_the_folder_of_a_run(settings, tmp_path):
     Run(Settings(**vars(settings) | {"epochs": 1}), tmp_path).go()
     with pytest.raises(ValueError, match=r"other settings: epochs = 1, not 3"):
@@ -384,6 +428,162 @@ def test_cost_and_gradient_must_both_be_finite(
         run.go()
 
 
+NUMBERS = re.compile(r"\d[\d.]*")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--lr 30 --epochs 2 --hidden 16 --vocabulary 300",
+        "--lr 1000 --clip 1e9",
+    ],
+)
+def test_a_training_that_diverges_says_so_and_keeps_a_good_checkpoint(
+    corpus, tmp_path, capsys, options
+):
+    run = tmp_path / "run"
+    command = ["train", *options.split(), "--corpus", str(corpus), "--output", str(run)]
+    for _ in range(2):  # the same command, which goes on from there
+        assert __main__.main(command) == 1
+        said = capsys.readouterr()
+        last = said.err.splitlines()[-1]
+        assert last.startswith(
+            "python -m helpers.lm train: training diverged at update"
+        )
+        assert f"{run} keeps the last good checkpoint" in last
+        assert "try a lower lr or clip, in another folder" in last
+        assert max(map(len, NUMBERS.findall(said.out + said.err))) < 10
+        assert "Traceback" not in said.err
+        arrays, progress = checkpoints.load(run / "checkpoint.npz")
+        assert all(np.isfinite(value).all() for value in arrays.values())
+        assert progress["log"] == []
+        assert not (run / "model.json").exists()
+
+
+@pytest.mark.parametrize("every", [2, 500])
+def test_what_was_learned_before_training_diverged_is_kept(
+    settings, tmp_path, monkeypatch, every
+):
+    """From the second epoch on, a word costs 9 nats; guessing costs 2."""
+    run = Run(settings, tmp_path, every=every)
+    update = run.trainer.update
+
+    def worse(batch, *rest):
+        cost, norm = update(batch, *rest)
+        return [batch.mask.sum() * 9.0 if run.progress["epoch"] else cost, norm]
+
+    monkeypatch.setattr(run.trainer, "update", worse)
+    said = r"in epoch 2: since the last checkpoint a word cost 9 nats; .* cost 2\.079; "
+    said += r".* keeps the last good checkpoint and the best model, of epoch 1; "
+    with pytest.raises(Stopped, match=said):
+        run.go()
+    _, progress = checkpoints.load(tmp_path / "checkpoint.npz")
+    assert (progress["epoch"], progress["position"]) == (1, 0)
+    assert model.load("model", tmp_path).card["epoch"] == 1
+
+
+@pytest.mark.parametrize("diverged", [False, True])
+def test_comments_that_are_strange_to_a_network_are_no_divergence(
+    settings, tmp_path, monkeypatch, diverged
+):
+    run = Run(settings, tmp_path)
+
+    def perplexity(sequences):
+        strange = sequences is run.data.validation or sequences is run.data.test
+        return math.inf if diverged else 99.0 if strange else 5.0
+
+    monkeypatch.setattr(run.trainer, "perplexity", perplexity)
+    if diverged:
+        with pytest.raises(Stopped, match="on its own comments is inf"):
+            run.go()
+        assert not (tmp_path / "model.json").exists()
+    else:
+        assert run.go().card["validation_perplexity"] == 99
+
+
+def test_perplexities_beyond_numbers_are_infinite_and_shown_in_few_digits():
+    assert scoring.perplexity(math.log(42)) == pytest.approx(42)
+    assert scoring.perplexity(1e9) == math.inf
+    assert scoring.shown(123.456) == "123.46"
+    assert scoring.shown(999999.4, 0) == "999999"
+    assert scoring.shown(2.43e58) == "2.43e+58"
+    assert scoring.shown(math.inf) == "inf"
+
+
+# Memory -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", list(model.CELLS))
+def test_the_shapes_of_parameters_are_known_without_making_them(cell):
+    for V, H in ((9, 4), (5, 13)):
+        made = model.initial(cell, V, H, np.random.default_rng(0))
+        found = {name: value.shape for name, value in made._asdict().items()}
+        assert model.shapes(cell, V, H) == found
+
+
+def test_the_estimate_of_memory_holds_what_a_checkpoint_takes(settings, tmp_path):
+    """In use, as copies, and as a file: each are the arrays of the trainer."""
+    run = Run(Settings(**vars(settings) | {"hidden": 300}), tmp_path)
+    kept = sum(value.size * 4 for value in run.trainer.arrays().values())
+    V = len(run.data.vocabulary)
+    assert training.memory("elman", V, 300, 24) == 3 * kept
+    assert training.memory("elman", V, 300, 10**9) == kept + 4 * V * 10**9
+
+
+@pytest.mark.parametrize(
+    ("options", "needed"),
+    [
+        (["--hidden", "100000000"], r"360,00\d,\d{3}\.\d"),
+        (["--hidden", "20000", "--cell", "lstm"], r"5\d\.\d"),
+        (["--batch", "1000000000"], r"3\d\.\d"),
+    ],
+)
+def test_what_does_not_fit_into_memory_is_refused_with_the_figures(
+    corpus, tmp_path, capsys, monkeypatch, options, needed
+):
+    monkeypatch.setattr(training, "free_memory", lambda: 3 * 10**9)
+    command = ["train", "--corpus", str(corpus), "--output", str(tmp_path / "run")]
+    assert __main__.main([*command, *options]) == 1
+    said = f"need at least {needed} GB of memory; free here are 3.0 GB; make"
+    assert re.search(said, capsys.readouterr().err)
+
+
+def test_memory_that_a_container_may_not_have_is_not_free(monkeypatch):
+    whole = provenance.free_memory()
+    assert whole > 0
+    limit = SimpleNamespace(read_text=lambda encoding: "1000\n")
+    monkeypatch.setattr(provenance, "Path", lambda path: limit)
+    assert provenance.free_memory() == 1000
+    limit.read_text = lambda encoding: "max\n"
+    assert provenance.free_memory() > 1000
+
+
+# One training in a folder -----------------------------------------------------
+
+
+def test_a_second_training_into_a_folder_is_refused(settings, tmp_path, capsys):
+    run = Run(settings, tmp_path)
+    command = ["train", "--corpus", settings.corpus, "--output", str(tmp_path)]
+    said = f"another process is training in {tmp_path}: wait for it, or give another"
+    with files.alone(tmp_path, "training in", ""):
+        with pytest.raises(BlockingIOError, match=re.escape(said)):
+            run.go()
+        assert __main__.main(command) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "checkpoint.npz").exists()
+    run.go()
+
+
+def test_a_run_goes_on_where_another_process_has_left_it(finished, tmp_path):
+    run = Run(finished.settings, tmp_path)
+    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+    run.trainer.update = None  # nothing is left to train
+    assert run.go().card == model.load("model", tmp_path).card
+
+
+# Damaged ----------------------------------------------------------------------
+
+
 def npz(**arrays):
     content = io.BytesIO()
     np.savez(content, **arrays)
@@ -405,6 +605,70 @@ def test_a_damaged_checkpoint_says_what_to_do(settings, tmp_path, content):
     (tmp_path / "checkpoint.npz").write_bytes(content)
     match = r"checkpoint\.npz cannot be read .* delete it to start afresh"
     with pytest.raises(ValueError, match=match):
+        Run(settings, tmp_path)
+
+
+def changed(arrays, name, value):
+    return {key: array for key, array in arrays.items() if key != name} | (
+        {} if value is None else {name: value}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("W_hh", None, "must hold W_ih, W_hh"),
+        ("extra", np.ones(3), "must hold W_ih, W_hh"),
+        ("W_hh", np.ones((6, 5)), r"W_hh must be float64 of shape \(6, 6\); got"),
+        ("m_b_h", np.ones(()), r"m_b_h must be .* of shape \(6,\)"),
+        ("v_W_ih", np.ones((8, 6), int), "v_W_ih must be float64"),
+        ("h0", np.full(6, np.nan), "h0 must be finite"),
+        ("W_hh", np.full((6, 6), "text"), "W_hh must be float64"),
+    ],
+)
+def test_a_whole_checkpoint_of_other_arrays_says_what_to_do(
+    settings, tmp_path, name, value, said
+):
+    run = Run(settings, tmp_path)
+    arrays = changed(run.trainer.arrays(), name, value)
+    checkpoints.save(tmp_path / "checkpoint.npz", arrays, run.progress)
+    with pytest.raises(ValueError, match=f"{said}.*; delete it to start afresh"):
+        Run(settings, tmp_path)
+
+
+LINE = {"epoch": 1, "updates": 3, "train_perplexity": 5.0, "seconds": 1.0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": None},
+        {"settings": []},
+        {"epoch": "1"},
+        {"epoch": -1},
+        {"epoch": 2},  # without lines of the log
+        {"position": 3},  # without a token
+        {"cost": None},
+        {"cost": "1"},
+        {"log": {}},
+        {"log": [LINE], "epoch": 1},
+        {"log": [3], "epoch": 1},
+        {"updates": True},
+        {"tokens": math.nan},
+        {"seconds": math.nan},
+        [],
+        "text",
+        None,
+    ],
+)
+def test_a_checkpoint_whose_progress_makes_no_sense_says_what_to_do(
+    settings, tmp_path, change
+):
+    run = Run(settings, tmp_path)
+    progress = run.progress | change if isinstance(change, dict) else change
+    checkpoints.save(tmp_path / "checkpoint.npz", run.trainer.arrays(), progress)
+    said = r"its progress makes no sense\); delete it to start afresh"
+    with pytest.raises(ValueError, match=said):
         Run(settings, tmp_path)
 
 
@@ -505,13 +769,49 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     assert (tmp_path / "killed/model.npz").exists()
 
 
+SMALL = FEW | {"epochs": 2, "batch": 48}
+KILLED_RUN = """
+from test_lm_training import *
+
+engine.select("python")
+run = Run(Settings({corpus!r}, **SMALL), Path({before!r}))
+run._save()
+run.folder = Path({warm!r})
+run.go()  # compiles, for all forks
+
+def act(folder):
+    run.folder = folder
+    run.go()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_run_that_is_killed_at_any_write_loses_nothing(corpus, tmp_path):
+    before, warm, to = (tmp_path / name for name in ("before", "warm", "killed"))
+    code = KILLED_RUN.format(corpus=str(corpus), warm=str(warm), before=str(before))
+    *killed, whole = killed_at_every_write(before, to, code)
+    assert len(killed) > 30
+    engine.select("python")
+    expected, run = (
+        model.load("model", whole),
+        Run(Settings(str(corpus), **SMALL), warm),
+    )
+    for folder in killed:
+        if (folder / "model.json").exists():
+            model.load("model", folder)
+        run.folder = folder
+        run.go()
+        found = model.load("model", folder)
+        for key in ("epoch", "validation_perplexity", "test_perplexity"):
+            assert found.card[key] == expected.card[key]
+        for ours, theirs in zip(found.params, expected.params, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        ours, theirs = weights(folder), weights(whole)
+        assert all((ours[key] == theirs[key]).all() for key in theirs)
+
+
 # The command line -------------------------------------------------------------
-
-
-@pytest.fixture
-def trained(settings, tmp_path):
-    Run(settings, tmp_path / "run").go()
-    return tmp_path / "run"
 
 
 @pytest.mark.engine
@@ -528,6 +828,14 @@ def test_generate_prints_as_many_sentences_and_the_seed_decides(trained, capsys)
         outputs.append(capsys.readouterr().out)
     assert outputs[0] == outputs[1] != outputs[2]
     assert len(outputs[0].splitlines()) == 8
+    # Those that are drawn later change none before them.
+    assert __main__.main(["generate", str(trained), "-n", "200", "--seed", "2"]) == 0
+    more = capsys.readouterr().out.splitlines()
+    expected = generation.sentences(
+        model.load("model", trained), 200, np.random.default_rng(2)
+    )
+    assert more == expected
+    assert more[:8] == outputs[2].splitlines()
 
 
 def test_score_finds_what_it_has_learned_more_likely(trained, capsys):
@@ -553,6 +861,80 @@ def test_errors_are_one_line(arguments, said, tmp_path, capsys):
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(f"python -m helpers.lm {arguments[0]}: ")
     assert said in error
+
+
+def test_score_says_which_words_it_does_not_know(trained, capsys):
+    command = ["score", "--model", str(trained)]
+    assert __main__.main([*command, "w1 is w2 is", "w1 w2"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(": w1 is w2 is (unknown: is)")
+    assert second.endswith(": w1 w2")
+    assert __main__.main([*command, "w1", "it is!"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "text must hold words that the model knows; 'it is !' holds none" in said.err
+
+
+def test_a_number_of_sentences_below_0_is_named(trained, capsys):
+    assert __main__.main(["generate", str(trained), "-n", "-1"]) == 1
+    assert capsys.readouterr().err.endswith(
+        "generate: n must not be negative; got -1\n"
+    )
+    assert __main__.main(["generate", str(trained), "-n", "0"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("name", "goes_on"), [("train", True), ("generate", False)])
+def test_only_training_is_said_to_go_on(tmp_path, monkeypatch, capsys, name, goes_on):
+    def interrupted(**options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(__main__, name, interrupted)
+    options = ["--output", str(tmp_path)] if name == "train" else []
+    assert __main__.main([name, *options]) == 130
+    assert ("goes on" in capsys.readouterr().err) == goes_on
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_sentences_are_written_on_a_console_without_their_characters(
+    tmp_path, monkeypatch, encoding
+):
+    words = ("SENTENCE_START", "SENTENCE_END", "UNKNOWN_TOKEN", *"a\U0001f600日é")
+    first = model.initial("elman", len(words), H, np.random.default_rng(0))
+    whole = model.LanguageModel(training.Vocabulary(words), first, {})
+    whole.save("model", tmp_path)
+    outputs = []
+    for name in (encoding, "utf-8"):
+        stream = io.TextIOWrapper(io.BytesIO(), name, write_through=True)
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert __main__.main(["generate", str(tmp_path), "-n", "30"]) == 0
+        outputs.append(stream.buffer.getvalue().decode(name).split("\n"))
+    shown, meant = outputs
+    assert len(meant) == 31
+    assert any("\U0001f600" in line for line in meant)
+    for a, b in zip(shown, meant, strict=True):
+        assert a.rstrip("\r") == b.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def test_a_model_that_names_no_corpus_is_not_evaluated_on_one(tmp_path, capsys):
+    words = ("SENTENCE_START", "SENTENCE_END", "UNKNOWN_TOKEN", "a")
+    first = model.initial("elman", len(words), H, np.random.default_rng(0))
+    model.LanguageModel(training.Vocabulary(words), first, {}).save("model", tmp_path)
+    assert __main__.main(["evaluate", str(tmp_path)]) == 1
+    assert "give --corpus" in capsys.readouterr().err
+    assert __main__.main(["record", str(tmp_path)]) == 1
+    assert "must hold a finished run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("log", ["", "{", "[]\n", '{"epoch": 1}\n', "3\n"])
+def test_a_run_with_another_log_is_not_recorded(trained, tmp_path, log):
+    from helpers.lm import recorded_runs
+
+    (trained / "log.jsonl").write_text(log)
+    with pytest.raises(
+        ValueError, match=r"with its log\.jsonl; that in .*run does not"
+    ):
+        recorded_runs.record([trained], to=tmp_path)
 
 
 def test_record_and_ship_tell_of_the_run(trained, tmp_path, capsys):

@@ -6,16 +6,12 @@ what was expected and what came. NaN and infinity are refused or seen in the res
 """
 
 import functools
-import importlib
-import inspect
 import itertools
 import math
-import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,11 +19,8 @@ import pytest
 import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
 from test_cells import by_hand, random_cell
-from test_suspects import SUSPECTS
 
-import helpers
 from helpers.lm import by_hand as lm
 from helpers.lm import generation, ngrams, scoring
 from helpers.networks import bptt, elman, feedforward, gated, gradients, initialisation
@@ -35,7 +28,7 @@ from helpers.networks.elman import Elman
 from helpers.networks.gated import GRU, LSTM
 from helpers.results import intervals, tables
 from helpers.tasks import reber, sine, sunspots
-from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS, Grammar
+from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS
 from helpers.tasks.text import SPECIAL, Vocabulary
 
 # Arguments ----------------------------------------------------------------------------
@@ -429,7 +422,9 @@ def word_probabilities(x, params):
 
 
 def word_gradient(x, y, h, p, params):
-    d_o = np.array([[p[t, v] - (v == y[t]) for v in range(p.shape[1])] for t in range(len(y))])
+    d_o = np.array(
+        [[p[t, v] - (v == y[t]) for v in range(p.shape[1])] for t in range(len(y))]
+    )
     whole = gradient(np.eye(len(params.W_ih))[x], h, d_o, params, lambda s, t: True)
     d_a, _ = travelled(h, d_o, params, 1 - h * h, lambda s, t: True)
     return whole._replace(W_ih=d_a)
@@ -574,18 +569,16 @@ TABLE = {
     **of_states(Elman, elman.hidden_states_numpy),
     **of_states(LSTM, gated.lstm_states_numpy),
     **of_states(GRU, gated.gru_states_numpy),
-    **entries(
-        "networks.bptt.tanh_slope", bptt.tanh_slope, lambda h: 1 - h * h, SLOPE
-    ),
+    **entries("networks.bptt.tanh_slope", bptt.tanh_slope, lambda h: 1 - h * h, SLOPE),
     **entries(
         "networks.bptt.sigmoid_slope", bptt.sigmoid_slope, lambda h: h - h * h, SLOPE
     ),
     **entries(
         "networks.bptt.state_errors",
         bptt.state_errors,
-        lambda h, d_o, params: travelled(
-            h, d_o, params, 1 - h * h, lambda s, t: True
-        )[1],
+        lambda h, d_o, params: travelled(h, d_o, params, 1 - h * h, lambda s, t: True)[
+            1
+        ],
         ERRORS,
         *batched(ERRORS),
     ),
@@ -744,7 +737,9 @@ TABLE = {
         student,
         {"values": Array((9,), free=True), **CONFIDENCE},
     ),
-    **entries("results.intervals.wilson", intervals.wilson, wilson, SHARES, also="trials"),
+    **entries(
+        "results.intervals.wilson", intervals.wilson, wilson, SHARES, also="trials"
+    ),
     **entries(
         "results.tables.significant",
         tables.significant,
@@ -767,15 +762,17 @@ TABLE = {
     **entries(
         "lm.by_hand.mean_loss",
         lambda sentences, params: lm.mean_loss([sentences], params),
-        lambda sentences, params: -np.mean(
-            [
-                math.log(row[word])
-                for row, word in zip(
-                    word_probabilities(sentences[:-1], params)[1],
-                    sentences[1:],
-                    strict=True,
-                )
-            ]
+        lambda sentences, params: (
+            -np.mean(
+                [
+                    math.log(row[word])
+                    for row, word in zip(
+                        word_probabilities(sentences[:-1], params)[1],
+                        sentences[1:],
+                        strict=True,
+                    )
+                ]
+            )
         ),
         {"sentences": Words(4, 5), "params": Cell(Elman, (4, 3, 4))},
     ),
@@ -793,7 +790,9 @@ TABLE = {
     ),
     **entries(
         "lm.generation.draw_word",
-        lambda o, temperature: generation.draw_word(o, np.array([0.3, 0.8]), temperature),
+        lambda o, temperature: generation.draw_word(
+            o, np.array([0.3, 0.8]), temperature
+        ),
         lambda o, temperature: words_hit(o, [0.3, 0.8], temperature),
         {"o": Array((2, 5)), "temperature": Number(0.5, 2)},
     ),
@@ -912,7 +911,9 @@ def outcome(trial, seed):
                 new = values[argument] = change(values[argument])
         except (IndexError, OverflowError, ValueError):
             return None  # nothing can be changed: there is no element
-        if meaning == "bad" and is_same(old if varied != argument else None, new, entry, argument, values, how):
+        if meaning == "bad" and is_same(
+            old if varied != argument else None, new, entry, argument, values, how
+        ):
             return None
     kinds = {k: getattr(s, "kind", "") for k, s in entry.arguments.items()}
 
@@ -942,7 +943,9 @@ def outcome(trial, seed):
     }
     listed = {k: unlisted(v) for k, v in listed.items()}
     try:
-        expected = parts(call(entry.reference, {k: plain(v) for k, v in listed.items()}))
+        expected = parts(
+            call(entry.reference, {k: plain(v) for k, v in listed.items()})
+        )
     except (ArithmeticError, ValueError) as error:
         return None if meaning == "poison" else f"the reference fails: {error}"
     got = parts(got)
@@ -958,7 +961,9 @@ def outcome(trial, seed):
     wide = max([v.dtype.itemsize for v in floating(values)] or [8])
     tolerance = TOLERANCE.get(wide if narrow < wide else narrow, 1e-9)
     scale = max(1, np.abs(expected).max(initial=0)) if expected.dtype.kind == "f" else 1
-    if not np.allclose(got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+    if not np.allclose(
+        got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True
+    ):
         return f"{got!r:.300} and not {expected!r:.300}"
     return None
 

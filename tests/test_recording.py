@@ -8,6 +8,7 @@ from helpers.bench import __main__ as command
 from helpers.bench import ch06_embedded_reber_times, recording, step_times, timing
 from helpers.bench import ways as bench_ways
 from helpers.bench.worker import Process
+from helpers.results import files, provenance
 
 RECORDINGS = command.RECORDINGS
 RNG = np.random.default_rng(0)
@@ -169,6 +170,41 @@ def test_an_interrupted_recording_goes_on_where_it_was(name, processes, tmp_path
     record(name, tmp_path, quick=True)
     assert asked[0] == first
     assert not (tmp_path / ".partial").exists()
+
+
+@pytest.mark.parametrize("other", ["nothing", "versions", "code", "data", "machine"])
+def test_what_was_timed_by_another_is_timed_again(
+    processes, tmp_path, monkeypatch, other
+):
+    asked, _, slow = processes
+    slow["python"] = "interrupted"  # the last way of the engines
+    for _ in range(2):
+        asked.clear()
+        with pytest.raises(KeyboardInterrupt):
+            record("elman-engines", tmp_path)
+        again = [way for way, do, _ in asked if do == "time" and way != "python"]
+        if other == "versions":
+            changed = provenance.versions(recording.PACKAGES) | {"numba": "0.1"}
+            monkeypatch.setattr(provenance, "versions", lambda also, c=changed: c)
+        elif other == "code":
+            monkeypatch.setattr(provenance, "code", lambda module: f"new {module}")
+        elif other == "data":
+            monkeypatch.setattr(provenance, "data", lambda: "new")
+        elif other == "machine":
+            monkeypatch.setattr(provenance, "machine", lambda: "another")
+    assert (again == []) == (other == "nothing")
+
+
+def test_a_second_recording_of_the_same_is_refused(processes, tmp_path, capsys):
+    said = r"another process is recording in .*elman-engines: wait for it, or give"
+    with files.alone(tmp_path / ".partial/elman-engines", "recording in", ""):
+        with pytest.raises(BlockingIOError, match=said):
+            record("elman-engines", tmp_path)
+        assert command.main(["elman-engines", "--output", str(tmp_path)]) == 1
+        record("bptt-costs", tmp_path)
+    assert "another process is recording in" in capsys.readouterr().err
+    assert processes[0] != []
+    record("elman-engines", tmp_path)
 
 
 # Measuring -----------------------------------------------------------------------

@@ -1,14 +1,18 @@
 """The lists of requirements agree with each other, and the lock satisfies them."""
 
+import ast
 import itertools
 import re
+import sys
 import tomllib
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from helpers import ROOT
+from helpers.press import notebooks
 from helpers.press.editions import ONLINE, entries
 
 pytestmark = pytest.mark.documents
@@ -144,6 +148,75 @@ def test_the_lines_for_windows_are_those_for_the_others():
             rf"(?m)(python -m (?:helpers\.press\.)?{name}\b.*)", recipes
         )
     assert lines == steps
+
+
+# What is imported is declared ---------------------------------------------------------
+
+# What is imported by another name than it is installed by.
+INSTALLED_AS = {
+    "bs4": "beautifulsoup4",
+    "importlinter": "import-linter",
+    "xdist": "pytest-xdist",
+    "yaml": "pyyaml",
+}
+
+
+def imported(sources):
+    """The packages that sources import directly, as they are installed."""
+    ours = {"helpers"} | {path.stem for path in ROOT.glob("tests/*.py")}
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            for name in (name.partition(".")[0] for name in names):
+                if name not in sys.stdlib_module_names | ours:
+                    yield canonicalize_name(INSTALLED_AS.get(name, name))
+
+
+def sources(*patterns):
+    """The Python in these files; of a notebook, the cells of code."""
+    for path in itertools.chain.from_iterable(map(ROOT.glob, patterns)):
+        if path.suffix == ".py":
+            yield path.read_text(encoding="utf-8")
+        elif ".ipynb_checkpoints" not in path.parts:
+            cells = notebooks.read(path).cells
+            yield from (cell.source for cell in cells if cell.cell_type == "code")
+
+
+def declared(entries):
+    """The names of requirements, as they are installed."""
+    found = (entry for entry in entries if not entry.startswith("-e"))
+    return {canonicalize_name(Requirement(entry).name) for entry in found}
+
+
+def test_what_is_imported_is_declared():
+    extras = project()["project"]["optional-dependencies"].values()
+    known = declared(itertools.chain(*sections(), *extras))
+    # `make mutants` installs what it needs itself.
+    known |= set(re.findall(r"[\w-]+(?===)", text("Makefile")))
+    found = set(imported(sources("helpers/**/*.py", "tests/**/*.py", "book/**/*.py")))
+    found |= set(imported(sources("book/**/*.ipynb")))
+    assert len(found) > 30
+    assert found - known == set()
+
+
+def test_what_a_notebook_imports_is_installed_with_it():
+    rooms = {path.parent.name for path in ROOT.glob("helpers/*/__init__.py")}
+    patterns = [f"helpers/{room}/**/*.py" for room in rooms - {"press"}]
+    found = set(imported(sources(*patterns, "book/**/*.ipynb")))
+    course = project()["project"]
+    extras = declared(itertools.chain(*course["optional-dependencies"].values()))
+    assert found - extras == declared(course["dependencies"]) - extras
+
+
+def test_an_import_that_nothing_declares_is_found():
+    source = (
+        "def f():\n    import nowhere.at_all\nfrom bs4 import x\nimport os, helpers"
+    )
+    assert set(imported([source])) == {"nowhere", "beautifulsoup4"}
 
 
 def test_the_packages_are_those_in_the_folder():

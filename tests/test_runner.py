@@ -9,13 +9,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import toy_experiments
 from toy_experiments import toy
 
-from helpers.experiments import by_name, runner
+from helpers.experiments import REGISTRY, by_name, runner
 from helpers.experiments.__main__ import main
 from helpers.experiments.runner import Experiment, run_seed
 from helpers.results import files, intervals, provenance, records
@@ -169,7 +170,10 @@ def test_seeds_are_not_mixed_with_those_of_other_parameters(tmp_path, marks):
     assert times_run(marks) == {0: 2, 1: 3}
 
 
-@pytest.mark.parametrize("other", ["nothing", "engine", "versions", "floatX", "name"])
+@pytest.mark.parametrize(
+    "other",
+    ["nothing", "engine", "versions", "compiler", "code", "data", "floatX", "name"],
+)
 def test_seeds_are_not_mixed_with_those_of_another(tmp_path, marks, monkeypatch, other):
     experiment = toy(folder=str(marks), wait_from=0, fails=[1])
     workers = runner.Workers(engine="python")
@@ -179,7 +183,18 @@ def test_seeds_are_not_mixed_with_those_of_another(tmp_path, marks, monkeypatch,
         workers = replace(workers, engine="numba")
     elif other == "versions":
         changed = provenance.versions() | {"numpy": "1.0"}
-        monkeypatch.setattr(provenance, "versions", lambda: changed)
+        monkeypatch.setattr(provenance, "versions", lambda also=(): changed)
+    elif other == "compiler":
+        real = provenance.versions
+        monkeypatch.setattr(
+            provenance,
+            "versions",
+            lambda also=(): real(also) | dict.fromkeys(also, "0.1"),
+        )
+    elif other == "code":
+        monkeypatch.setattr(provenance, "code", lambda module: f"new {module}")
+    elif other == "data":
+        monkeypatch.setattr(provenance, "data", lambda: "new")
     elif other == "floatX":
         experiment = replace(experiment, floatX="float32")
     elif other == "name":
@@ -187,6 +202,27 @@ def test_seeds_are_not_mixed_with_those_of_another(tmp_path, marks, monkeypatch,
     with pytest.raises(runner.Incomplete, match="seed 1 failed"):
         runner.record(experiment, 2, workers, tmp_path)
     assert times_run(marks) == {0: 1 if other == "nothing" else 2, 1: 2}
+
+
+def test_a_second_recording_of_the_same_is_refused(tmp_path, capsys):
+    with files.alone(tmp_path / ".partial/toy", "recording in", ""):
+        assert run(tmp_path, "--seeds", 1, "--jobs", 1) == 1
+    said = capsys.readouterr().err
+    assert f"toy: another process is recording in {tmp_path / '.partial/toy'}: " in said
+    assert not (tmp_path / "toy.json").exists()
+    assert run(tmp_path, "--seeds", 1, "--jobs", 1) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.json"]
+
+
+def test_what_is_measured_once_is_not_said_to_go_on(tmp_path, monkeypatch, capsys):
+    from helpers.experiments import ch08_baselines_runs
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ch08_baselines_runs, "record", interrupted)
+    assert main(["lm-baselines", "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "lm-baselines: interrupted\n"
 
 
 def test_a_record_of_fewer_seeds_leaves_the_others_kept(tmp_path, marks):
@@ -227,9 +263,72 @@ def test_nan_is_refused_by_seed_and_key(tmp_path, capsys):
 
 
 def test_other_versions_on_a_worker_are_refused():
-    expected = provenance.versions() | {"numpy": "1.0"}
-    failure = runner._job(toy(), 0, "python", expected)
-    assert "not {'python'" in failure.error
+    here = runner._made_of(toy())
+    for other in ("numpy", "code", "data"):
+        failure = runner._job(toy(), 0, "python", here | {other: "1.0"})
+        assert "not {'python'" in failure.error
+    assert runner._job(toy(), 0, "python", here)["seed"] == 0
+
+
+# What decides a number is known by its code ----------------------------------
+
+COURSE = {
+    "__init__": "",
+    "mine": "import numpy\nfrom helpers import tools\nfrom helpers.deep import first\n",
+    "tools": "def late():\n    import helpers.lazy as lazy\n",
+    "lazy": "NAMED = 'helpers.named'\n",
+    "named": "from helpers.tools import late\n",  # in a circle
+    "deep/__init__": "from helpers import every\n",
+    "deep/first": "from helpers.whole import anything\n",
+    "whole/__init__": "anything = 1\n",
+    "every": "",
+    "apart": "",
+}
+
+
+def test_the_code_of_a_module_is_its_own_and_all_that_it_uses(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+
+    def code():
+        return provenance.code.__wrapped__("helpers.mine")
+
+    def write(name, text, newline="\n"):
+        path = tmp_path / "helpers" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline=newline)
+
+    for name, text in COURSE.items():
+        write(name, text)
+    first = code()
+    for name, text in COURSE.items():
+        write(name, text + "x = 1\n")
+        used = name not in ("__init__", "apart", "every", "deep/__init__")
+        assert (code() != first) == used, name
+        write(name, text)
+        assert code() == first
+        write(name, text, newline="\r\n")
+        assert code() == first, "lines end as on Windows"
+    assert provenance.code.__wrapped__("helpers.nowhere") is None
+
+
+def test_the_data_of_the_course_are_known_by_what_they_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    (tmp_path / "data/results").mkdir(parents=True)
+
+    def after(path, text):
+        (tmp_path / "data" / path).write_text(text)
+        return provenance.data.__wrapped__()
+
+    first = after("a.csv", "1")
+    assert after("results/a.json", "1") == after(".a.tmp", "1") == first
+    assert after("a.csv", "2") != first
+    assert after("a.csv", "1") == first
+    assert after("b.csv", "") != first
+
+
+def test_the_code_of_every_experiment_is_known():
+    for experiment in REGISTRY.values():
+        assert provenance.code(experiment.run.__module__)
 
 
 def test_duration_is_the_sum_over_sessions(tmp_path, monkeypatch):
@@ -242,8 +341,8 @@ def test_duration_is_the_sum_over_sessions(tmp_path, monkeypatch):
 
     clock = iter([0, 10, 20, 100, 105, 107])  # start, two seeds; start, two seeds
     monkeypatch.setattr(runner, "compute", compute)
-    monkeypatch.setattr(runner.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(runner.time, "time", iter([1.0, 2.0]).__next__)
+    times = {"perf_counter": clock.__next__, "time": iter([1.0, 2.0]).__next__}
+    monkeypatch.setattr(runner, "time", SimpleNamespace(**times))
     workers = runner.Workers(engine="python")
     broken = 2
     with pytest.raises(runner.Incomplete):

@@ -36,19 +36,26 @@ def test_the_readme_of_the_data_states_the_checksum():
         (lambda text: text.replace("1700,5", "1700,five"), "not a table of numbers"),
     ],
 )
-def test_a_damaged_file_is_refused_with_advice(tmp_path, change, message):
+def test_a_damaged_file_is_refused_with_advice(tmp_path, monkeypatch, change, message):
     text = sunspots.PATH.read_text()
     damaged = tmp_path / "sunspots.csv"
     damaged.write_text(change(text))
     assert damaged.read_text() != text
     with pytest.raises(ValueError, match=message) as caught:
         sunspots.load(damaged)
-    assert "git checkout" in str(caught.value)
+    assert "load() reads the course's own" in str(caught.value)
+    monkeypatch.setattr(sunspots, "PATH", damaged)
+    with pytest.raises(ValueError, match=f"{message}.*restore it with `git checkout"):
+        sunspots.load(damaged)
 
 
-def test_a_missing_file_is_refused_with_advice(tmp_path):
+def test_a_missing_file_is_refused_with_advice(tmp_path, monkeypatch):
+    missing = tmp_path / "sunspots.csv"
+    with pytest.raises(FileNotFoundError, match="load\\(\\) reads the course's own"):
+        sunspots.load(missing)
+    monkeypatch.setattr(sunspots, "PATH", missing)
     with pytest.raises(FileNotFoundError, match="git checkout"):
-        sunspots.load(tmp_path / "sunspots.csv")
+        sunspots.load(missing)
 
 
 @given(n=st.integers(2, 40), data=st.data())
@@ -77,9 +84,7 @@ def test_windows_refuse_a_bad_length(k):
 
 
 def test_windows_refuse_a_matrix():
-    with pytest.raises(
-        ValueError, match=r"must have shape \(n,\); got \(5, 2\)"
-    ):
+    with pytest.raises(ValueError, match=r"must have shape \(n,\); got \(5, 2\)"):
         sunspots.windows(np.zeros((5, 2)), 1)
 
 

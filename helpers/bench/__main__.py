@@ -22,7 +22,7 @@ from helpers.bench import (
 from helpers.bench.recording import BENCH, COMMAND
 from helpers.experiments import by_name
 from helpers.experiments.__main__ import main as run_experiments
-from helpers.results import records, tables
+from helpers.results import console, records, tables
 
 TIMED = (step_times, ch03_engine_times, ch04_bptt_times, ch08_lm_times)
 RECORDINGS = {module.RECORDING.name: module.RECORDING for module in TIMED}
@@ -31,6 +31,7 @@ EXPERIMENTS = by_name(ch06_embedded_reber_times.EXPERIMENTS)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code, as `helpers.experiments.__main__.main` does."""
+    console.show_any_text()
     argv = sys.argv[1:] if argv is None else argv
     if "--list" in argv:
         everything = (RECORDINGS | EXPERIMENTS).items()

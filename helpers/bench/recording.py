@@ -92,11 +92,23 @@ class Recording:
         """Measure everything; returns the file's path.
 
         Each finished piece is kept in `folder`/.partial until all are. Raises
-        RuntimeError where a process fails or the ways disagree, and whatever `plan`
-        raises; nothing is written then.
+        RuntimeError where a process fails or the ways disagree, BlockingIOError where
+        another process records the same, and whatever `plan` raises; nothing is written
+        then.
         """
-        begun, load_before = time.perf_counter(), provenance.load_average()
         partial = Path(folder) / ".partial" / self.name
+        remedy = "wait for it, or give another folder by --output"
+        with files.alone(partial, "recording in", remedy):
+            try:
+                path = self._record(Path(folder), partial, quick, **options)
+                _forget(partial)
+            finally:
+                if not any(partial.glob("*.json")):
+                    _forget(partial)
+        return path
+
+    def _record(self, folder: Path, partial: Path, quick: bool, **options) -> Path:
+        begun, load_before = time.perf_counter(), provenance.load_average()
         parts, contents = self.plan(quick, partial, **options)
         machine = {"machine": provenance.machine(), "cores": joblib.cpu_count()}
         rows, left_out = [], []
@@ -110,7 +122,7 @@ class Recording:
                     raise
                 rows += found["rows"]
                 left_out += found["left_out"]
-        path = provenance.write_measured(
+        return provenance.write_measured(
             self.name,
             self.schema,
             self.command(quick),
@@ -125,8 +137,6 @@ class Recording:
             folder,
             PACKAGES,
         )
-        _forget(partial)
-        return path
 
 
 def spread(seconds: Sequence[float], name: str = "ms", factor: float = 1000) -> dict:
@@ -218,6 +228,8 @@ def measure(part: Part, ways: Sequence[str], caches: Path, agreed: dict) -> dict
 def _finish(part: Part, machine: dict, partial: Path, caches: Path) -> dict:
     """`measure` of all ways, or what is kept of them from before in this setting."""
     setting = machine | {"versions": provenance.versions(PACKAGES)}
+    setting |= {"code": [provenance.code(m) for m in (worker.__name__, part.module)]}
+    setting |= {"data": provenance.data()}
     setting = files.plain(setting | {"part": asdict(part)}, "setting")
     rows, left_out, agreed = [], [], {}
     pieces = [part.ways] if part.together else [(way,) for way in part.ways]

@@ -69,7 +69,10 @@ class Process:
     ) -> None:
         cache.mkdir(parents=True, exist_ok=True)
         self.way, self._cache = way, cache
-        self._errors = (cache / "errors.txt").open("w+", encoding="utf-8")
+        # Written by the other process in an encoding of its own.
+        self._errors = (cache / "errors.txt").open(
+            "w+", encoding="utf-8", errors="backslashreplace"
+        )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "helpers.bench.worker", module, way],
             env=environment(str(cache), threads),

@@ -14,7 +14,7 @@ from helpers.experiments import (
     ch08_scores_runs,
 )
 from helpers.experiments.runner import Experiment, Workers, record, verify
-from helpers.results import records, tables
+from helpers.results import console, records, tables
 
 # What is measured once, without seeds: by name, modules with `record` and `describe`.
 ONCE = {
@@ -43,6 +43,7 @@ def main(
     0: all went well; 1: a seed failed, or a result did not verify; 2 (by SystemExit,
     from argparse): arguments that make no sense; 130: interrupted.
     """
+    console.show_any_text()
     parser = _parser(prog)
     options = parser.parse_args(argv)
     once = ONCE if registry is REGISTRY else {}
@@ -91,7 +92,9 @@ def main(
             print(f"{name}: {error}", file=sys.stderr)
             code = 1
         except KeyboardInterrupt:
-            kept = "" if options.verify else "; the same command continues where it was"
+            kept = "; the same command continues where it was"
+            if options.verify or name in once:
+                kept = ""  # what is measured once begins anew
             print(f"{name}: interrupted{kept}", file=sys.stderr)
             return 130
     return code

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from helpers import engine
 from helpers.results import files, intervals, provenance, records, tables
 
+ENGINES = ("numba", "llvmlite", "jaxlib")  # packages that compile, besides PyTensor's
 TRACE_UPDATES = 200  # the length of a trace, which the tests compute again
 DASK_TIMEOUT_S = 10  # to wait for a scheduler's answer
 
@@ -128,10 +129,12 @@ def _job(
     """One seed in a worker. Errors are returned, so that the other seeds go on."""
     start = time.perf_counter()
     try:
-        if provenance.versions() != expected:
-            raise RuntimeError(
-                f"the worker has {provenance.versions()}, not {expected}"
-            )
+        here = _made_of(experiment)
+        # A function of a script comes without its file.
+        if here["code"] is None or experiment.run.__module__ == "__main__":
+            here["code"] = expected.get("code")
+        if here != expected:
+            raise RuntimeError(f"the worker has {here}, not {expected}")
         with contextlib.redirect_stdout(io.StringIO()):
             engine.select(engine_name, floatX=experiment.floatX)
         result = run_seed(experiment, seed)
@@ -143,6 +146,12 @@ def _job(
         "duration_s": round(time.perf_counter() - start, 3),
         **result,
     }
+
+
+def _made_of(experiment: Experiment) -> dict[str, str | None]:
+    """The versions that decide a run, and checksums of the code and data behind it."""
+    code, data = provenance.code(experiment.run.__module__), provenance.data()
+    return provenance.versions(ENGINES) | {"code": code, "data": data}
 
 
 def traced(k: int) -> bool:
@@ -161,11 +170,11 @@ def compute(
     Raises Incomplete if the workers themselves die, ModuleNotFoundError where Dask is
     asked for but not installed, and ConnectionError where no cluster can serve.
     """
-    seeds = list(seeds)
+    seeds, made_of = list(seeds), _made_of(experiment)
     if not seeds:
         return
     jobs = (
-        joblib.delayed(_job)(experiment, seed, workers.engine, provenance.versions())
+        joblib.delayed(_job)(experiment, seed, workers.engine, made_of)
         for seed in seeds
     )
     with _quiet_workers(), warnings.catch_warnings(), contextlib.ExitStack() as stack:
@@ -263,10 +272,23 @@ def record(
 
     Each finished seed is kept in `folder`/.partial/NAME/ until all are, in a folder
     named by a hash of all that decides the outcome, so that no run is ever continued
-    with other parameters, another engine or other versions. Raises Incomplete,
-    naming the seeds and their errors, if not all of them finished.
+    with other parameters, another engine, or other versions, code or data. Raises
+    Incomplete, naming the seeds and their errors, if not all of them finished, and
+    BlockingIOError where another process records the same.
     """
-    folder, seeds, name = Path(folder), range(n_seeds), experiment.name
+    kept = Path(folder) / ".partial" / experiment.name
+    remedy = "wait for it, or give another folder by --output"
+    with files.alone(kept, "recording in", remedy):
+        try:
+            return _record(experiment, n_seeds, workers, Path(folder), kept)
+        finally:
+            _remove_empty(kept)
+
+
+def _record(
+    experiment: Experiment, n_seeds: int, workers: Workers, folder: Path, kept: Path
+) -> Path:
+    seeds, name = range(n_seeds), experiment.name
     chosen = _select_engine(experiment, workers)
     setting = {
         "parameters": files.plain(experiment.parameters, "parameters"),
@@ -274,8 +296,9 @@ def record(
         "engine": chosen.engine,
         "floatX": experiment.floatX,
     }
-    text = json.dumps(setting, sort_keys=True).encode()
-    partial = folder / ".partial" / name / hashlib.sha256(text).hexdigest()[:12]
+    decided = setting | {"made of": _made_of(experiment)}
+    text = json.dumps(decided, sort_keys=True).encode()
+    partial = kept / hashlib.sha256(text).hexdigest()[:12]
     finished = _finished(partial, seeds)
     if finished:
         _say(f"{name}: {len(finished)} of {n_seeds} seeds were finished before")
@@ -347,14 +370,19 @@ def _duration(entries: Iterable[dict]) -> float:
 
 
 def _clear(folder: Path, seeds: Iterable[int]) -> None:
-    """Take away what was kept of these seeds, and folders that are empty then."""
+    """Take away what was kept of these seeds, and their folder if it is empty then."""
     for seed in seeds:
         _partial_file(folder, seed).unlink(missing_ok=True)
     if not any(folder.glob("seed-*.json")):
         shutil.rmtree(folder, ignore_errors=True)
-    for parent in (folder.parent, folder.parent.parent):
-        with contextlib.suppress(OSError):  # not empty: an unfinished run of another
-            parent.rmdir()
+
+
+def _remove_empty(kept: Path) -> None:
+    """Take away the folder of an experiment and that of all, unless one is needed."""
+    if not any(path.is_dir() for path in kept.iterdir()):
+        shutil.rmtree(kept, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty: an unfinished run of another
+        kept.parent.rmdir()
 
 
 def _partial_file(folder: Path, seed: int) -> Path:

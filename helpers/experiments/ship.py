@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from helpers import engine
 from helpers.experiments import ch05_reber_runs, ch06_embedded_reber_runs
+from helpers.results import console
 
 SHIPPED = {
     "reber": ch05_reber_runs.ship,
@@ -18,6 +19,7 @@ SHIPPED = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line: train again what stands under these names in data/."""
+    console.show_any_text()
     parser = argparse.ArgumentParser(
         prog="python -m helpers.experiments.ship",
         description="Train networks again, and write them to data/.",

@@ -24,6 +24,7 @@ from helpers import engine
 from helpers.lm import generation, model, recorded_runs, scoring, training
 from helpers.lm.model import LanguageModel
 from helpers.lm.training import Run, Settings, Stopped
+from helpers.results import console
 from helpers.tasks.corpus import clean
 from helpers.tasks.text import sentences
 
@@ -46,15 +47,17 @@ HELP = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command with these arguments; returns its exit code: 0, 1 for an error."""
+    console.show_any_text()
     options = vars(_parser().parse_args(argv))
     run, name = options.pop("run"), options.pop("command")
     try:
         run(**options)
-    except (ValueError, OSError, Stopped) as error:
+    except (ValueError, OSError, MemoryError, Stopped) as error:
         print(f"python -m helpers.lm {name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        goes_on = "; the same command goes on from here" if name == "train" else ""
+        print(f"\nstopped{goes_on}", file=sys.stderr)
         return 130
     return 0
 
@@ -121,50 +124,72 @@ def train(output: Path, fetch: bool, **settings) -> None:
     best = run.go(Progress())
     print(
         f"best after epoch {best.card['epoch']}: perplexity "
-        f"{best.card['validation_perplexity']:.2f} on the validation comments, "
-        f"{best.card['test_perplexity']:.2f} on those of the test; written to {output}"
+        f"{scoring.shown(best.card['validation_perplexity'])} on the validation "
+        f"comments, {scoring.shown(best.card['test_perplexity'])} on those of the "
+        f"test; written to {output}"
     )
 
 
 def evaluate(model: Path | None, corpus: str | None) -> None:
     """Print the perplexity on the test part of a corpus."""
     judged = _load(model)
-    corpus = corpus or judged.card["settings"]["corpus"]
+    corpus = corpus or judged.card.get("settings", {}).get("corpus")
+    if corpus is None:
+        raise ValueError("the model does not say what it was trained on; give --corpus")
     test = training.sequences(corpus, judged.vocabulary).test
     log_p = np.concatenate(scoring.log_probabilities(judged, test))
     print(
-        f"perplexity {np.exp(-log_p.mean()):.2f} on {len(log_p):,} words and ends of "
+        f"perplexity {_shown(log_p)} on {len(log_p):,} words and ends of "
         f"{len(test):,} sentences, the test part of {corpus}"
     )
 
 
 def generate(model: Path | None, n, temperature, minimum, begin, seed, unfiltered):
-    """Print n sentences."""
-    for sentence in generation.sentences(
-        _load(model),
-        n,
-        np.random.default_rng(seed),
-        temperature=temperature,
-        minimum=minimum,
-        seed_text=begin,
-        filtered=not unfiltered,
-    ):
-        print(sentence)
+    """Print n sentences, some at a time: whoever interrupts it has the others."""
+    writer, rng = _load(model), np.random.default_rng(seed)
+    for done in range(0, max(n, 1), generation.BATCH):
+        for sentence in generation.sentences(
+            writer,
+            min(n - done, generation.BATCH),
+            rng,
+            temperature=temperature,
+            minimum=minimum,
+            seed_text=begin,
+            filtered=not unfiltered,
+        ):
+            print(sentence, flush=True)
 
 
 def score(model: Path | None, text: list[str]) -> None:
-    """Print log-probability and perplexity of each sentence."""
+    """Print log-probability and perplexity of each sentence.
+
+    The model knows all other words as one, UNKNOWN, which is common: a line says which
+    those are, and a sentence of nothing else is refused.
+    """
     judge = _load(model)
     read = [tokens for some in text for tokens in sentences(clean(some))]
     if not read:
         raise ValueError("text must hold at least one word")
+    unknown = [[t for t in some if t not in judge.vocabulary.index] for some in read]
+    for tokens, strange in zip(read, unknown, strict=True):
+        if not any(t.isalnum() for t in tokens if t not in strange):
+            raise ValueError(
+                "text must hold words that the model knows; "
+                f"{' '.join(tokens)!r} holds none"
+            )
     encoded = [judge.vocabulary.encode(tokens) for tokens in read]
     scores = scoring.log_probabilities(judge, encoded)
-    for tokens, log_p in zip(read, scores, strict=True):
-        perplexity = np.exp(-log_p.mean())
+    for tokens, strange, log_p in zip(read, unknown, scores, strict=True):
+        said = f" (unknown: {', '.join(dict.fromkeys(strange))})" if strange else ""
         print(
-            f"{log_p.sum():8.2f} nats, perplexity {perplexity:8.1f}: {' '.join(tokens)}"
+            f"{log_p.sum():8.2f} nats, perplexity {_shown(log_p, 1):>8}: "
+            f"{' '.join(tokens)}{said}"
         )
+
+
+def _shown(log_p: np.ndarray, digits: int = 2) -> str:
+    """The perplexity that these log-probabilities make, to read."""
+    return scoring.shown(scoring.perplexity(-float(log_p.mean())), digits)
 
 
 def _load(folder: Path | None) -> LanguageModel:

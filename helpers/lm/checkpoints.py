@@ -1,13 +1,11 @@
 """Checkpoints: all that a training run needs to go on as if it had never stopped."""
 
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from helpers.results.files import write_bytes
+from helpers.results.files import read_npz, write_npz
 
 
 def save(path: Path, arrays: dict[str, np.ndarray], progress: dict) -> None:
@@ -16,9 +14,7 @@ def save(path: Path, arrays: dict[str, np.ndarray], progress: dict) -> None:
     Whenever the run is killed, the file is the old one or the new one, and whole.
     """
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
-    content = io.BytesIO()
-    np.savez(content, **arrays, progress=text)
-    write_bytes(path, content.getvalue())
+    write_npz(path, {**arrays, "progress": text})
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict] | None:
@@ -28,12 +24,31 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict] | None:
     unpickled, so that reading a file can run no code.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+        arrays = read_npz(path)
         return arrays, json.loads(arrays.pop("progress").tobytes())
     except FileNotFoundError:
         return None
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}); delete it to start afresh"
-        ) from None
+    except (KeyError, ValueError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise damaged(path, what) from None
+
+
+def check(path: Path, arrays: dict[str, np.ndarray], like: dict) -> None:
+    """Raise ValueError unless the names, shapes and types are those of `like`.
+
+    And unless all numbers are finite. As for a damaged file: these are from `path`.
+    """
+    if arrays.keys() != like.keys():
+        raise damaged(path, f"it must hold {', '.join(like)}; got {', '.join(arrays)}")
+    for name, expected in like.items():
+        found = arrays[name]
+        if (found.shape, found.dtype) != (expected.shape, expected.dtype):
+            what = f"{name} must be {expected.dtype} of shape {expected.shape}"
+            raise damaged(path, f"{what}; got {found.dtype} of {found.shape}")
+        if not np.isfinite(found).all():
+            raise damaged(path, f"{name} must be finite")
+
+
+def damaged(path: Path, what) -> ValueError:
+    """The error for a checkpoint that is not one, and how to start afresh."""
+    return ValueError(f"{path} cannot be read ({what}); delete it to start afresh")

@@ -68,12 +68,16 @@ def sample(
     _check_temperature(temperature)
     model = model._replace(params=_float64(model.params))
     blocked = _blocked(model.vocabulary, filtered)
-    draws = rng.random((n, maximum))
     return [
         sentence
         for i in range(0, n, BATCH)
         for sentence in _grow(
-            model, seed, draws[i : i + BATCH], blocked, temperature, minimum
+            model,
+            seed,
+            rng.random((min(BATCH, n - i), maximum)),
+            blocked,
+            temperature,
+            minimum,
         )
     ]
 

@@ -32,7 +32,7 @@ from helpers.networks.gated import (
     lstm_from,
 )
 from helpers.networks.initialisation import uniform
-from helpers.results.files import read_json
+from helpers.results.files import read_json, restoring
 from helpers.tasks.text import Vocabulary
 
 Params = Elman | LSTM | GRU
@@ -65,6 +65,14 @@ def initial(
     params = initials[cell](V, H, V, rng, init=uniform)
     W_ih = rng.uniform(-rows, rows, params.W_ih.shape)
     return params._replace(W_ih=W_ih.astype(params.W_ih.dtype))
+
+
+def shapes(cell: str, V: int, H: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters of `initial` by name; none of them is made."""
+    columns = {"elman": 1, "lstm": 4, "gru": 3}[cell] * H
+    hidden = {"W_ih": (V, columns), "W_hh": (H, columns), "b_h": (columns,)}
+    found = {**hidden, "W_ho": (H, V), "b_o": (V,), "h0": (H,), "c0": (H,)}
+    return {name: found[name] for name in CELLS[cell]._fields}
 
 
 def cell_of(params: Params) -> str:
@@ -187,19 +195,37 @@ class LanguageModel(NamedTuple):
             kind = CELLS[card.pop("cell")]
             vocabulary = Vocabulary(tuple(card.pop("vocabulary")))
         except FileNotFoundError:
-            raise FileNotFoundError(f"no language model: {path} is missing") from None
+            raise FileNotFoundError(
+                f"no language model: {path} is missing; {_remedy(path)}"
+            ) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{path} does not describe a language model ({error!r}); "
-                "restore it or train it anew"
+                f"{_remedy(path)}"
             ) from None
         params = trained.load(name, kind, Path(folder))
-        if len(params.W_ih) != len(vocabulary):
+        rows, *_ = (*params.W_ih.shape, 0)
+        if rows != len(vocabulary):
             raise ValueError(
-                f"{path} must have {len(params.W_ih)} words, one per row of W_ih; "
-                f"got {len(vocabulary)}"
+                f"{path} must have {rows} words, one per row of W_ih; "
+                f"got {len(vocabulary)}; {_remedy(path)}"
             )
+        expected = shapes(cell_of(params), rows, params.h0.size)
+        for key, value in params._asdict().items():
+            if value.shape != expected[key] or value.dtype.kind != "f":
+                raise ValueError(
+                    f"{path.with_suffix('.npz')} must hold numbers of shape "
+                    f"{expected[key]} as {key}; got {value.dtype} of {value.shape}; "
+                    f"{_remedy(path)}"
+                )
         return cls(vocabulary, params, card)
 
 
 load = LanguageModel.load
+
+
+def _remedy(path: Path) -> str:
+    """How to get back a model whose JSON is this path."""
+    if path.parent == FOLDER:
+        return restoring(path.with_suffix(".npz"), path)
+    return "name the folder of a run that has ended, or train it anew in another one"

@@ -67,6 +67,16 @@ def _run(folder: Path) -> dict:
     model = LanguageModel.load("model", folder)
     card = _finished(model.card, folder)
     lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    try:
+        return _told(model, card, lines)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"folder must hold a run of this course, with its log.jsonl; that in "
+            f"{folder} does not ({error!r})"
+        ) from None
+
+
+def _told(model: LanguageModel, card: dict, lines: list[str]) -> dict:
     log = [json.loads(line) for line in lines]
     return {
         "settings": card["settings"],

@@ -6,6 +6,7 @@ model, and whatever takes them here judges both models alike. In the same way, w
 counts marks and commas takes lists of tokens, from the corpus or from the model.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -68,6 +69,19 @@ def _padded(sentences: list[np.ndarray], model: LanguageModel) -> np.ndarray:
         o = o - o.max(axis=1, keepdims=True)
         log_p[:, t] = o[np.arange(n), x[:, t + 1]] - np.log(np.exp(o).sum(axis=1))
     return log_p
+
+
+def perplexity(nats: float) -> float:
+    """exp of a mean of -log p; infinity for what is too large for a float."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
+
+
+def shown(perplexity: float, digits: int = 2) -> str:
+    """A perplexity to read: so many digits after the point, or few digits in all."""
+    return f"{perplexity:.{digits}f}" if perplexity < 1e6 else f"{perplexity:.3g}"
 
 
 class Group(NamedTuple):

@@ -35,18 +35,22 @@ import pytensor
 import pytensor.tensor as pt
 
 from helpers.engine.memory import keep_memory
-from helpers.lm import batches, checkpoints, inplace, model
+from helpers.lm import batches, checkpoints, inplace, model, scoring
 from helpers.lm.model import LanguageModel, Params
 from helpers.networks.elman import readout, shared
 from helpers.networks.optimisers import clip_by_norm
 from helpers.results import tables
-from helpers.results.files import write_text
-from helpers.results.provenance import machine, versions
+from helpers.results.files import alone, write_text
+from helpers.results.provenance import free_memory, machine, versions
 from helpers.tasks import corpus
-from helpers.tasks.text import Vocabulary, sentences
+from helpers.tasks.text import SPECIAL, Vocabulary, sentences
 
 BUCKETS = 12
+FLOAT32, MANY = np.finfo(np.float32), 2**31 - 1
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+# A cost of so many nats a word beyond guessing, and beyond the first update, means that
+# training has diverged: a network that learns, however badly, stays below.
+DIVERGED = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,19 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1; got {value}")
+            if value is not None and value > MANY:
+                raise ValueError(f"{name} must be at most {MANY}; got {value}")
+        if self.vocabulary <= len(SPECIAL):
+            raise ValueError(
+                f"vocabulary must be more than {len(SPECIAL)} words, "
+                f"{', '.join(SPECIAL)} among them; got {self.vocabulary}"
+            )
         for name in ("lr", "clip", "rows"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} must be positive; got {value}")
+            if not FLOAT32.tiny <= value <= FLOAT32.max:
+                raise ValueError(f"{name} must fit into float32; got {value}")
         if not 0 <= self.dropout < 1:
             raise ValueError(
                 f"dropout must be at least 0 and below 1; got {self.dropout}"
@@ -271,7 +285,8 @@ class Trainer:
         cost = 0.0
         for batch in batches.filled(sequences, lengths, self.settings.batch):
             cost += float(self._cost(*batch.x.shape)(*batch))
-        return math.exp(cost / sum(len(sequence) - 1 for sequence in sequences))
+        words = sum(len(sequence) - 1 for sequence in sequences)
+        return scoring.perplexity(cost / words)
 
     def _compile_cost(self, T: int, B: int) -> Callable:
         x, y = (pt.imatrix(name, shape=(T, B)) for name in ("x", "y"))
@@ -289,6 +304,28 @@ class Stopped(RuntimeError):
     """A run that cannot go on; its last good checkpoint stays."""
 
 
+def memory(cell: str, V: int, hidden: int, batch: int) -> int:
+    """The bytes that training takes at the least, all of them in float32.
+
+    Parameters and Adam's two memories: three times while a checkpoint is written (in
+    use, as copies and as the file), once beside the logits of the `batch` predictions.
+    """
+    kept = 3 * sum(map(math.prod, model.shapes(cell, V, hidden).values()))
+    return 4 * max(3 * kept, kept + batch * V)
+
+
+def _check_memory(settings: Settings, V: int) -> None:
+    """Raise ValueError, with the figures, for a run that cannot fit into memory."""
+    needed = memory(settings.cell, V, settings.hidden, settings.batch)
+    free = free_memory()
+    if needed > free:
+        raise ValueError(
+            f"hidden = {settings.hidden}, batch = {settings.batch} and a vocabulary of "
+            f"{V} words need at least {needed / 1e9:,.1f} GB of memory; free here are "
+            f"{free / 1e9:,.1f} GB; make them smaller"
+        )
+
+
 class Run:
     """One training run in its folder: what is done, and how to go on.
 
@@ -302,30 +339,45 @@ class Run:
         """Read the corpus and, where the folder holds one, the checkpoint.
 
         A checkpoint is written every so many updates and after each epoch. Raises
-        ValueError for a folder with a run of other settings, and what
-        `helpers.tasks.corpus.load` raises.
+        ValueError for a folder with a run of other settings and for one that needs more
+        memory than is free, BlockingIOError where another process is at work in the
+        folder, and what `helpers.tasks.corpus.load` raises.
         """
         self.settings, self.folder, self.every = settings, Path(folder), every
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            self._prepare(fetch)
+
+    def _alone(self):
+        remedy = "wait for it, or give another folder"
+        return alone(self.folder, "training in", remedy)
+
+    def _prepare(self, fetch: bool) -> None:
+        settings = self.settings
         self.data = data(settings.corpus, settings.vocabulary, fetch)
         rng = np.random.default_rng(settings.seed)
         V = len(self.data.vocabulary)
+        _check_memory(settings, V)
         start = model.initial(settings.cell, V, settings.hidden, rng, settings.rows)
         self.trainer = Trainer(start, settings)
         self.lengths = batches.bucket_lengths(self.data.train, BUCKETS)
-        # epoch and position: where the next update is; cost and tokens: of this epoch
+        # epoch and position: where the next update is; cost and tokens: of this epoch;
+        # first: nats a word of the first update
         self.progress = {
             "settings": dataclasses.asdict(settings),
             **{"epoch": 0, "position": 0, "updates": 0, "cost": 0.0, "tokens": 0},
-            **{"seconds": 0.0, "log": []},
+            **{"seconds": 0.0, "first": 0.0, "log": []},
         }
         self._restore()
 
     def _restore(self) -> None:
-        saved = checkpoints.load(self.folder / "checkpoint.npz")
+        self._since = (0.0, 0)  # cost and tokens since the last checkpoint
+        path = self.folder / "checkpoint.npz"
+        saved = checkpoints.load(path)
         if saved is None:
             return
         arrays, progress = saved
+        if not _sound(progress, self.progress):
+            raise checkpoints.damaged(path, "its progress makes no sense")
         ours, theirs = self.progress["settings"], progress["settings"]
         different = [name for name in ours if ours[name] != theirs.get(name)]
         if different:
@@ -334,10 +386,14 @@ class Run:
                 + ", ".join(f"{n} = {theirs.get(n)}, not {ours[n]}" for n in different)
                 + "; give another folder or the same settings"
             )
+        checkpoints.check(path, arrays, self.trainer.arrays())
         self.trainer.restore(arrays)
         self.progress = progress
 
     def _save(self) -> None:
+        """Write the checkpoint, unless what was done since the last one diverged."""
+        self._check()
+        self._since = (0.0, 0)
         lines = "".join(json.dumps(line) + "\n" for line in self.progress["log"])
         write_text(self.folder / "log.jsonl", lines)
         path = self.folder / "checkpoint.npz"
@@ -359,12 +415,30 @@ class Run:
     def go(self, say: Callable[[str], None] = lambda text: None) -> LanguageModel:
         """Train to the end, from wherever the run is; returns the best model.
 
-        Raises Stopped, with the number of the update, where the cost or the gradient
-        is not finite.
+        Raises Stopped, with the number of the update, where training diverges: the cost
+        or the gradient is not finite, or the cost worse than that of guessing. Raises
+        BlockingIOError where another process is at work in the folder.
         """
+        with self._alone():
+            # Another process may have gone on with it; and whoever interrupted `go` may
+            # have done so in the middle of an update.
+            self._restore()
+            if not self.progress["updates"]:
+                self._save()
+            return self._go(say)
+
+    def _go(self, say: Callable[[str], None]) -> LanguageModel:
         while not self.finished:
             self._epoch(say)
-        best = LanguageModel.load("model", self.folder)
+        try:
+            best = LanguageModel.load("model", self.folder)
+        except (FileNotFoundError, ValueError):
+            raise ValueError(
+                f"the best model in {self.folder}, of epoch {self.best['epoch']}, is "
+                f"lost or damaged, and the checkpoint beside it holds that of epoch "
+                f"{self.progress['epoch']}; delete the folder, and the same command "
+                "trains it anew"
+            ) from None
         if "test_perplexity" not in best.card:
             self.trainer.set(best.params)
             words = sum(len(sequence) - 1 for sequence in self.data.train)
@@ -387,29 +461,62 @@ class Run:
             lr = falling(settings.lr, done["updates"], settings.epochs * len(plan))
             dropping = np.random.default_rng([seed, 2, count])
             cost, norm = map(float, self.trainer.update(batch, count, lr, dropping))
-            if not (math.isfinite(cost) and math.isfinite(norm)):
-                raise Stopped(
-                    f"update {count}, in epoch {epoch + 1}: the cost is {cost} and the "
-                    f"length of the gradient {norm}; {self.folder} keeps the last good "
-                    "checkpoint; try a lower lr or clip"
-                )
             done["updates"], done["position"] = count, done["position"] + 1
+            if not (math.isfinite(cost) and math.isfinite(norm)):
+                cost, norm = map(tables.significant, (cost, norm))
+                self._stop(f"the cost is {cost} and the length of the gradient {norm}")
+            words = int(batch.mask.sum())
+            if count == 1:
+                done["first"] = cost / words
             done["cost"] += cost
-            done["tokens"] += int(batch.mask.sum())
+            done["tokens"] += words
+            self._since = (self._since[0] + cost, self._since[1] + words)
             done["seconds"] += time.perf_counter() - began
             if count % self.every == 0:
                 self._save()
             say(self._line(len(plan)))
         self._evaluate()
 
+    def _check(self) -> None:
+        """Raise Stopped if what was done since the last checkpoint diverged."""
+        cost, tokens = self._since
+        if tokens and not cost / tokens <= self._bound():
+            self._stop(
+                f"since the last checkpoint a word cost {cost / tokens:.4g} nats"
+            )
+
+    def _bound(self) -> float:
+        """Nats a word beyond which training has diverged."""
+        guessing = math.log(len(self.data.vocabulary))
+        return max(guessing, self.progress["first"]) + DIVERGED
+
+    def _stop(self, what: str) -> None:
+        """Raise Stopped for training that has diverged; `what` shows it."""
+        done, best = self.progress, self.best
+        model = f" and the best model, of epoch {best['epoch']}" if best else ""
+        raise Stopped(
+            f"training diverged at update {done['updates']}, in epoch "
+            f"{done['epoch'] + 1}: {what}; guessing would cost "
+            f"{math.log(len(self.data.vocabulary)):.4g}; {self.folder} keeps the last "
+            f"good checkpoint{model}; try a lower lr or clip, in another folder"
+        )
+
     def _evaluate(self) -> None:
         """Add a line to the log, start the next epoch, and keep the best model."""
-        done = self.progress
+        self._check()
+        done, validation = self.progress, self.data.validation
+        judged = self.trainer.perplexity(validation)
+        if not math.log(judged) <= self._bound():
+            # Words that the training comments lack cost as much as one likes. Whether
+            # the network learned nothing at all, its own comments tell.
+            own = self.trainer.perplexity(self.data.train[: len(validation)])
+            if not math.log(own) <= self._bound():
+                self._stop(f"the perplexity on its own comments is {own:.4g}")
         line = {
             "epoch": done["epoch"] + 1,
             "updates": done["updates"],
-            "train_perplexity": math.exp(done["cost"] / done["tokens"]),
-            "validation_perplexity": self.trainer.perplexity(self.data.validation),
+            "train_perplexity": scoring.perplexity(done["cost"] / done["tokens"]),
+            "validation_perplexity": judged,
             "seconds": done["seconds"],
         }
         done["log"].append(line)
@@ -441,10 +548,11 @@ class Run:
         seconds = done["seconds"] / done["updates"]
         left = seconds * (epochs * batches_an_epoch - done["updates"])
         rate = done["tokens"] / done["position"] / seconds
+        mean = done["cost"] / done["tokens"]
         return (
             f"epoch {done['epoch'] + 1}/{epochs} "
             f"{done['position'] / batches_an_epoch:4.0%}, "
-            f"perplexity {math.exp(done['cost'] / done['tokens']):.1f}, "
+            f"perplexity {scoring.shown(scoring.perplexity(mean), 1)}, "
             f"{rate:,.0f} tokens/s, {tables.duration(left)} left"
         )
 
@@ -452,3 +560,26 @@ class Run:
 def falling(lr: float, done: int, total: int) -> float:
     """The rate of the next update: half a cosine from lr down to 0 at `total`."""
     return lr * (1 + math.cos(math.pi * done / total)) / 2
+
+
+def _sound(progress, form: dict) -> bool:
+    """Whether this may be the `Run.progress` of a run that begins with `form`."""
+    line = dict.fromkeys(("epoch", "updates"), 0)
+    line |= dict.fromkeys(("train_perplexity", "validation_perplexity", "seconds"), 0.0)
+
+    def alike(found, like) -> bool:
+        """The keys of `like`, and under each a value of its type, none negative."""
+        if not isinstance(found, dict) or not like.keys() <= found.keys():
+            return False
+        return all(
+            type(found[key]) is type(value)
+            and (not isinstance(value, int | float) or found[key] >= 0)
+            for key, value in like.items()
+        )
+
+    return (
+        alike(progress, form)
+        and len(progress["log"]) == progress["epoch"]
+        and all(alike(entry, line) for entry in progress["log"])
+        and (progress["tokens"] > 0) == (progress["position"] > 0)
+    )

@@ -16,6 +16,7 @@ import numpy as np
 
 from helpers import ROOT
 from helpers.press import notebooks
+from helpers.results import console
 from helpers.results.files import write_text
 
 FOLDER = ROOT / "book" / "_static"
@@ -221,6 +222,7 @@ FILES = {"cover.svg": cover, "map.svg": learning_map}
 
 def main() -> None:
     """The command line."""
+    console.show_any_text()
     argparse.ArgumentParser(
         prog="python -m helpers.press.artwork",
         description="Draw the cover and the map.",

@@ -13,6 +13,7 @@ from itertools import chain
 from pybtex.database import Entry, Person, parse_string
 
 from helpers import ROOT
+from helpers.results import console
 from helpers.results.files import write_text
 
 BOOK = ROOT / "book"
@@ -100,6 +101,7 @@ def page(entries: Collection[Entry]) -> str:
 
 def main() -> None:
     """The command line."""
+    console.show_any_text()
     argparse.ArgumentParser(
         prog="python -m helpers.press.bibliography",
         description=f"Make book/{PAGE} from book/{SOURCE}.",

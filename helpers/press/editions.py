@@ -36,6 +36,7 @@ from helpers.environment import SetUpError
 from helpers.press import notebooks
 from helpers.press.notebooks import say
 from helpers.press.rendering import render
+from helpers.results import console
 from helpers.results.files import write_bytes, write_text
 
 NAME = "rnns-unrolled"
@@ -412,6 +413,7 @@ def replace(folder: Path, new: Path) -> None:
 
 def main() -> int:
     """Run the command; return its exit code."""
+    console.show_any_text()
     try:
         for path in make_editions():
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.0f} MB")

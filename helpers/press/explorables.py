@@ -22,6 +22,7 @@ from helpers.lm import generation
 from helpers.lm.model import LanguageModel
 from helpers.networks import bptt, elman, gated, initialisation, trained
 from helpers.press import explorable_pictures, model_in_page
+from helpers.results import console
 from helpers.results.files import write_json, write_text
 from helpers.results.intervals import median_interval
 from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS, encode
@@ -337,6 +338,7 @@ EXPLORABLES = {  # by name: its numbers, and its picture
 
 def main() -> None:
     """The command line."""
+    console.show_any_text()
     argparse.ArgumentParser(
         prog="python -m helpers.press.explorables",
         description="Write the numbers and the pictures of the explorables.",

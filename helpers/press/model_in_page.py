@@ -15,6 +15,7 @@ import numpy as np
 
 from helpers.lm.model import LanguageModel
 from helpers.lm.wordfilter import unsuitable
+from helpers.results import console
 from helpers.results.files import write_text
 
 # From "#" to "~", without the backslash, which a string of JavaScript would double.
@@ -62,6 +63,7 @@ def script(model: LanguageModel) -> str:
 
 def main() -> None:
     """The command line."""
+    console.show_any_text()
     parser = argparse.ArgumentParser(
         prog="python -m helpers.press.model_in_page", description="Write the script."
     )

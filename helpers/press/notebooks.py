@@ -31,6 +31,7 @@ from nbformat import NotebookNode
 from helpers import ROOT
 from helpers.press import folding
 from helpers.press.rendering import COLOURS
+from helpers.results import console
 from helpers.results.files import write_text
 
 RUN_TIMES = Path("data/results/run_times.json")
@@ -366,6 +367,7 @@ def set_repository(address: str, branch: str = "main", root: Path = ROOT) -> Non
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code."""
+    console.show_any_text()
     parser = argparse.ArgumentParser(
         prog="python -m helpers.press.notebooks", description=__doc__.splitlines()[0]
     )

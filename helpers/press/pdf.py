@@ -17,6 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from helpers import ROOT
 from helpers.press.rendering import render
+from helpers.results import console
 from helpers.results.files import write_text
 
 BROWSERS = ("chromium", "chromium-browser")
@@ -96,6 +97,7 @@ def print_page(page: Path, pdf: Path) -> None:
 
 def main() -> int:
     """The command line; returns the exit code."""
+    console.show_any_text()
     argparse.ArgumentParser(
         prog="python -m helpers.press.pdf", description="Print the book as a PDF."
     ).parse_args()

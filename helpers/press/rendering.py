@@ -6,6 +6,7 @@ Commands and tests that need the rendered book share this one: `book` renders it
 where a source is newer than its pages, and one process at a time.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from filelock import FileLock
 
 from helpers import ROOT
 from helpers.environment import STAMP
+from helpers.results import console
 
 SOURCES = ("_config.yml", "_toc.yml", "book", "data", "helpers")
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -38,7 +40,10 @@ def render(source: Path, output: Path, builder: str = "html") -> Rendered:
     options = ["-W", "--keep-going", "-n", "-q", "--path-output", str(output)]
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), *options]
     run = subprocess.run(
-        [*command, "--builder", builder], capture_output=True, encoding="utf-8"
+        [*command, "--builder", builder],
+        capture_output=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},  # whatever the console's is
     )
     log = COLOURS.sub("", run.stdout + run.stderr)
     return Rendered(output / "_build" / builder, run.returncode, log)
@@ -99,6 +104,7 @@ def book(root: Path = ROOT) -> Rendered:
 
 def main() -> int:
     """Run the command; return its exit code."""
+    console.show_any_text()
     made = book()
     if made.status:
         print(made.log, file=sys.stderr)

@@ -1,12 +1,21 @@
-"""Files that are written whole or not at all, and strict JSON in them."""
+"""Files that are written whole or not at all: strict JSON, and arrays.
 
+Here too: a folder that one process at a time writes to, and how a lost file of the
+course comes back.
+"""
+
+import contextlib
+import io
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
+from helpers import ROOT
 from helpers.results.tables import significant
 
 
@@ -18,7 +27,7 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write a file so that a reader sees the old content or the new, never a part.
 
     Whatever happens on the way, a full disk or a loss of power, the file is one of the
@@ -95,3 +104,73 @@ def write_json(path: Path, document: dict) -> None:
             text = "[\n  " + ",\n  ".join(map(dump, value)) + "\n ]"
         entries.append(f" {dump(key)}: {text}")
     write_text(path, "{\n" + ",\n".join(entries) + "\n}\n")
+
+
+# Arrays -----------------------------------------------------------------------
+
+
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays under their names as one npz file. Atomic, as `write_bytes`."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    write_bytes(path, content.getbuffer())
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file by name. Nothing is unpickled: no code can run.
+
+    Raises OSError where the file cannot be opened, FileNotFoundError among them,
+    MemoryError where it does not fit, and ValueError for whatever is no whole npz file
+    of plain arrays.
+    """
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive.files}
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise ValueError("it holds something else than arrays")
+            return arrays
+        except MemoryError:
+            raise
+        except Exception as error:  # a damaged archive fails in a dozen other ways
+            raise ValueError(f"it is no whole npz file: {error}") from None
+
+
+# One process at a time --------------------------------------------------------
+
+
+@contextlib.contextmanager
+def alone(folder: Path, doing: str, remedy: str) -> Iterator[None]:
+    """Hold a folder, made if need be, against every other process that holds it so.
+
+    The system keeps the lock, on the file .lock in the folder, and gives it back when a
+    process ends, however it ends: what a killed one leaves stops nobody. Raises
+    BlockingIOError if another process holds it: what it is `doing`, and `remedy`.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BlockingIOError(
+            f"another process is {doing} {folder}: {remedy}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+# Lost files -------------------------------------------------------------------
+
+
+def restoring(*paths: Path) -> str:
+    """How to get files back that came with the course: from git where it has it."""
+    names = " ".join(
+        path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+        for path in map(Path, paths)
+    )
+    if (ROOT / ".git").exists():
+        return f"restore it with `git checkout {names}`"
+    return f"copy {names} from a fresh copy of the course"

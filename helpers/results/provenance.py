@@ -1,16 +1,26 @@
-"""Where and with what a number was made: versions, processor, load, day, duration."""
+"""Where and with what a number was made: code, versions, processor, load, time."""
 
+import ast
 import contextlib
+import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
+import re
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
+from helpers import ROOT
 from helpers.results.files import plain, write_json
 from helpers.results.records import FOLDER
+
+OURS = re.compile(r"helpers(\.\w+)*").fullmatch
 
 
 def versions(also: Iterable[str] = ()) -> dict[str, str]:
@@ -25,6 +35,57 @@ def versions(also: Iterable[str] = ()) -> dict[str, str]:
     return found
 
 
+@functools.cache  # a process goes on with the code that it has loaded
+def code(module: str) -> str | None:
+    """A checksum of a module and of all that it imports of the course, or names.
+
+    None for a module whose file is not here.
+    """
+    sources, names = {}, {module}
+    while names:
+        name = names.pop()
+        if (path := _file(name)) and name not in sources:
+            sources[name] = path.read_text(encoding="utf-8")
+            names.update(_imported(sources[name]))
+    if module not in sources:
+        return None
+    return hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
+
+
+@functools.cache  # as that of the code
+def data() -> str:
+    """A checksum of the files in the folder data/ of the course, results left out."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "data").glob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            digest.update(f"{path.name} ".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _file(module: str) -> Path | None:
+    """Where the source of a module lies: one of the course, or one that is loaded."""
+    if module.split(".")[0] == "helpers":
+        path = ROOT.joinpath(*module.split("."))
+        found = [path.with_suffix(".py"), path / "__init__.py"]
+    else:
+        loaded = getattr(sys.modules.get(module), "__file__", None)
+        found = [Path(loaded)] if loaded else []
+    return next((file for file in found if file.is_file()), None)
+
+
+def _imported(source: str) -> Iterator[str]:
+    """The modules of the course that a source imports, or names as text."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.startswith("helpers."))
+        elif isinstance(node, ast.ImportFrom) and OURS(node.module or ""):
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                yield inside if _file(inside) else node.module
+        elif isinstance(node, ast.Constant) and OURS(str(node.value)):
+            yield node.value
+
+
 def machine() -> str:
     """The processor's name where the system tells it, else its architecture."""
     with contextlib.suppress(OSError):
@@ -32,6 +93,18 @@ def machine() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def free_memory() -> int:
+    """The bytes of memory that a process may take here before others lose theirs.
+
+    What the system calls available; less where a container may hold less in all.
+    """
+    free = psutil.virtual_memory().available
+    with contextlib.suppress(OSError, ValueError):  # no such limit, or "max"
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8"))
+        free = min(free, limit)
+    return free
 
 
 def load_average() -> float | None:

@@ -12,6 +12,7 @@ checked against its published sha256 every time it is read.
   model uses (Britz 2015). 7.6 MB. The texts belong to those who wrote them.
 """
 
+import codecs
 import csv
 import hashlib
 import html
@@ -27,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers import ROOT, arguments
+from helpers.results.files import restoring
 
 with warnings.catch_warnings():
     # In a notebook its progress bar says at once that it misses a package.
@@ -38,6 +40,21 @@ CACHE = pooch.os_cache("rnns-unrolled")
 TIMEOUT = 30  # seconds without a byte after which a download has failed
 RETRIES = 3  # further attempts of a download that has failed
 COLUMNS = ("comment", "body")  # where a csv file holds its text
+# What the errors of the csv module call for, by words in them.
+QUOTING = {
+    "field limit": "; shorten that comment, or close the double quote that opens it",
+    "unexpected end": "; a double quote is opened and never closed",
+    "expected after": "; a double quote within a quoted comment must be doubled",
+}
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # which are not commas
+GONE = re.compile(r"\[\s*(?:deleted|removed)(?: by [\w ]+)?\s*\]", re.IGNORECASE)
+NUMBER = re.compile(r"\s*[-+]?\d[-+\d.,:/eE\s]*")
+ENCODINGS = {  # by how a file begins
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 class Source(NamedTuple):
@@ -78,9 +95,12 @@ SOURCES = {
 def load(name: str | Path = "comments", fetch: bool = False) -> list[str]:
     """The comments of a corpus, cleaned (see `clean`), those without text left out.
 
+    "[deleted]" and "[removed]", which stand for a comment that is gone, are no text.
+
     `name` is "comments", "goemotions" or "classic" (see above); or the path of a file
-    of your own, .txt with a comment a line or .csv with a header and a column "comment"
-    or "body", or only one column. Both are UTF-8.
+    of your own, .txt with a comment a line or .csv: fields between commas, a header,
+    and a column "comment" or "body"; an only column may also be called "text". Both are
+    UTF-8.
 
     With `fetch` a file of "goemotions" or "classic" that is not on this computer may be
     downloaded, into the cache of your system; without it nothing is. Looked for are the
@@ -96,7 +116,7 @@ def load(name: str | Path = "comments", fetch: bool = False) -> list[str]:
         paths = [_published(name, file, fetch) for file in SOURCES[name].sha256]
         remedy = "delete it and load it again"
     elif name == "comments":
-        paths, remedy = [COMMENTS], "restore it with `git checkout data/comments.csv`"
+        paths, remedy = [COMMENTS], restoring(COMMENTS)
     elif Path(name).suffix.lower() in (".csv", ".txt"):
         paths, remedy = [Path(name)], "correct the file"
     else:
@@ -104,10 +124,11 @@ def load(name: str | Path = "comments", fetch: bool = False) -> list[str]:
             f"name must be 'comments', {', '.join(map(repr, SOURCES))} or the path of "
             f"a .csv or .txt file; got {str(name)!r}"
         )
-    comments = [text for path in paths for text in map(clean, _read(path, remedy))]
-    comments = [text for text in comments if text]
+    found = [text for path in paths for text in map(clean, _read(path, remedy)) if text]
+    comments = [text for text in found if not GONE.fullmatch(text)]
     if not comments:
-        raise ValueError(f"{paths[0]} holds no comment; {remedy}")
+        what = f", only placeholders such as {found[0]!r}" if found else ""
+        raise ValueError(f"{paths[0]} holds no comment{what}; {remedy}")
     return comments
 
 
@@ -199,45 +220,116 @@ def _controls(character: str) -> bool:
 def _read(path: Path, remedy: str) -> list[str]:
     """The raw comments of a file, by its ending. `remedy` closes each error."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = _text(path)
     except FileNotFoundError:
+        if path != COMMENTS:
+            remedy = "give the path of one that exists"
         raise FileNotFoundError(f"there is no file {path}; {remedy}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 ({error}); {remedy}") from None
-    if path.suffix.lower() == ".txt":
-        return text.split("\n")
+    except ValueError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}; {remedy}") from None
+    kind = path.suffix.lower()
+    if kind == ".txt":
+        return re.split(r"\r\n|\r|\n", text)
     try:
-        if path.suffix.lower() == ".tsv":
-            return [row[0] for row in _rows(text, delimiter="\t")]
-        rows = _rows(text)
+        if kind == ".tsv":
+            return [row[0] for row in _rows(text, "\t")]
+        _check_delimiter(text)
+        rows = _rows(text, ",")
         column = _column(next(rows, []))
-        return [row[column] for row in rows]
+        comments = [row[column] for row in rows]
+        if comments and all(map(NUMBER.fullmatch, comments)):
+            raise ValueError(f"its column of comments holds numbers: {comments[0]!r}")
+        return comments
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{path} is no table of comments: {error}; {remedy}") from None
 
 
-def _rows(text: str, **form) -> Iterator[list[str]]:
-    """The rows of a table, empty ones left out. Raises if their lengths differ."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **form)
-    width = None
-    for row in filter(None, reader):
-        width = width or len(row)
-        if len(row) != width:
-            raise ValueError(
-                f"line {reader.line_num} has {len(row)} fields and the first {width} "
-                "(a comment that holds a comma must stand in double quotes)"
-            )
-        yield row
+def _text(path: Path) -> str:
+    """The text of a file in UTF-8. Raises ValueError with the way to convert others."""
+    content = path.read_bytes()
+    encoding = next((e for b, e in ENCODINGS.items() if content.startswith(b)), None)
+    if encoding is None and b"\0" in content:
+        # In UTF-16 every second byte of Latin letters is 0.
+        zeros = content[1::2].count(0), content[::2].count(0)
+        encoding = f"utf-16-{'lb'[zeros[0] < zeros[1]]}e"
+        if max(zeros) < len(content) / 4 or min(zeros) > len(content) / 8:
+            raise ValueError("it holds NUL bytes, as text in UTF-8 never does")
+    what = f"it seems to be {encoding}"
+    if encoding is None:
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            what = str(error)
+        # Text has no control characters but white space and escape.
+        if re.search(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]", content):
+            raise ValueError(f"{what}, and no text in another encoding")
+        encoding, what = "cp1252", f"{what}; maybe it is cp1252, of Windows"
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what}, but that is not so either ({error})") from None
+    here = path.as_posix()
+    there = path.with_stem(f"{path.stem}-utf-8").as_posix()
+    raise ValueError(
+        f"{what}, and `python -c \"open({there!r}, 'w', encoding='utf-8').write("
+        f'open({here!r}, encoding={encoding!r}).read())"` writes a copy in UTF-8'
+    )
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """The rows of a table, empty ones left out.
+
+    Raises ValueError, with the reason as far as it shows, where their lengths differ or
+    the quotes are wrong.
+    """
+    form = {"strict": True, "delimiter": delimiter}
+    reader = csv.reader(io.StringIO(text, newline=""), **form)
+    width, line = None, 1
+    try:
+        for row in filter(None, reader):
+            width = width or len(row)
+            if len(row) != width:
+                raise ValueError(
+                    f"line {reader.line_num} has {len(row)} fields and the first "
+                    f"{width}{_why(row, width, delimiter)}"
+                )
+            yield row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        why = next((w for e, w in QUOTING.items() if e in str(error)), "")
+        raise ValueError(f"the row from line {line} on: {error}{why}") from None
+
+
+def _why(row: list[str], width: int, delimiter: str) -> str:
+    """Why a row may have another number of fields than the first, if it shows."""
+    if any(re.match(r'\s+"', field) for field in row):
+        return " (no space may stand before the double quote that opens a comment)"
+    if len(row) > width and delimiter == ",":
+        return " (a comment that holds a comma must stand in double quotes)"
+    return ""
+
+
+def _check_delimiter(text: str) -> None:
+    """Raise ValueError if the header is one of another delimiter than commas."""
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0].lower()
+    for mark, name in DELIMITERS.items():
+        fields = {field.strip(' "') for field in first.split(mark)}
+        if mark in first and fields & {*COLUMNS, "text", "sep="}:
+            raise ValueError(f"its fields stand between {name}, not between commas")
 
 
 def _column(header: list[str]) -> int:
     """Which column of a csv file holds the comments."""
-    named = [i for i, title in enumerate(header) if title.strip().lower() in COLUMNS]
-    if not named and len(header) != 1:
+    titles = [title.strip().lower() for title in header]
+    named = [i for i, title in enumerate(titles) if title in COLUMNS]
+    if titles == ["text"]:
+        named = [0]
+    if len(named) != 1:
+        only = "only one" if named else "a"
         raise ValueError(
-            f"its header must name a column {' or '.join(COLUMNS)}; got {header}"
+            f"its header must name {only} column {' or '.join(COLUMNS)}; got {header}"
         )
-    return named[0] if named else 0
+    return named[0]
 
 
 # Finding and fetching --------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers import ROOT, arguments
+from helpers.results.files import restoring
 
 PATH = ROOT / "data" / "sunspots.csv"
 FIRST, LAST = 1700, 2008
@@ -30,7 +31,7 @@ def load(path: Path = PATH) -> Series:
     Raises FileNotFoundError where the file is missing, and ValueError where it does
     not hold one non-negative number for each year from 1700 to 2008.
     """
-    advice = "restore it with `git checkout data/sunspots.csv`"
+    advice = restoring(path) if Path(path) == PATH else "load() reads the course's own"
     if not Path(path).is_file():
         raise FileNotFoundError(f"no sunspot numbers at {path}: {advice}")
     try:
