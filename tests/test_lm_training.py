@@ -887,6 +887,8 @@ def test_a_number_of_sentences_below_0_is_named(trained, capsys):
     assert capsys.readouterr().err.endswith(
         "generate: n must not be negative; got -1\n"
     )
+    assert __main__.main(["generate", str(trained), "--seed", "-1"]) == 1
+    assert capsys.readouterr().err.endswith("seed must not be negative; got -1\n")
     assert __main__.main(["generate", str(trained), "-n", "0"]) == 0
     assert capsys.readouterr().out == ""
 
