@@ -379,15 +379,26 @@ def test_the_model_of_the_best_epoch_is_kept_and_judged(
 
 @pytest.mark.parametrize("name", ["model.npz", "model.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
-def test_a_finished_run_whose_model_is_lost_says_what_to_do(
+def test_a_finished_run_whose_model_is_lost_takes_it_from_the_checkpoint_or_says_so(
     finished, trained, name, content
 ):
+    """The checkpoint holds that of the last epoch, and only that."""
     (trained / name).unlink()
     if content is not None:
         (trained / name).write_bytes(content)
-    said = r"of epoch \d, is lost or damaged, .* that of epoch 3; delete the folder"
+    arrays, progress = checkpoints.load(trained / "checkpoint.npz")
+    progress["log"][1]["validation_perplexity"] = 1.5
+    checkpoints.save(trained / "checkpoint.npz", arrays, progress)
+    said = "of epoch 2, is lost or damaged, .* that of epoch 3; delete the folder"
     with pytest.raises(ValueError, match=said):
         Run(finished.settings, trained).go()
+    progress["log"][2]["validation_perplexity"] = 1.25
+    checkpoints.save(trained / "checkpoint.npz", arrays, progress)
+    Run(finished.settings, trained).go()
+    found = model.load("model", trained)
+    assert (found.card["epoch"], found.card["validation_perplexity"]) == (3, 1.25)
+    for key, value in found.params._asdict().items():
+        np.testing.assert_array_equal(value, arrays[key])
 
 
 def test_other_settings_are_refused_in_the_folder_of_a_run(settings, tmp_path):
