@@ -379,15 +379,26 @@ def test_the_model_of_the_best_epoch_is_kept_and_judged(
 
 @pytest.mark.parametrize("name", ["model.npz", "model.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
-def test_a_finished_run_whose_model_is_lost_says_what_to_do(
+def test_a_finished_run_whose_model_is_lost_takes_it_from_the_checkpoint_or_says_so(
     finished, trained, name, content
 ):
+    """The checkpoint holds that of the last epoch, and only that."""
     (trained / name).unlink()
     if content is not None:
         (trained / name).write_bytes(content)
-    said = r"of epoch \d, is lost or damaged, .* that of epoch 3; delete the folder"
+    arrays, progress = checkpoints.load(trained / "checkpoint.npz")
+    progress["log"][1]["validation_perplexity"] = 1.5
+    checkpoints.save(trained / "checkpoint.npz", arrays, progress)
+    said = "of epoch 2, is lost or damaged, .* that of epoch 3; delete the folder"
     with pytest.raises(ValueError, match=said):
         Run(finished.settings, trained).go()
+    progress["log"][2]["validation_perplexity"] = 1.25
+    checkpoints.save(trained / "checkpoint.npz", arrays, progress)
+    Run(finished.settings, trained).go()
+    found = model.load("model", trained)
+    assert (found.card["epoch"], found.card["validation_perplexity"]) == (3, 1.25)
+    for key, value in found.params._asdict().items():
+        np.testing.assert_array_equal(value, arrays[key])
 
 
 def test_other_settings_are_refused_in_the_folder_of_a_run(settings, tmp_path):
@@ -443,21 +454,18 @@ def test_a_training_that_diverges_says_so_and_keeps_a_good_checkpoint(
 ):
     run = tmp_path / "run"
     command = ["train", *options.split(), "--corpus", str(corpus), "--output", str(run)]
-    for _ in range(2):  # the same command, which goes on from there
-        assert __main__.main(command) == 1
-        said = capsys.readouterr()
-        last = said.err.splitlines()[-1]
-        assert last.startswith(
-            "python -m helpers.lm train: training diverged at update"
-        )
-        assert f"{run} keeps the last good checkpoint" in last
-        assert "try a lower lr or clip, in another folder" in last
-        assert max(map(len, NUMBERS.findall(said.out + said.err))) < 10
-        assert "Traceback" not in said.err
-        arrays, progress = checkpoints.load(run / "checkpoint.npz")
-        assert all(np.isfinite(value).all() for value in arrays.values())
-        assert progress["log"] == []
-        assert not (run / "model.json").exists()
+    assert __main__.main(command) == 1
+    said = capsys.readouterr()
+    last = said.err.splitlines()[-1]
+    assert last.startswith("python -m helpers.lm train: training diverged at update")
+    assert f"{run} keeps the last good checkpoint" in last
+    assert "try a lower lr or clip, in another folder" in last
+    assert max(map(len, NUMBERS.findall(said.out + said.err))) < 10
+    assert "Traceback" not in said.err
+    arrays, progress = checkpoints.load(run / "checkpoint.npz")
+    assert all(np.isfinite(value).all() for value in arrays.values())
+    assert progress["log"] == []
+    assert not (run / "model.json").exists()
 
 
 @pytest.mark.parametrize("every", [2, 500])
@@ -880,6 +888,8 @@ def test_a_number_of_sentences_below_0_is_named(trained, capsys):
     assert capsys.readouterr().err.endswith(
         "generate: n must not be negative; got -1\n"
     )
+    assert __main__.main(["generate", str(trained), "--seed", "-1"]) == 1
+    assert capsys.readouterr().err.endswith("seed must not be negative; got -1\n")
     assert __main__.main(["generate", str(trained), "-n", "0"]) == 0
     assert capsys.readouterr().out == ""
 

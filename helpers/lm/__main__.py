@@ -146,6 +146,8 @@ def evaluate(model: Path | None, corpus: str | None) -> None:
 
 def generate(model: Path | None, n, temperature, minimum, begin, seed, unfiltered):
     """Print n sentences, some at a time: whoever interrupts it has the others."""
+    if seed < 0:
+        raise ValueError(f"seed must not be negative; got {seed}")
     writer, rng = _load(model), np.random.default_rng(seed)
     for done in range(0, max(n, 1), generation.BATCH):
         for sentence in generation.sentences(

@@ -433,12 +433,15 @@ class Run:
         try:
             best = LanguageModel.load("model", self.folder)
         except (FileNotFoundError, ValueError):
-            raise ValueError(
-                f"the best model in {self.folder}, of epoch {self.best['epoch']}, is "
-                f"lost or damaged, and the checkpoint beside it holds that of epoch "
-                f"{self.progress['epoch']}; delete the folder, and the same command "
-                "trains it anew"
-            ) from None
+            if self.best["epoch"] != self.progress["epoch"]:
+                raise ValueError(
+                    f"the best model in {self.folder}, of epoch {self.best['epoch']}, "
+                    "is lost or damaged, and the checkpoint beside it holds that of "
+                    f"epoch {self.progress['epoch']}; delete the folder, and the same "
+                    "command trains it anew"
+                ) from None
+            values = self.trainer.values()
+            best = LanguageModel(self.data.vocabulary, values, self._card())
         if "test_perplexity" not in best.card:
             self.trainer.set(best.params)
             words = sum(len(sequence) - 1 for sequence in self.data.train)

@@ -125,6 +125,10 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     """
     with open(path, "rb") as file:
         try:
+            # Of such a file np.load says that it may be read unsafely.
+            if file.read(2) != b"PK":
+                raise ValueError("it does not begin like one")
+            file.seek(0)
             with np.load(file, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
             if not all(isinstance(array, np.ndarray) for array in arrays.values()):
