@@ -304,7 +304,7 @@ def arrays(shapes: Mapping, kind: type, params, **sequences) -> tuple:
     return *given, kind(*(values[name] for name in kind._fields))
 
 
-def check_variables(shapes: Mapping, kind: type, params, x) -> None:
+def check_variables(shapes: Mapping, kind: type, params, x=None) -> None:
     """As `arrays`, for PyTensor's variables when a graph is built; changes no type.
 
     All parameters may have one more axis in front, of networks side by side. Raises
@@ -313,8 +313,11 @@ def check_variables(shapes: Mapping, kind: type, params, x) -> None:
     """
     if not isinstance(params, kind):
         raise wrong("params", f"of the kind {kind.__name__}", params)
-    check_time(x)
-    forms = {n: form(n, v) for n, v in {**params._asdict(), "x": x}.items()}
+    values = params._asdict()
+    if x is not None or "x" in shapes:
+        check_time(x)
+        values["x"] = x
+    forms = {name: form(name, value) for name, value in values.items()}
     of_state = forms["h0"][1]
     for name, (_, dtype) in forms.items():
         if dtype.kind not in ("f" if name in kind._fields else "fiub"):
@@ -330,6 +333,25 @@ def check_variables(shapes: Mapping, kind: type, params, x) -> None:
         # One network of the stack, whose vectors are rows.
         found |= {n: found[n][1 if n[0] == "W" else 2 :] for n in stacked}
     fit(found, shapes)
+
+
+def of_readout(h, params) -> tuple:
+    """h, W_ho and b_o, as arrays of one type where none is a variable of a graph.
+
+    Raises ValueError where h (..., n_hid) and the parameters do not fit.
+    """
+    if not hasattr(params, "W_ho"):
+        raise wrong("params", "those of a network", params)
+    values = {"h": h, "W_ho": params.W_ho, "b_o": params.b_o}
+    shapes = {name: form(name, value)[0] for name, value in values.items()}
+    stacked = len(shapes["W_ho"]) == len(shapes["b_o"]) == 3
+    last = {"h": 1, "W_ho": 2, "b_o": 1} if stacked else {"h": 1}
+    shapes |= {name: shapes[name][-n:] for name, n in last.items()}
+    wanted = {"W_ho": ("n_hid", "n_out"), "b_o": ("n_out",), "h": ("n_hid",)}
+    fit(shapes, {name: (shape,) for name, shape in wanted.items()})
+    if not any(hasattr(value, "type") for value in values.values()):
+        values = floats(values)
+    return tuple(values.values())
 
 
 def check_time(x) -> None:

@@ -6,11 +6,8 @@ what was expected and what came. NaN and infinity are refused or seen in the res
 """
 
 import functools
-import importlib
-import inspect
 import itertools
 import math
-import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,23 +16,31 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 import pytest
 import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
 from test_cells import by_hand, random_cell
-from test_suspects import SUSPECTS
 
-import helpers
+from helpers import ROOT
 from helpers.lm import by_hand as lm
-from helpers.lm import generation, ngrams, scoring
-from helpers.networks import bptt, elman, feedforward, gated, gradients, initialisation
+from helpers.lm import generation, model, ngrams, scoring
+from helpers.networks import (
+    bptt,
+    elman,
+    feedforward,
+    gated,
+    gradients,
+    initialisation,
+    optimisers,
+)
 from helpers.networks.elman import Elman
 from helpers.networks.gated import GRU, LSTM
 from helpers.results import intervals, tables
 from helpers.tasks import reber, sine, sunspots
-from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS, Grammar
+from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS
 from helpers.tasks.text import SPECIAL, Vocabulary
 
 # Arguments ----------------------------------------------------------------------------
@@ -155,7 +160,7 @@ BAD = {
     },
     Size: {
         **{str(v): lambda n, v=v: v for v in (None, "3", True, [3], -1, -(10**30))},
-        **{str(v): lambda n, v=v: v for v in (np.nan, np.inf, 2.5, 3j, 10**30)},
+        **{str(v): lambda n, v=v: v for v in (np.nan, np.inf, 2.5, 3j)},
         "float": float,
         "array": lambda n: np.array([n, n]),
     },
@@ -308,7 +313,7 @@ def yearly(k):
     years, counts = sunspots.load()
     parts = [[], [], []]
     for i in range(k, len(years)):
-        part = (years[i] > 1920) + (years[i] > 1955)
+        part = int(years[i] > 1920) + int(years[i] > 1955)
         parts[part].append((counts[i - k : i], [counts[i]]))
     return [tuple(map(np.array, zip(*part, strict=True))) for part in parts]
 
@@ -329,14 +334,16 @@ def closed_loop(start, steps):
     return np.array(o)
 
 
-def phase_and_amplitude(values, step):
-    """A sin p and A cos p from two linear equations."""
-    found = []
+def as_sums(phase, amplitude):
+    """A sin p and A cos p, since where A is 0 any p will do."""
+    return amplitude * np.sin(phase), amplitude * np.cos(phase)
+
+
+def sums_of(values, step):
+    """The same from two linear equations."""
     equations = [[1, 0], [math.cos(step), -math.sin(step)]]
-    for before, now in itertools.pairwise(values):
-        s, c = np.linalg.solve(equations, [now, before])
-        found.append((math.atan2(s, c), math.sqrt(s * s + c * c)))
-    return np.array(found).reshape(-1, 2).T
+    pairs = np.stack([values[1:], values[:-1]])
+    return np.linalg.solve(equations, pairs)
 
 
 def median_by_counting(values, confidence):
@@ -424,7 +431,8 @@ def word_probabilities(x, params):
             for v in range(V)
         ]
         h.append(before)
-        p.append([1 / sum(math.exp(b - a) for b in o) for a in o])
+        powers = [math.exp(a - max(o)) for a in o]
+        p.append([power / sum(powers) for power in powers])
     return np.reshape(h, (-1, n_hid)), np.reshape(p, (-1, V))
 
 
@@ -651,15 +659,15 @@ TABLE = {
     ),
     **entries(
         "tasks.sine.wave",
-        sine.wave,
-        phase_and_amplitude,
+        lambda values, step: as_sums(*sine.wave(values, step)),
+        lambda values, step: sums_of(values, step),
         {"values": Array((5,)), "step": Number(0.1, 3)},
         {"values": Array((1,)), "step": Number(0.1, 3)},
     ),
     **entries(
         "tasks.sine.wrapped",
         sine.wrapped,
-        lambda angle: np.remainder(angle + np.pi, 2 * np.pi) - np.pi,
+        lambda angle: np.arctan2(np.sin(angle), np.cos(angle)),
         {"angle": Array((4,), free=True)},
     ),
     **entries("tasks.reber.encode", reber.encode, one_hot, STRING),
@@ -684,7 +692,7 @@ TABLE = {
     **entries(
         "tasks.reber.Grammar.legal",
         REBER.legal,
-        lambda prefix: "XS",
+        lambda prefix: "SX",
         {"prefix": Given("BTSX", "text")},
     ),
     **entries("tasks.reber.Grammar.check", REBER.check, lambda string: None, STRING),
@@ -795,7 +803,7 @@ TABLE = {
         "lm.generation.draw_word",
         lambda o, temperature: generation.draw_word(o, np.array([0.3, 0.8]), temperature),
         lambda o, temperature: words_hit(o, [0.3, 0.8], temperature),
-        {"o": Array((2, 5)), "temperature": Number(0.5, 2)},
+        {"o": Array((2, 5), free=True), "temperature": Number(0.5, 2)},
     ),
     **entries(
         "lm.ngrams.perplexity",
@@ -836,32 +844,6 @@ def parts(result):
     return np.asarray(result)
 
 
-def plain(value):
-    """The argument as the reference takes it."""
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return value._make(plain(v) for v in value)
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        if value.ndim == 0:
-            return value.item()
-        return value.astype(float if value.dtype.kind in "fb" else value.dtype)
-    return value
-
-
-class Trial(NamedTuple):
-    """One call: the varied argument, whether it still has a meaning, and all values."""
-
-    name: str
-    varied: str
-    how: str
-    meaning: str  # "same", "poison" or "bad"
-    values: dict
-
-
-def varied_cell(cell, change):
-    field_name, how, new = change
-    return cell._replace(**{field_name: new})
-
-
 def trials(name, entry):
     """All that can be done to one argument of an entry, as functions of a seed."""
     yield name, None, "as it is", "same", None
@@ -887,6 +869,8 @@ def trials(name, entry):
         if type(spec) is Array and not spec.free:
             several = len(spec.shape) > 1
             for how, change in BAD_SHAPES.items():
+                if how == "an axis less" and len(spec.shape) == 3:
+                    continue  # one example
                 if several or how in ("an axis more", "0-d"):
                     yield name, argument, how, "bad", change
 
@@ -912,7 +896,7 @@ def outcome(trial, seed):
                 new = values[argument] = change(values[argument])
         except (IndexError, OverflowError, ValueError):
             return None  # nothing can be changed: there is no element
-        if meaning == "bad" and is_same(old if varied != argument else None, new, entry, argument, values, how):
+        if meaning == "bad" and is_same(entry.arguments[argument], argument, how, new):
             return None
     kinds = {k: getattr(s, "kind", "") for k, s in entry.arguments.items()}
 
@@ -926,9 +910,9 @@ def outcome(trial, seed):
     try:
         got = call(entry.function, values)
     except ValueError as error:
-        if meaning == "same":
+        if meaning == "same" and not (how == "list" and not np.size(new)):
             return f"refused: {error}"
-        named = "|".join(filter(None, (varied, argument, entry.also, "values")))
+        named = "|".join([*entry.arguments, *LSTM._fields, "values", entry.also or "k"])
         if not re.search(rf"\b({named})\b.* must .*got ", str(error), re.DOTALL):
             return f"an obscure error: {error}"
         return None
@@ -936,13 +920,9 @@ def outcome(trial, seed):
         return f"{type(error).__name__}: {error}"
     if meaning == "bad":
         return f"accepted: {parts(got)!r:.200}"
-    listed = {
-        k: np.asarray(v) if isinstance(v, list) and kinds[k] == "" else v
-        for k, v in values.items()
-    }
-    listed = {k: unlisted(v) for k, v in listed.items()}
+    expected = {k: as_reference(entry.arguments[k], v) for k, v in values.items()}
     try:
-        expected = parts(call(entry.reference, {k: plain(v) for k, v in listed.items()}))
+        expected = parts(call(entry.reference, expected))
     except (ArithmeticError, ValueError) as error:
         return None if meaning == "poison" else f"the reference fails: {error}"
     got = parts(got)
@@ -950,6 +930,9 @@ def outcome(trial, seed):
         if isinstance(expected, np.ndarray):
             got, expected = np.ravel(got).tolist(), np.ravel(expected).tolist()
         return None if got == expected else f"{got!r} and not {expected!r}"
+    if isinstance(got, np.ndarray) and got.ndim == 1:
+        expected = expected.ravel()
+    got = np.asarray(got)
     if got.shape != np.shape(expected):
         return f"shape {got.shape} and not {expected.shape}"
     if meaning == "poison" and not np.isfinite(expected).all():
@@ -963,10 +946,15 @@ def outcome(trial, seed):
     return None
 
 
-def unlisted(value):
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return value._make(np.asarray(v) for v in value)
-    return value
+def as_reference(spec, value):
+    """The argument as the reference takes it: Python's numbers, float64, integers."""
+    if type(spec) is Cell:
+        return value._make(np.asarray(v, dtype=float) for v in value)
+    if type(spec) is Given:
+        return value
+    dtype = int if type(spec) in (Words, Size) else float
+    found = np.asarray(value, dtype=dtype)
+    return found if found.ndim else found.item()
 
 
 def floating(values):
@@ -975,17 +963,21 @@ def floating(values):
         yield from arrays_of(inner)
 
 
-def is_same(old, new, entry, argument, values, how):
+OPTIONAL = ("length", "n_new")
+
+
+def is_same(spec, argument, how, new):
     """Whether a change has left what has a meaning after all."""
-    spec = entry.arguments[argument]
     if type(spec) is Size and type(new) is int:
         return spec.least <= new <= spec.most
-    before = old if old is not None else None
-    if how == "one" and before is not None:
-        return False
-    if type(spec) is Array and not np.size(new) and how not in BAD_SHAPES:
-        return new is not None
-    return False
+    if new is None and how == "None" and argument in OPTIONAL:
+        return True
+    if argument == "value" and how == "nan":
+        return True  # `significant` rounds NaN to NaN
+    if type(spec) is Words and not spec.count and how not in ("None", "matrix"):
+        return True
+    empty = type(spec) is Array and 0 in spec.shape
+    return empty and how in ("texts", "objects", "complex", "masked")
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -998,3 +990,79 @@ def test_a_function_gives_the_value_of_the_reference(name):
 @given(st.sampled_from(ALL), st.integers(0, 10**6))
 def test_an_argument_in_another_form_gives_the_same_or_an_error(trial, seed):
     assert outcome(trial, seed) is None, trial[:4]
+
+
+# Graphs ----------------------------------------------------------------------------------
+
+PARAMS = {
+    Elman: {"W_ih": (2, 3), "W_hh": (3, 3), "b_h": (3,)},
+    LSTM: {"W_ih": (2, 12), "W_hh": (3, 12), "b_h": (12,)},
+    GRU: {"W_ih": (2, 9), "W_hh": (3, 9), "b_h": (9,)},
+}
+for of_cell in PARAMS.values():
+    of_cell.update(W_ho=(3, 4), b_o=(4,), h0=(3,))
+PARAMS[LSTM]["c0"] = (3,)
+
+
+def cell_graph(kind, function, **inputs):
+    """A function of inputs and a cell, and the shapes of all of these."""
+
+    def build(**variables):
+        given = {name: variables.pop(name) for name in inputs}
+        return function(*given.values(), kind(**variables))
+
+    return build, {**inputs, **PARAMS[kind]}
+
+
+PARAMETER = pytensor.shared(np.zeros((2, 3)), name="p", shape=(2, 3))
+
+
+def of_one(function):
+    """An optimiser, of one gradient."""
+
+    def build(g, lr):
+        return function([g], [PARAMETER], lr)
+
+    return build, {"g": (2, 3), "lr": ()}
+
+
+GRAPHS = {
+    "networks.elman.hidden_states": cell_graph(Elman, elman.hidden_states, x=(5, 2)),
+    "networks.elman.hidden_states ": cell_graph(
+        Elman, elman.hidden_states, x=(5, 7, 2)
+    ),
+    "networks.gated.lstm_states": cell_graph(LSTM, gated.lstm_states, x=(5, 2)),
+    "networks.gated.gru_states": cell_graph(GRU, gated.gru_states, x=(5, 7, 2)),
+    "networks.elman.readout": (
+        lambda h, W_ho, b_o: elman.readout(h, SimpleNamespace(W_ho=W_ho, b_o=b_o)),
+        {"h": (5, 3), "W_ho": (3, 4), "b_o": (4,)},
+    ),
+    "networks.elman.for_each_example": (
+        lambda x: elman.for_each_example(pt.dvector(), x),
+        {"x": (5, 2)},
+    ),
+    "networks.feedforward.network": (
+        lambda x, W, b, V, c: feedforward.network(x, [W, b, V, c]),
+        {"x": (7, 2), "W": (2, 3), "b": (3,), "V": (3, 4), "c": (4,)},
+    ),
+    "networks.feedforward.mean_squared_error": (
+        feedforward.mean_squared_error,
+        {"o": (7, 2), "target": (7, 2)},
+    ),
+    "networks.optimisers.sgd": of_one(optimisers.sgd),
+    "networks.optimisers.momentum": of_one(optimisers.momentum),
+    "networks.optimisers.adam": of_one(optimisers.adam),
+    "networks.optimisers.clip_by_value": (
+        lambda g, limit: optimisers.clip_by_value([g], limit),
+        {"g": (2, 3), "limit": ()},
+    ),
+    "networks.optimisers.clip_by_norm": (
+        lambda g, limit: optimisers.clip_by_norm([g], limit),
+        {"g": (2, 3), "limit": ()},
+    ),
+    "networks.optimisers.soft_threshold": (
+        lambda amount: optimisers.soft_threshold([(PARAMETER, 0)], PARAMETER, amount),
+        {"amount": ()},
+    ),
+    "lm.model.logits": cell_graph(Elman, model.logits, x=(5,)),
+}
