@@ -238,19 +238,25 @@ def check_graph(expected: Mapping, integers: bool = False, **values) -> None:
     fit({name: shape for name, (shape, _) in forms.items()}, expected)
 
 
-def check_like(name: str, value, other: str, model) -> None:
+def check_shape(name: str, value, other: str, model) -> None:
     """Raises ValueError where value and model differ in shape, as far as known.
 
-    Or where the type of `value` would change that of the model.
+    And where one of them is not of a real type.
     """
-    shape, wanted = form(name, value)[0], form(other, model)[0]
-    known = zip(shape, wanted, strict=False)
-    if len(shape) != len(wanted) or any(
-        a != b for a, b in known if a is not None and b is not None
-    ):
+    (shape, dtype), (wanted, kept) = form(name, value), form(other, model)
+    for which, found in {name: dtype, other: kept}.items():
+        if found.kind not in "fiub":
+            raise ValueError(f"{which} must be of a real type; got {found}")
+    known = [p for p in zip(shape, wanted, strict=False) if None not in p]
+    if len(shape) != len(wanted) or any(a != b for a, b in known):
         raise ValueError(
             f"{name} must have the shape of {other}, {wanted}; got {shape}"
         )
+
+
+def check_like(name: str, value, other: str, model) -> None:
+    """The same, also where the type of `value` would change that of the model."""
+    check_shape(name, value, other, model)
     check_broadcast(name, value, other, model)
 
 
@@ -343,7 +349,11 @@ def of_readout(h, params) -> tuple:
     if not hasattr(params, "W_ho"):
         raise wrong("params", "those of a network", params)
     values = {"h": h, "W_ho": params.W_ho, "b_o": params.b_o}
-    shapes = {name: form(name, value)[0] for name, value in values.items()}
+    forms = {name: form(name, value) for name, value in values.items()}
+    for name, (_, dtype) in forms.items():
+        if dtype.kind not in "fiub":
+            raise ValueError(f"{name} must be of a real type; got {dtype}")
+    shapes = {name: shape for name, (shape, _) in forms.items()}
     stacked = len(shapes["W_ho"]) == len(shapes["b_o"]) == 3
     last = {"h": 1, "W_ho": 2, "b_o": 1} if stacked else {"h": 1}
     shapes |= {name: shapes[name][-n:] for name, n in last.items()}

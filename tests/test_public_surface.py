@@ -5,6 +5,7 @@ must give the reference's value; what means nothing, an error that names the arg
 what was expected and what came. NaN and infinity are refused or seen in the result.
 """
 
+import ast
 import functools
 import itertools
 import math
@@ -203,7 +204,7 @@ class Entry:
     also: str = ""  # the argument that an error may name in place of the varied one
 
 
-# References -----------------------------------------------------------------------------
+# References ---------------------------------------------------------------------------
 
 
 def random(rng, *shape):
@@ -437,7 +438,9 @@ def word_probabilities(x, params):
 
 
 def word_gradient(x, y, h, p, params):
-    d_o = np.array([[p[t, v] - (v == y[t]) for v in range(p.shape[1])] for t in range(len(y))])
+    d_o = np.array(
+        [[p[t, v] - (v == y[t]) for v in range(p.shape[1])] for t in range(len(y))]
+    )
     whole = gradient(np.eye(len(params.W_ih))[x], h, d_o, params, lambda s, t: True)
     d_a, _ = travelled(h, d_o, params, 1 - h * h, lambda s, t: True)
     return whole._replace(W_ih=d_a)
@@ -456,7 +459,7 @@ def words_hit(o, draw, temperature):
     return np.array(found)
 
 
-# The table ------------------------------------------------------------------------------
+# The table ----------------------------------------------------------------------------
 
 SIZES = {"n_in": Size(1, 5), "n_hid": Size(1, 5), "n_out": Size(1, 5), "rng": RNG}
 IN_OUT = {name: SIZES[name] for name in ("n_in", "n_out", "rng")}
@@ -582,18 +585,16 @@ TABLE = {
     **of_states(Elman, elman.hidden_states_numpy),
     **of_states(LSTM, gated.lstm_states_numpy),
     **of_states(GRU, gated.gru_states_numpy),
-    **entries(
-        "networks.bptt.tanh_slope", bptt.tanh_slope, lambda h: 1 - h * h, SLOPE
-    ),
+    **entries("networks.bptt.tanh_slope", bptt.tanh_slope, lambda h: 1 - h * h, SLOPE),
     **entries(
         "networks.bptt.sigmoid_slope", bptt.sigmoid_slope, lambda h: h - h * h, SLOPE
     ),
     **entries(
         "networks.bptt.state_errors",
         bptt.state_errors,
-        lambda h, d_o, params: travelled(
-            h, d_o, params, 1 - h * h, lambda s, t: True
-        )[1],
+        lambda h, d_o, params: travelled(h, d_o, params, 1 - h * h, lambda s, t: True)[
+            1
+        ],
         ERRORS,
         *batched(ERRORS),
     ),
@@ -752,7 +753,9 @@ TABLE = {
         student,
         {"values": Array((9,), free=True), **CONFIDENCE},
     ),
-    **entries("results.intervals.wilson", intervals.wilson, wilson, SHARES, also="trials"),
+    **entries(
+        "results.intervals.wilson", intervals.wilson, wilson, SHARES, also="trials"
+    ),
     **entries(
         "results.tables.significant",
         tables.significant,
@@ -775,15 +778,17 @@ TABLE = {
     **entries(
         "lm.by_hand.mean_loss",
         lambda sentences, params: lm.mean_loss([sentences], params),
-        lambda sentences, params: -np.mean(
-            [
-                math.log(row[word])
-                for row, word in zip(
-                    word_probabilities(sentences[:-1], params)[1],
-                    sentences[1:],
-                    strict=True,
-                )
-            ]
+        lambda sentences, params: (
+            -np.mean(
+                [
+                    math.log(row[word])
+                    for row, word in zip(
+                        word_probabilities(sentences[:-1], params)[1],
+                        sentences[1:],
+                        strict=True,
+                    )
+                ]
+            )
         ),
         {"sentences": Words(4, 5), "params": Cell(Elman, (4, 3, 4))},
     ),
@@ -801,7 +806,9 @@ TABLE = {
     ),
     **entries(
         "lm.generation.draw_word",
-        lambda o, temperature: generation.draw_word(o, np.array([0.3, 0.8]), temperature),
+        lambda o, temperature: generation.draw_word(
+            o, np.array([0.3, 0.8]), temperature
+        ),
         lambda o, temperature: words_hit(o, [0.3, 0.8], temperature),
         {"o": Array((2, 5), free=True), "temperature": Number(0.5, 2)},
     ),
@@ -819,7 +826,7 @@ TABLE = {
     ),
 }
 
-# What is tried ---------------------------------------------------------------------------
+# What is tried ------------------------------------------------------------------------
 
 TOLERANCE = {2: 2e-2, 4: 2e-4}  # by bytes of the narrowest floating-point type
 
@@ -941,7 +948,9 @@ def outcome(trial, seed):
     wide = max([v.dtype.itemsize for v in floating(values)] or [8])
     tolerance = TOLERANCE.get(wide if narrow < wide else narrow, 1e-9)
     scale = max(1, np.abs(expected).max(initial=0)) if expected.dtype.kind == "f" else 1
-    if not np.allclose(got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+    if not np.allclose(
+        got, expected, rtol=tolerance, atol=tolerance * scale, equal_nan=True
+    ):
         return f"{got!r:.300} and not {expected!r:.300}"
     return None
 
@@ -992,7 +1001,7 @@ def test_an_argument_in_another_form_gives_the_same_or_an_error(trial, seed):
     assert outcome(trial, seed) is None, trial[:4]
 
 
-# Graphs ----------------------------------------------------------------------------------
+# Graphs -------------------------------------------------------------------------------
 
 PARAMS = {
     Elman: {"W_ih": (2, 3), "W_hh": (3, 3), "b_h": (3,)},
@@ -1066,3 +1075,233 @@ GRAPHS = {
     ),
     "lm.model.logits": cell_graph(Elman, model.logits, x=(5,)),
 }
+
+
+def variable(name, dtype, shape):
+    return pt.tensor(name, dtype=dtype, shape=shape)
+
+
+def build(name, **changed):
+    """The graph of an entry, from variables of which some are others."""
+    make, shapes = GRAPHS[name]
+    made = {}
+    for key, shape in shapes.items():
+        words = name == "lm.model.logits" and key == "x"
+        dtype, shape = changed.get(key, ("int64" if words else "float64", shape))
+        made[key] = variable(key, dtype, shape)
+    return make(**made)
+
+
+def refused(name, **changed):
+    with pytest.raises(ValueError, match=r"(?s) must .*got ") as caught:
+        build(name, **changed)
+    names = {*GRAPHS[name][1], "params", "loss_or_grads", "grads", "n_hid"}
+    assert re.match(rf"({'|'.join(names)})\b", str(caught.value)), caught.value
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_graph_takes_variables_that_fit(name):
+    build(name)
+    lengths = {
+        key: ("int64" if name == "lm.model.logits" and key == "x" else "float64",)
+        for key in GRAPHS[name][1]
+    }
+    unknown = {k: (*v, (None,) * len(GRAPHS[name][1][k])) for k, v in lengths.items()}
+    if "optimisers" not in name:
+        build(name, **unknown)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_graph_refuses_types_axes_and_lengths_that_do_not_fit(name):
+    cells = ("hidden_states", "lstm", "gru", "logits")
+    for key, shape in GRAPHS[name][1].items():
+        dtype = "int64" if name == "lm.model.logits" and key == "x" else "float64"
+        if name != "networks.elman.for_each_example":
+            refused(name, **{key: ("complex128", shape)})
+        if not (key == "h" or ("clip" in name and key == "g")):
+            refused(name, **{key: (dtype, (*shape, 1, 1, 1))})
+        if shape and key not in ("x", "g", "o") and "readout" not in name:
+            refused(name, **{key: (dtype, shape[:-1])})
+        if any(cell in name for cell in cells) and key != "x":
+            refused(name, **{key: ("int64", shape)})
+        for axis in range(len(shape)):
+            longer = tuple(n + 1 if i == axis else n for i, n in enumerate(shape))
+            times = key == "x" and axis < len(shape) - 1 and "example" not in name
+            if times or "clip" in name or "example" in name or "logits" in name:
+                continue  # any length will do
+            if key == "h" and axis == 0:
+                continue
+            refused(name, **{key: (dtype, longer)})
+
+
+def test_the_type_of_the_states_is_that_of_h0():
+    """Scan would say so in a page of its own words."""
+    float32 = {k: ("float32", s) for k, s in PARAMS[Elman].items()}
+    build("networks.elman.hidden_states", x=("float32", (5, 2)), **float32)
+    build("networks.elman.hidden_states", x=("int8", (5, 2)), **float32)
+    for dtype in ("float64", "int64"):
+        refused("networks.elman.hidden_states", x=(dtype, (5, 2)), **float32)
+
+
+RATES = (None, "0.1", np.nan, np.inf, -0.1, 1j, [0.1], True)
+
+
+@pytest.mark.parametrize("rate", RATES, ids=repr)
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        *((f, "lr") for f in (optimisers.sgd, optimisers.momentum, optimisers.adam)),
+        (lambda g, p, limit: optimisers.clip_by_value(g, limit), "limit"),
+        (lambda g, p, limit: optimisers.clip_by_norm(g, limit), "limit"),
+        (
+            lambda g, p, lr: optimisers.soft_threshold([(p[0], g[0])], p[0], lr),
+            "amount",
+        ),
+    ],
+)
+def test_a_rate_is_a_number_of_at_least_0(function, name, rate):
+    with pytest.raises(ValueError, match=f"{name} must be .*; got"):
+        function([pt.dmatrix()], [PARAMETER], rate)
+    with pytest.raises(ValueError, match=f"{name} must "):
+        function([variable("g", "float64", (2, 3))], [PARAMETER], pt.dtensor4())
+
+
+# The surface --------------------------------------------------------------------------
+
+STEPS = "one step of a loop, checked at the door of the function that loops"
+FILES = "writes or reads files, whose contents its own tests damage"
+NO_ARGUMENT = (
+    "takes nothing: its own tests compare it with a closed form or an enumeration"
+)
+TEXT = "from text to text: its own tests"
+RUN = "part of a training run: its own tests"
+WRONG = "wrong on purpose: tests/test_suspects.py repairs each; in one type below"
+ELSEWHERE = {
+    "networks.elman": {
+        "step": STEPS,
+        "initial_arrays": "behind the cells' `initial_`",
+        "shared": "types and shapes: tests/test_cells.py",
+    },
+    "networks.gated": dict.fromkeys(
+        ("lstm_from", "gru_from", "lstm_step", "gru_step"), STEPS
+    ),
+    "networks.suspects": dict.fromkeys(
+        ("in_one_type", *(f"suspect_{i}" for i in range(1, 8))), WRONG
+    ),
+    "networks.trained": dict.fromkeys(("save", "load"), FILES),
+    "tasks.corpus": {"load": FILES, "split": TEXT, "clean": TEXT},
+    "tasks.reber": dict.fromkeys(
+        (
+            "legal_next",
+            "next_symbol",
+            "matrix",
+            "visits",
+            "mean_length",
+            "length_distribution",
+            "pair_distribution",
+            "entropy",
+            "entropy_per_prediction",
+            "mean_inverse",
+            "softmax_floor",
+        ),
+        NO_ARGUMENT,
+    ),
+    "tasks.sine": {"take": "indexes", "split": "two names: tests/test_sine.py"},
+    "tasks.sunspots": {"load": FILES},
+    "tasks.text": {
+        **dict.fromkeys(("cut", "sentences"), TEXT),
+        **dict.fromkeys(("index", "start", "end", "unknown"), NO_ARGUMENT),
+        **dict.fromkeys(("save", "load"), FILES),
+    },
+    "results.files": dict.fromkeys(
+        ("write_text", "write_bytes", "read_json", "write_json", "plain"), FILES
+    ),
+    "results.provenance": dict.fromkeys(
+        ("versions", "machine", "load_average", "write_measured"), FILES
+    ),
+    "results.records": dict.fromkeys(
+        ("metric", "curve", "load", "load_measured", "describe", "flatten"), FILES
+    ),
+    "results.tables": {"table": TEXT},
+    "lm.batches": dict.fromkeys(("bucket_lengths", "batches", "fill", "filled"), RUN),
+    "lm.by_hand": {"sgd_step": "changes its arguments: tests/test_lm_by_hand.py"},
+    "lm.checkpoints": dict.fromkeys(("save", "load"), FILES),
+    "lm.compiled": dict.fromkeys(("sgd_step", "loss_and_updates"), RUN),
+    "lm.generation": dict.fromkeys(
+        ("sentences", "sample", "by_rerunning", "probabilities"),
+        "of a whole model: tests/test_lm_generation.py",
+    ),
+    "lm.inplace": {"mode": NO_ARGUMENT},
+    "lm.model": {
+        **dict.fromkeys(("advance", "start", "cell_of", "states"), STEPS),
+        **dict.fromkeys(("save", "load"), FILES),
+        "initial": "the cells' `initial_` with other rows: tests/test_lm_model.py",
+    },
+    "lm.ngrams": dict.fromkeys(
+        ("fit", "probabilities", "distribution", "log_probabilities"),
+        "tests/test_lm_ngrams.py counts again",
+    ),
+    "lm.recorded_runs": dict.fromkeys(("load", "record", "ship"), FILES),
+    "lm.scoring": dict.fromkeys(
+        (
+            "log_probabilities",
+            "by_position",
+            "by_rank",
+            "shuffled",
+            "swapped",
+            "nearest",
+            "tokens",
+            "habits",
+            "ends_closed",
+            "repeats_marks",
+            "leaves_unmatched",
+            "probes",
+            "agreement",
+        ),
+        "of a whole model or of text: tests/test_lm_scoring.py",
+    ),
+    "lm.training": dict.fromkeys(
+        (
+            "data",
+            "sequences",
+            "keep_memory",
+            "softmax_layer",
+            "arrays",
+            "restore",
+            "set",
+            "values",
+            "update",
+            "perplexity",
+            "best",
+            "finished",
+            "go",
+            "falling",
+        ),
+        RUN,
+    ),
+    "lm.wordfilter": {"unsuitable": TEXT},
+}
+
+
+def public_functions():
+    """Module and name of every function without an underscore, methods among them."""
+    for room in ("networks", "tasks", "results", "lm"):
+        for path in sorted((ROOT / "helpers" / room).glob("[!_]*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            classes = [n for n in tree.body if isinstance(n, ast.ClassDef)]
+            inside = [n for c in classes if c.name[0] != "_" for n in c.body]
+            for node in [*tree.body, *inside]:
+                if isinstance(node, ast.FunctionDef) and node.name[0] != "_":
+                    yield f"{room}.{path.stem}", node.name
+
+
+def test_every_public_function_has_a_reference_or_says_where_it_is_tested():
+    named = set()
+    for name in (*TABLE, *GRAPHS):
+        room, module, *_, function = name.split(" ")[0].split(".")
+        named.add((f"{room}.{module}", function))
+    elsewhere = {(m, name) for m, names in ELSEWHERE.items() for name in names}
+    found = set(public_functions())
+    assert found - named - elsewhere == set()
+    assert (named | elsewhere) - found == set()  # nor is one named that is gone
+    assert not named & elsewhere

@@ -77,9 +77,7 @@ def test_windows_refuse_a_bad_length(k):
 
 
 def test_windows_refuse_a_matrix():
-    with pytest.raises(
-        ValueError, match=r"must have shape \(n,\); got \(5, 2\)"
-    ):
+    with pytest.raises(ValueError, match=r"must have shape \(n,\); got \(5, 2\)"):
         sunspots.windows(np.zeros((5, 2)), 1)
 
 

@@ -61,7 +61,7 @@ def mean_squared_error(o, target):
     Raises ValueError for an `o` and a `target` of different shapes: (n, 1) and (n,)
     would be compared each with each.
     """
-    arguments.check_like("target", target, "o", o)
+    arguments.check_shape("target", target, "o", o)
     return ((o - target) ** 2).sum(axis=-1).mean()
 
 
