@@ -428,7 +428,7 @@ def test_a_length_that_no_string_has_is_refused(length):
     ):
         Grammar("finite", FINITE).sample(np.random.default_rng(0), length)
     nested = Grammar("nested", FINITE, outer=1)
-    with pytest.raises(ValueError, match="min_length must be .* reach; got 5"):
+    with pytest.raises(ValueError, match=r"min_length must be .* reach; got 5"):
         nested.sample(np.random.default_rng(0), min_inner=4)
 
 
