@@ -215,6 +215,9 @@ def test_a_norm_that_overflows_stops_nothing_unseen():
     grads = [np.array([3e200, -1.0]), np.array([1.0])]
     for g in clip_by_norm([pt.constant(g) for g in grads], 1.0):
         assert np.isnan(g.eval()).all()  # not 0, where training would stand still
+    (g,) = clip_by_norm([pt.constant(np.array([1e30], np.float32))], np.float64(1.0))
+    assert g.dtype == "float32"
+    assert np.isnan(g.eval()).all()
 
 
 def test_nan_is_clipped_to_nothing():
