@@ -238,19 +238,25 @@ def check_graph(expected: Mapping, integers: bool = False, **values) -> None:
     fit({name: shape for name, (shape, _) in forms.items()}, expected)
 
 
-def check_like(name: str, value, other: str, model) -> None:
+def check_shape(name: str, value, other: str, model) -> None:
     """Raises ValueError where value and model differ in shape, as far as known.
 
-    Or where the type of `value` would change that of the model.
+    And where one of them is not of a real type.
     """
-    shape, wanted = form(name, value)[0], form(other, model)[0]
-    known = zip(shape, wanted, strict=False)
-    if len(shape) != len(wanted) or any(
-        a != b for a, b in known if a is not None and b is not None
-    ):
+    (shape, dtype), (wanted, kept) = form(name, value), form(other, model)
+    for which, found in {name: dtype, other: kept}.items():
+        if found.kind not in "fiub":
+            raise ValueError(f"{which} must be of a real type; got {found}")
+    known = [p for p in zip(shape, wanted, strict=False) if None not in p]
+    if len(shape) != len(wanted) or any(a != b for a, b in known):
         raise ValueError(
             f"{name} must have the shape of {other}, {wanted}; got {shape}"
         )
+
+
+def check_like(name: str, value, other: str, model) -> None:
+    """The same, also where the type of `value` would change that of the model."""
+    check_shape(name, value, other, model)
     check_broadcast(name, value, other, model)
 
 
@@ -304,7 +310,7 @@ def arrays(shapes: Mapping, kind: type, params, **sequences) -> tuple:
     return *given, kind(*(values[name] for name in kind._fields))
 
 
-def check_variables(shapes: Mapping, kind: type, params, x) -> None:
+def check_variables(shapes: Mapping, kind: type, params, x=None) -> None:
     """As `arrays`, for PyTensor's variables when a graph is built; changes no type.
 
     All parameters may have one more axis in front, of networks side by side. Raises
@@ -313,8 +319,11 @@ def check_variables(shapes: Mapping, kind: type, params, x) -> None:
     """
     if not isinstance(params, kind):
         raise wrong("params", f"of the kind {kind.__name__}", params)
-    check_time(x)
-    forms = {n: form(n, v) for n, v in {**params._asdict(), "x": x}.items()}
+    values = params._asdict()
+    if x is not None or "x" in shapes:
+        check_time(x)
+        values["x"] = x
+    forms = {name: form(name, value) for name, value in values.items()}
     of_state = forms["h0"][1]
     for name, (_, dtype) in forms.items():
         if dtype.kind not in ("f" if name in kind._fields else "fiub"):
@@ -330,6 +339,29 @@ def check_variables(shapes: Mapping, kind: type, params, x) -> None:
         # One network of the stack, whose vectors are rows.
         found |= {n: found[n][1 if n[0] == "W" else 2 :] for n in stacked}
     fit(found, shapes)
+
+
+def of_readout(h, params) -> tuple:
+    """h, W_ho and b_o, as arrays of one type where none is a variable of a graph.
+
+    Raises ValueError where h (..., n_hid) and the parameters do not fit.
+    """
+    if not hasattr(params, "W_ho"):
+        raise wrong("params", "those of a network", params)
+    values = {"h": h, "W_ho": params.W_ho, "b_o": params.b_o}
+    forms = {name: form(name, value) for name, value in values.items()}
+    for name, (_, dtype) in forms.items():
+        if dtype.kind not in "fiub":
+            raise ValueError(f"{name} must be of a real type; got {dtype}")
+    shapes = {name: shape for name, (shape, _) in forms.items()}
+    stacked = len(shapes["W_ho"]) == len(shapes["b_o"]) == 3
+    last = {"h": 1, "W_ho": 2, "b_o": 1} if stacked else {"h": 1}
+    shapes |= {name: shapes[name][-n:] for name, n in last.items()}
+    wanted = {"W_ho": ("n_hid", "n_out"), "b_o": ("n_out",), "h": ("n_hid",)}
+    fit(shapes, {name: (shape,) for name, shape in wanted.items()})
+    if not any(hasattr(value, "type") for value in values.values()):
+        values = floats(values)
+    return tuple(values.values())
 
 
 def check_time(x) -> None:

@@ -276,3 +276,35 @@ def test_shapes_that_do_not_fit_are_refused(function, change, message):
     options = () if function is bptt else (2,)
     with pytest.raises(ValueError, match=message):
         function(*arrays.values(), params, *options)
+
+
+@pytest.mark.parametrize("way", [bptt, *(way for way, _ in WAYS.values())])
+def test_the_type_of_a_gradient_is_that_of_all_that_enters(way):
+    x, _, params, h, d_o = problem(4)
+    options = () if way is bptt else (2,)
+    signs = np.sign(d_o)
+    expected = way(x, h, signs, params, *options)
+    for other in (signs.astype(int), signs.astype(np.float32), signs.tolist()):
+        found = way(x, h, other, params, *options)
+        assert {value.dtype for value in found} == {np.dtype(float)}
+        assert_close(found, expected, 1e-15)
+    # h alone in float32, or integer: its errors were rounded to whole numbers
+    narrow = way(x, h.astype(np.float32), d_o, params, *options)
+    assert {value.dtype for value in narrow} == {np.dtype(float)}
+    assert_close(narrow, way(x, h, d_o, params, *options), 1e-6)
+    d_h = state_errors(np.zeros(h.shape, int), d_o, params)
+    np.testing.assert_array_equal(d_h, state_errors(np.zeros(h.shape), d_o, params))
+
+
+def test_no_step_is_refused():
+    x, _, params, h, d_o = problem(4)
+    with pytest.raises(ValueError, match="h must have at least one step"):
+        bptt(x[:0], h[:0], d_o[:0], params)
+
+
+def test_arrays_with_and_without_a_batch_are_not_mixed():
+    x, _, params, h, d_o = problem(4)
+    with pytest.raises(
+        ValueError, match=r"d_o must have shape \(4, 3\); got \(4, 1, 3\)"
+    ):
+        bptt(x, h, d_o[:, None], params)

@@ -113,6 +113,25 @@ def test_numpy_refuses_other_shapes(kind, shape):
         STATES_NUMPY[kind](np.zeros(shape), random_cell(kind))
 
 
+@each_cell
+@pytest.mark.parametrize("T", [4, 0])
+def test_the_type_of_the_states_is_that_of_all_that_enters(kind, T):
+    """No buffer takes the type of one of them."""
+    params, x = random_cell(kind), sequences(T, N_IN)
+    zero = params._replace(h0=np.zeros(N_HID))
+    expected = STATES_NUMPY[kind](x, zero)
+    for h0 in (np.zeros(N_HID, int), [0] * N_HID, np.zeros(N_HID, np.float32)):
+        h = STATES_NUMPY[kind](x, params._replace(h0=h0))
+        assert h.dtype == np.float64
+        np.testing.assert_array_equal(h, expected)
+    narrow = kind(*(value.astype(np.float32) for value in params))
+    assert STATES_NUMPY[kind](x.astype(np.float32), narrow).dtype == np.float32
+    assert STATES_NUMPY[kind](x, narrow).dtype == np.float64
+    assert STATES_NUMPY[kind](np.zeros((T, N_IN), np.int8), narrow).dtype == np.float32
+    whole = kind(*(np.ones(value.shape, np.int8) for value in params))
+    assert STATES_NUMPY[kind](np.ones((T, N_IN), np.int8), whole).dtype == np.float64
+
+
 # What the gates are for ----------------------------------------------------------
 
 

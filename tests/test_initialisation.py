@@ -1,5 +1,7 @@
 """First weights: what each function promises about its singular values."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -126,3 +128,28 @@ def test_sparse_hears_each_input_equally_often():
 def test_bad_options_are_refused(init, option, message):
     with pytest.raises(ValueError, match=message):
         init(4, 4, rng(), **option)
+
+
+WRONG_SIZES = (2.0, None, math.inf, math.nan, [3], "3", True, 3j, np.array([3, 3]))
+
+
+@pytest.mark.parametrize("init", ALL)
+@pytest.mark.parametrize("size", WRONG_SIZES, ids=repr)
+def test_what_is_no_size_is_refused(init, size):
+    for sizes, name in (((size, 3), "n_in"), ((3, size), "n_out")):
+        with pytest.raises(ValueError, match=f"{name} must be a positive integer; got"):
+            init(*sizes, rng())
+
+
+@pytest.mark.parametrize("init", ALL)
+@pytest.mark.parametrize("wrong", [0, None, "rng", np.random, np.random.default_rng])
+def test_a_seed_is_no_generator(init, wrong):
+    with pytest.raises(ValueError, match="rng must be a generator such as"):
+        init(3, 3, wrong)
+
+
+@pytest.mark.parametrize("init", ALL)
+def test_sizes_of_any_integer_type_draw_the_same(init):
+    """1 / sqrt of a uint8 would be a float16."""
+    small = init(np.uint8(5), np.uint8(3), rng())
+    np.testing.assert_array_equal(small, init(5, 3, rng()))

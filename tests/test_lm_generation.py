@@ -356,3 +356,21 @@ def test_words_that_only_look_alike_may_stay():
     words = LOOK_ALIKES.split()
     found = wordfilter.unsuitable(words)
     assert [word for word, bad in zip(words, found, strict=True) if bad] == []
+
+
+@pytest.mark.parametrize(
+    "o", [[np.nan, 0.0], [np.inf, 0.0], [-np.inf, -np.inf]], ids=repr
+)
+def test_logits_without_a_softmax_draw_no_word(o):
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(ValueError, match="o must be logits"),
+    ):
+        generation.draw_word(np.array(o), np.array(0.5))
+
+
+def test_a_model_with_nan_says_nothing():
+    model = tiny()
+    broken = model.params._replace(b_o=np.full_like(model.params.b_o, np.nan))
+    with pytest.raises(ValueError, match="model must have finite parameters"):
+        sample(model._replace(params=broken), 1, rng())

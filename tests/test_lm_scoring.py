@@ -454,3 +454,10 @@ def test_a_model_of_other_words_is_refused(small_world, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="must have the vocabulary"):
         experiments.record(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_comparison_of_nan_decides_a_preference():
+    good, bad = [np.array([-1.0])], [np.array([np.nan])]
+    for pair, name in (((bad, good), "real"), ((good, bad), "changed")):
+        with pytest.raises(ValueError, match=f"{name} must hold log P; got NaN"):
+            scoring.preference(*pair)

@@ -209,3 +209,30 @@ def test_clipping_leaves_a_zero_gradient_at_zero():
     for clip in (clip_by_norm, clip_by_value):
         (zero,) = clip([pt.zeros(3)], 1.0)
         np.testing.assert_array_equal(zero.eval(), np.zeros(3))
+
+
+def test_a_norm_that_overflows_stops_nothing_unseen():
+    grads = [np.array([3e200, -1.0]), np.array([1.0])]
+    for g in clip_by_norm([pt.constant(g) for g in grads], 1.0):
+        assert np.isnan(g.eval()).all()  # not 0, where training would stand still
+    (g,) = clip_by_norm([pt.constant(np.array([1e30], np.float32))], np.float64(1.0))
+    assert g.dtype == "float32"
+    assert np.isnan(g.eval()).all()
+
+
+def test_nan_is_clipped_to_nothing():
+    g = pt.constant(np.array([np.nan, 5.0]))
+    for clip in (clip_by_norm, clip_by_value):
+        assert np.isnan(clip([g], 1.0)[0].eval()[0])
+
+
+@pytest.mark.parametrize("optimiser", [sgd, momentum, adam])
+def test_gradients_of_other_shapes_and_no_loss_are_refused(optimiser):
+    p = pytensor.shared(np.zeros((2, 3)), name="p", shape=(2, 3))
+    for g in (pt.dscalar(), pt.dvector(), p.T, p[:1]):
+        with pytest.raises(ValueError, match=r"_grads\[0\] must have the shape of p"):
+            optimiser([g], [p], 0.1)
+    with pytest.raises(ValueError, match=r"loss must have shape \(\); got \(2, 3\)"):
+        optimiser(p**2, [p], 0.1)
+    with pytest.raises(ValueError, match="params must be shared variables"):
+        optimiser(pt.dscalar() ** 2, [pt.dscalar()], 0.1)

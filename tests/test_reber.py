@@ -1,5 +1,6 @@
 """The two Reber grammars: strings, membership, targets, and exact probabilities."""
 
+import math
 import re
 from collections import Counter
 from dataclasses import FrozenInstanceError
@@ -405,3 +406,81 @@ def test_a_bad_batch_is_refused():
 def test_a_grammar_that_all_share_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         REBER.odds = {}
+
+
+# Grammars of one's own ---------------------------------------------------------------
+
+FINITE = ({"B": 1}, {"T": 2, "P": 3}, {"E": 3}, {})  # BP or BTE
+
+
+@pytest.mark.parametrize("length", [0, 2, 3])
+def test_a_length_that_some_string_has_is_reached(length):
+    grammar = Grammar("finite", FINITE)
+    drawn = {grammar.sample(np.random.default_rng(s), length) for s in range(20)}
+    assert drawn == {"BP", "BTE"} if length < 3 else {"BTE"}
+    assert min(map(len, drawn)) >= length
+
+
+@pytest.mark.parametrize("length", [4, 5, 1000])
+def test_a_length_that_no_string_has_is_refused(length):
+    with pytest.raises(
+        ValueError, match=rf"min_length must be .* finite .* got {length}"
+    ):
+        Grammar("finite", FINITE).sample(np.random.default_rng(0), length)
+    nested = Grammar("nested", FINITE, outer=1)
+    with pytest.raises(ValueError, match=r"min_length must be .* reach; got 5"):
+        nested.sample(np.random.default_rng(0), min_inner=4)
+
+
+@pytest.mark.parametrize(
+    "odds", [-1, 0, math.nan, math.inf, None, "2", [2], 1j, True, 1e-300, 1e300]
+)
+def test_what_are_no_odds_is_refused(odds):
+    with pytest.raises(ValueError, match=r"odds\['S'\] must be a number from .*; got"):
+        Grammar("test", REBER.transitions, odds={"S": odds})
+    with pytest.raises(
+        ValueError, match="symbols of odds must be among BTPSXVE; got 'Z'"
+    ):
+        Grammar("test", REBER.transitions, odds={"Z": 2})
+
+
+@pytest.mark.parametrize("odds", [1e12, 1e100])
+def test_odds_with_which_strings_hardly_end_are_refused(odds):
+    with pytest.raises(ValueError, match="must let strings end; got a mean length"):
+        Grammar("test", REBER.transitions, odds={"S": odds, "T": odds})
+
+
+def test_small_odds_do_not_vanish():
+    grammar = Grammar("small", FINITE, odds=dict.fromkeys(SYMBOLS, 1e-100))
+    np.testing.assert_allclose(grammar.next_symbol.sum(axis=1), [1, 1, 1, 0])
+
+
+def test_a_sum_that_leaves_out_long_strings_is_refused():
+    grammar = Grammar("long", REBER.transitions, odds={"S": 300.0, "T": 300.0})
+    for floor in ("mean_inverse", "softmax_floor"):
+        with pytest.raises(ValueError, match="end within 200 symbols"):
+            getattr(grammar, floor)
+
+
+@pytest.mark.parametrize(
+    ("transitions", "message"),
+    [
+        (({"B": 1}, {}, {}), "must lead on from every state but the last, 2; got"),
+        (({"B": 1}, {"E": 0}), "must lead on from every state but the last, 1; got"),
+        (({"B": 2}, {}), r"transitions\[0\]\['B'\] must be an integer from 0 to 1"),
+        (({"B": 1.0}, {}), r"transitions\[0\]\['B'\] must be an integer from 0 to 1"),
+        (({"b": 1}, {}), "symbols of state 0 must be among BTPSXVE; got 'b'"),
+        (({"B": 1, "T": 2}, {"S": 1}, {}), "must let strings end"),
+        ((), "transitions must be of two states or more; got"),
+    ],
+)
+def test_what_is_no_automaton_is_refused(transitions, message):
+    with pytest.raises(ValueError, match=message):
+        Grammar("test", transitions)
+
+
+@pytest.mark.parametrize("prefix", [None, 0, [], (), b"", np.array("")])
+def test_what_is_empty_is_no_empty_text(prefix):
+    for method in (REBER.legal, REBER.states, REBER.check, REBER.targets):
+        with pytest.raises(ValueError, match="must be text of the symbols"):
+            method(prefix)

@@ -51,6 +51,24 @@ def test_each_suspect_has_its_symptoms(T, fine, name, seed):
         np.testing.assert_array_equal(array, before)
 
 
+@pytest.mark.parametrize("name", SUSPECTS)
+def test_the_type_of_a_suspects_gradients_is_that_of_all_that_enters(name):
+    x, y, params, *_ = problem(3)
+    whole = params._replace(W_ih=np.ones((2, 4), int), h0=[0, 1, 0, 1])
+    floats = whole._replace(
+        **{k: np.array(v, float) for k, v in whole._asdict().items()}
+    )
+    for got, right in zip(
+        SUSPECTS[name](x, y, *whole), SUSPECTS[name](x, y, *floats), strict=True
+    ):
+        assert got.dtype == np.float64
+        np.testing.assert_array_equal(got, right)
+    narrow = [value.astype(np.float32) for value in (x, y, *params)]
+    assert {got.dtype for got in SUSPECTS[name](*narrow)} == {np.dtype(np.float32)}
+    with pytest.raises(ValueError, match=r"y must have shape \(3, 3\); got \(2, 3\)"):
+        SUSPECTS[name](x, y[:2], *params)
+
+
 # What repairs each: its one mistake, and what should stand there.
 REPAIRS = {
     "suspect_1": [("_t += ", "_t = ")],

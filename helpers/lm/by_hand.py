@@ -40,6 +40,7 @@ def mean_loss(sentences: Iterable[np.ndarray], params: Elman) -> float:
 
     Raises ValueError for no word to predict, and as `forward`.
     """
+    (params,) = arguments.arrays(SHAPES, Elman, params)
     losses = []
     for sentence in sentences:
         sentence = arguments.indices("sentences", sentence, len(params.b_o), ("T",))

@@ -65,7 +65,7 @@ def sample(
             f"minimum, which is not negative; got maximum = {maximum}, minimum = "
             f"{minimum} and {len(seed)} words"
         )
-    _check_temperature(temperature)
+    _checked_temperature(temperature)
     model = model._replace(params=_float64(model.params))
     blocked = _blocked(model.vocabulary, filtered)
     return [
@@ -122,7 +122,7 @@ def by_rerunning(
     arguments.generator(rng)
     maximum = arguments.integer("maximum", maximum)
     minimum = arguments.integer("minimum", minimum, 0, maximum)
-    _check_temperature(temperature)
+    _checked_temperature(temperature)
     v, params = model.vocabulary, _float64(model.params)
     blocked, draws = _blocked(v, filtered), rng.random(maximum)
     sentence = [v.start]
@@ -148,7 +148,7 @@ def probabilities(
 
     `words` are indices, without START. The options and errors are those of `sample`.
     """
-    _check_temperature(temperature)
+    _checked_temperature(temperature)
     v, params = model.vocabulary, _float64(model.params)
     words = arguments.indices("words", words, len(v), ("T",))
     state = start(params)
@@ -167,6 +167,11 @@ def draw_word(o: np.ndarray, draw: np.ndarray, temperature: float = 1.0) -> np.n
     The probabilities are laid end to end, and each number falls on one of them. Raises
     ValueError for logits without a softmax: one is NaN or infinite, or none is finite.
     """
+    o = arguments.floats({"o": o})["o"]
+    draw = arguments.floats({"draw": draw})["draw"]
+    if not o.ndim or o.shape[:-1] != draw.shape:
+        raise ValueError(f"o must have shape {(*draw.shape, 'V')}; got {o.shape}")
+    temperature = _checked_temperature(temperature)
     scaled = (o - o.max(axis=-1, keepdims=True)) / temperature
     reach = np.cumsum(np.exp(scaled), axis=-1, dtype=np.float64)
     # 1 - draw is above 0, so that no word of probability 0 is ever hit.
@@ -204,6 +209,7 @@ def _seed(seed_text: str, vocabulary: Vocabulary) -> list[int]:
     return [vocabulary.index[token] for token in tokens]
 
 
-def _check_temperature(temperature: float) -> None:
+def _checked_temperature(temperature: float) -> float:
     expected = "a positive number (small for the likeliest words only)"
-    arguments.number("temperature", temperature, expected, lambda t: 0 < t < np.inf)
+    fits = expected, lambda value: 0 < value < np.inf
+    return arguments.number("temperature", temperature, *fits)

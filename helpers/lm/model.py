@@ -39,6 +39,10 @@ Params = Elman | LSTM | GRU
 CELLS = {"elman": Elman, "lstm": LSTM, "gru": GRU}
 FOLDER = trained.FOLDER
 WORDS = {"x": (("T",), ("T", "B"))}
+SHAPES = {
+    kind: arguments.shapes_of(kind, blocks)
+    for kind, blocks in {Elman: 1, LSTM: 4, GRU: 3}.items()
+}
 
 
 # Parameters -------------------------------------------------------------------
@@ -56,8 +60,7 @@ def initial(
     Raises ValueError for another cell, for sizes that are not positive integers, for an
     `rng` that is no generator, and for `rows` that are no number of at least 0.
     """
-    arguments.integer("V", V)
-    arguments.integer("H", H)
+    V, H = arguments.integer("V", V), arguments.integer("H", H)
     arguments.not_negative("rows", rows)
     initials = {"elman": initial_elman, "lstm": initial_lstm, "gru": initial_gru}
     if cell not in initials:
@@ -124,8 +127,12 @@ def logits(x, params: Params, truncate: int | None = None):
     x is an integer variable; for gradients under JAX its shape must be static:
     `pt.imatrix("x", shape=(T, B))`. With `truncate=k` gradients are those of
     `helpers.networks.bptt.chunks`: the state crosses a cut every k steps, no gradient
-    does. Raises ValueError for an x that is not integer or of another number of axes.
+    does. Raises ValueError for an x that is not integer or of another number of axes,
+    and for parameters whose types or shapes do not fit together.
     """
+    if type(params) not in SHAPES:
+        raise arguments.wrong("params", "those of a cell", params)
+    arguments.check_variables(SHAPES[type(params)], type(params), params)
     arguments.check_graph(WORDS, integers=True, x=x)
     return readout(states(params.W_ih[x], params, truncate), params)
 

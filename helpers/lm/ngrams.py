@@ -57,7 +57,8 @@ def fit(sentences: Sequence[Sequence[int]], n: int, V: int, start: int) -> Knese
     Raises ValueError for an n or V out of range and for words that are not in the
     vocabulary or that cannot stand where they do.
     """
-    n, V = arguments.integer("n", n), arguments.integer("V", V)
+    n = arguments.integer("n", n, expected="at least 1")
+    V = arguments.integer("V", V)
     start = arguments.integer("start", start, 0, V - 1)
     if V < 2 or V**n >= 2**63:
         raise ValueError(
@@ -164,11 +165,6 @@ def _ngrams(sentences, n: int, V: int, start: int) -> np.ndarray:
             )
         parts += [np.full(n - 1, start), sentence[1:]]
     text = np.concatenate(parts or [np.empty(0, np.int64)])
-    if len(text) and not 0 <= text.min() <= text.max() < V:
-        raise ValueError(
-            f"sentences must hold word indices from 0 to {V - 1}; got "
-            f"{text.min()} to {text.max()}"
-        )
     if len(text) < n:
         return np.empty((0, n), dtype=np.int64)
     grams = np.lib.stride_tricks.sliding_window_view(text, n)

@@ -81,7 +81,8 @@ def windows(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> E
     The state before these steps counts as a constant. Costs k passes over the
     sequence. Raises ValueError for k < 1 and for shapes that do not fit.
     """
-    h, d_o, x, params, slopes = _checked(params, slope, k, h=h, d_o=d_o, x=x)
+    k = arguments.integer("k", k, expected="a positive number of steps")
+    h, d_o, x, params, slopes = _checked(params, slope, h=h, d_o=d_o, x=x)
     arriving = (d_o @ params.W_ho.T) * slopes  # at t: from the output at t
     d_a = arriving.copy()
     for _ in range(1, min(k, len(h))):
@@ -98,7 +99,8 @@ def chunks(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -> El
     in its chunk it arises. The gradients of the chunks are summed. Raises ValueError
     for k < 1 and for shapes that do not fit.
     """
-    h, d_o, x, params, slopes = _checked(params, slope, k, h=h, d_o=d_o, x=x)
+    k = arguments.integer("k", k, expected="a positive number of steps")
+    h, d_o, x, params, slopes = _checked(params, slope, h=h, d_o=d_o, x=x)
     parts = []
     for start in range(0, len(h), k):
         chunk = slice(start, start + k)
@@ -116,7 +118,8 @@ def last_steps(x, h, d_o, params: Elman, k: int, slope: Callable = tanh_slope) -
     if k < T. This is what the argument `truncate_gradient=k` of scan computes. Raises
     ValueError for k < 1 and for shapes that do not fit.
     """
-    h, d_o, x, params, slopes = _checked(params, slope, k, h=h, d_o=d_o, x=x)
+    k = arguments.integer("k", k, expected="a positive number of steps")
+    h, d_o, x, params, slopes = _checked(params, slope, h=h, d_o=d_o, x=x)
     d_a = np.zeros_like(h)
     d_a[-k:] = _state_errors(d_o[-k:], params, slopes[-k:]) * slopes[-k:]
     return _gradients(x, h, d_o, d_a, params)
@@ -146,9 +149,8 @@ def _total(errors: np.ndarray) -> np.ndarray:
     return errors.reshape(-1, errors.shape[-1]).sum(axis=0)
 
 
-def _checked(params: Elman, slope: Callable, k: int = 1, **sequences) -> tuple:
+def _checked(params: Elman, slope: Callable, **sequences) -> tuple:
     """The sequences, `params` and the slopes g'(a), all in one type."""
-    arguments.integer("k", k, expected="a positive number of steps")
     arguments.function("slope", slope)
     h, *others, params = arguments.arrays(SHAPES, Elman, params, **sequences)
     if not len(h):

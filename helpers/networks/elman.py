@@ -54,8 +54,8 @@ def initial_arrays(blocks: int, n_in, n_hid, n_out, rng, init) -> dict[str, np.n
 
     Arguments and errors otherwise as in `initial_elman`.
     """
-    for name, size in {"n_in": n_in, "n_hid": n_hid, "n_out": n_out}.items():
-        arguments.integer(name, size)
+    sizes = {"n_in": n_in, "n_hid": n_hid, "n_out": n_out}
+    n_in, n_hid, n_out = (arguments.integer(*size) for size in sizes.items())
     arguments.generator(rng)
     arguments.function("init", init)
 
@@ -156,6 +156,8 @@ def hidden_states(x, params: Elman, g: Callable = pt.tanh, truncate_gradient: in
 def readout(h, params: Elman):
     """o = h W_ho + b_o for states of shape (..., n_hid): (..., n_out), linear.
 
-    For NumPy arrays and PyTensor variables alike.
+    For NumPy arrays and PyTensor variables alike. Raises ValueError for shapes that do
+    not fit.
     """
-    return h @ params.W_ho + params.b_o
+    h, W_ho, b_o = arguments.of_readout(h, params)
+    return h @ W_ho + b_o

@@ -24,8 +24,8 @@ def initial_values(sizes: Sequence[int], rng: np.random.Generator) -> list[np.nd
     """
     if len(arguments.array("sizes", sizes, ("layers",))) < 2:
         raise arguments.wrong("sizes", "two or more positive integers", sizes)
-    for size in sizes:
-        arguments.integer("sizes", size, expected="two or more positive integers")
+    expected = "two or more positive integers"
+    sizes = [arguments.integer("sizes", size, expected=expected) for size in sizes]
     arguments.generator(rng)
     values = []
     for n_in, n_out in pairwise(sizes):
@@ -61,7 +61,7 @@ def mean_squared_error(o, target):
     Raises ValueError for an `o` and a `target` of different shapes: (n, 1) and (n,)
     would be compared each with each.
     """
-    arguments.check_like("target", target, "o", o)
+    arguments.check_shape("target", target, "o", o)
     return ((o - target) ** 2).sum(axis=-1).mean()
 
 

@@ -84,9 +84,9 @@ def initial_lstm(
     `helpers.networks.initialisation`. Raises ValueError for sizes that are not positive
     integers, an `rng` that is no generator, and a `forget_bias` that is not finite.
     """
-    arguments.number("forget_bias", forget_bias)
+    forget_bias = arguments.number("forget_bias", forget_bias)
     common = initial_arrays(4, n_in, n_hid, n_out, rng, init)
-    common["b_h"][n_hid : 2 * n_hid] = forget_bias
+    common["b_h"].reshape(4, -1)[1] = forget_bias
     return LSTM(**common, c0=np.zeros_like(common["h0"]))
 
 

@@ -20,7 +20,7 @@ def numerical_gradient(
     number, and for an eps that is not positive or is lost in rounding.
     """
     values, gradient = list(values), []
-    _check(f, values, eps)
+    eps = _checked(f, values, eps)
     for value in values:
         slopes = np.empty_like(value)
         for i in np.ndindex(value.shape):
@@ -41,9 +41,9 @@ def _scalar(result) -> float:
     return arguments.number("f(*values)", result, "one number", lambda value: True)
 
 
-def _check(f: Callable, values: list, eps: float) -> None:
+def _checked(f: Callable, values: list, eps: float) -> float:
     arguments.function("f", f)
-    arguments.positive("eps", eps)
+    eps = arguments.positive("eps", eps)
     for number, value in enumerate(values):
         name = f"values[{number}]"
         if type(value) is not np.ndarray or not value.flags.writeable:
@@ -64,6 +64,7 @@ def _check(f: Callable, values: list, eps: float) -> None:
                     f"{name} must have memory of its own, or another array changes "
                     f"with it; got a view"
                 )
+    return eps
 
 
 def relative_error(a: np.ndarray, b: np.ndarray) -> float:

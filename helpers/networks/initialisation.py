@@ -17,7 +17,7 @@ def uniform(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
     A unit then sums n_in inputs to a variance of a third of theirs (LeCun et al. 1998,
     "Efficient BackProp", section 4.6, take sqrt(3) as much).
     """
-    _check(n_in, n_out, rng)
+    n_in, n_out = _checked(n_in, n_out, rng)
     limit = 1 / np.sqrt(n_in)
     return rng.uniform(-limit, limit, (n_in, n_out))
 
@@ -28,7 +28,7 @@ def unit_singular_value(n_in: int, n_out: int, rng: np.random.Generator) -> np.n
     No vector grows in `x @ W`; most shrink, because the other singular values spread
     between 0 and 1. The choice of the classic Reber grammar tutorial.
     """
-    _check(n_in, n_out, rng)
+    n_in, n_out = _checked(n_in, n_out, rng)
     return _scaled(rng.uniform(-1, 1, (n_in, n_out)))
 
 
@@ -42,7 +42,7 @@ def orthogonal(n_in: int, n_out: int, rng: np.random.Generator) -> np.ndarray:
     Q would not be uniformly (Haar) distributed (Mezzadri 2007, "How to generate random
     matrices from the classical compact groups", section 5).
     """
-    _check(n_in, n_out, rng)
+    n_in, n_out = _checked(n_in, n_out, rng)
     tall = rng.standard_normal((max(n_in, n_out), min(n_in, n_out)))
     Q, R = np.linalg.qr(tall)
     Q = Q * np.where(np.diag(R) < 0, -1.0, 1.0)
@@ -58,8 +58,8 @@ def normal(
     about sd (sqrt(n_in) + sqrt(n_out)): 0.09 for 20 units. Raises ValueError for an
     `sd` that is not positive.
     """
-    _check(n_in, n_out, rng)
-    arguments.positive("sd", sd)
+    n_in, n_out = _checked(n_in, n_out, rng)
+    sd = arguments.positive("sd", sd)
     return rng.normal(0, sd, (n_in, n_out))
 
 
@@ -75,8 +75,8 @@ def sparse(
     square have too, unlike the spectral radius of echo state networks. Raises
     ValueError for `connections` that are not a positive integer.
     """
-    _check(n_in, n_out, rng)
-    arguments.integer("connections", connections)
+    n_in, n_out = _checked(n_in, n_out, rng)
+    connections = arguments.integer("connections", connections)
     W = np.zeros((n_in, n_out))
     for unit in range(n_out):
         heard = rng.choice(n_in, min(connections, n_in), replace=False)
@@ -88,7 +88,6 @@ def _scaled(W: np.ndarray) -> np.ndarray:
     return W / np.linalg.norm(W, 2)  # the norm of order 2 is the largest singular value
 
 
-def _check(n_in: int, n_out: int, rng: np.random.Generator) -> None:
-    arguments.integer("n_in", n_in)
-    arguments.integer("n_out", n_out)
+def _checked(n_in: int, n_out: int, rng: np.random.Generator) -> tuple[int, int]:
     arguments.generator(rng)
+    return arguments.integer("n_in", n_in), arguments.integer("n_out", n_out)

@@ -132,7 +132,8 @@ def clip_by_norm(grads: Sequence, limit) -> list:
     """
     limit = _rate("limit", limit, _listed(grads), arguments.positive)
     norm = pt.sqrt(sum((g**2).sum() for g in grads))
-    factor = pt.switch(pt.isinf(norm), np.nan, limit / pt.maximum(norm, limit))
+    nan = pt.constant(np.nan, dtype=norm.dtype)
+    factor = pt.switch(pt.isinf(norm), nan, limit / pt.maximum(norm, limit))
     return [factor * g for g in grads]
 
 

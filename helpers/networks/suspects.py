@@ -152,15 +152,4 @@ def _forward(x, y, *params):
     return h, readout(h, params) - y
 
 
-SUSPECTS = {
-    suspect.__name__: suspect
-    for suspect in (
-        suspect_1,
-        suspect_2,
-        suspect_3,
-        suspect_4,
-        suspect_5,
-        suspect_6,
-        suspect_7,
-    )
-}
+SUSPECTS = {name: value for name, value in globals().items() if name[:8] == "suspect_"}

@@ -40,7 +40,7 @@ def median_interval(values, confidence: float = 0.95) -> Estimate:
     Raises ValueError for too few values: below 6, not even the whole range reaches
     95%.
     """
-    values = _checked(values, confidence)
+    values, confidence = _checked(values, confidence)
     n, miss = len(values), 1 - confidence
     k = np.sum(special.bdtr(np.arange(n), n, 0.5) <= miss / 2)
     if k == 0:
@@ -70,7 +70,7 @@ def median_of_new_runs(
     smallest to the 4th largest value. Where too few runs allow none, it is the whole
     range of the recorded values.
     """
-    values = _checked(values, confidence)
+    values, confidence = _checked(values, confidence)
     n = len(values)
     n_new = n if n_new is None else n_new
     n_new = arguments.integer("n_new", n_new)
@@ -90,7 +90,7 @@ def mean_interval(values, confidence: float = 0.95) -> Estimate:
     least their mean, are close to normally distributed: right for averages of many
     things, wrong for a rate that is 0 or 1 in most runs.
     """
-    values = _checked(values, confidence)
+    values, confidence = _checked(values, confidence)
     n = len(values)
     if n < 2:
         raise ValueError(f"values must have at least 2 entries; got {n}")
@@ -107,7 +107,7 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
     (Wilson 1927, Journal of the American Statistical Association 22). Raises ValueError
     for what are not whole numbers of trials and of successes among them.
     """
-    _check_confidence(confidence)
+    confidence = _share("confidence", confidence)
     trials = arguments.integer("trials", trials)
     successes = arguments.integer("successes", successes, 0, trials)
     test = scipy.stats.binomtest(successes, trials)
@@ -115,13 +115,13 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
     return _estimate(successes / trials, interval.low, interval.high)
 
 
-def _check_confidence(confidence: float) -> None:
+def _share(name: str, value: float) -> float:
     between = "between 0 and 1", lambda value: 0 < value < 1
-    arguments.number("confidence", confidence, *between)
+    return arguments.number(name, value, *between)
 
 
-def _checked(values, confidence: float) -> np.ndarray:
-    _check_confidence(confidence)
+def _checked(values, confidence: float) -> tuple[np.ndarray, float]:
+    confidence = _share("confidence", confidence)
     values = arguments.array("values", values).astype(float)
     if values.ndim == 0 or len(values) == 0:
         raise ValueError(
@@ -129,7 +129,7 @@ def _checked(values, confidence: float) -> np.ndarray:
         )
     if not np.all(np.isfinite(values)):
         raise ValueError("values must be finite; got NaN or infinity among them")
-    return values
+    return values, confidence
 
 
 def _estimate(*parts) -> Estimate:

@@ -75,6 +75,9 @@ class Grammar:
 
     def __post_init__(self) -> None:
         last = len(self.transitions) - 1
+        if last < 1:
+            expected = "of two states or more"
+            raise arguments.wrong("transitions", expected, self.transitions)
         for state, moves in enumerate(self.transitions):
             if bool(moves) == (state == last):
                 raise ValueError(

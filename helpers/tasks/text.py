@@ -154,6 +154,8 @@ class Vocabulary:
         not the original: which words had capitals is lost, but for "I" and the first
         word of a sentence.
         """
+        if not isinstance(ids, Iterable):
+            raise arguments.wrong("ids", "indices of words", ids)
         found, tokens = [], []
         for i in [*ids, self.end]:
             expected = f"from 0 to {len(self) - 1}"
