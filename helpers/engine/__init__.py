@@ -20,6 +20,6 @@ PyTensor and its engines, and no network.
 """
 
 from helpers.engine.advice import explain
-from helpers.engine.selection import Engine, installed, is_jax, select
+from helpers.engine.selection import Engine, installed, is_jax, select, why_not
 
-__all__ = ["Engine", "explain", "installed", "is_jax", "select"]
+__all__ = ["Engine", "explain", "installed", "is_jax", "select", "why_not"]
