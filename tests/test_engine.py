@@ -495,7 +495,7 @@ def test_input_weights_are_wrong_and_recurrent_ones_right_before_the_mend():
 
     def step(x_t, h, W_ih, W_hh):
         h = pt.tanh(x_t @ W_ih + h @ W_hh)
-        return h, until(abs(h[0]) > 0.5)
+        return h, until(abs(h[0]) > 0.4)
 
     h = scan(
         step, sequences=pt.constant(x), outputs_info=pt.zeros(2), non_sequences=weights
@@ -792,7 +792,8 @@ python x[0] = 1
 python function([x], pt.log(x), mode="NanGuardMode")(-np.ones(3))
     not a number (NaN) | logarithm
 jax W, V = weights(2, 2), weights(2, 2)
-h = scan(lambda p, h: pt.tanh(p + h @ V), declared @ W, pt.zeros(2), truncate_gradient=3)
+step, h0 = lambda p, h: pt.tanh(p + h @ V), pt.zeros(2)
+h = scan(step, declared @ W, h0, truncate_gradient=3)
 function([declared], pt.grad((h**2).sum(), W))(np.ones((5, 2)))
     A gradient with truncate_gradient | product inside the step | mode="FAST_COMPILE"
 jax h = scan(lambda x_t, h: x_t + h, declared, pt.zeros(2), truncate_gradient=3)
@@ -875,7 +876,8 @@ jax function([x], pt.where(x > 0)[0])(np.ones(3))
 jax function([X], pt.grad(pt.trace(X @ X.T), X) + pt.unique(X).sum())(np.eye(200))
     JAX, or PyTensor's translation for it, stopped
 jax A = pt.vector("A")
-power = scan(lambda p, A: p * A, outputs_info=pt.ones_like(A), non_sequences=A, n_steps=n)
+ones = pt.ones_like(A)
+power = scan(lambda p, A: p * A, outputs_info=ones, non_sequences=A, n_steps=n)
 function([A, n], power[-1])(np.arange(3.0), 2)
     number of steps | plain Python number
 jax function([x], pytensor.printing.Print("x")(x))
@@ -939,9 +941,14 @@ def test_every_piece_of_advice_is_reached_by_a_real_failure():
         meant = [rule for rule in RULES if first_words in rule.happened]
         assert len(meant) == 1, first_words
         reached.update(meant)
-    assert reached == set(RULES) - {
-        RULES[0]
-    }  # which only old versions reach, see below
+    # Those that only some versions reach, or that another test below reaches.
+    rest = {rule.happened[:20] for rule in set(RULES) - reached}
+    assert rest == {
+        "This PyTensor takes ",
+        "JAX cannot scan over",
+        "There is an index th",
+        "Numba, or PyTensor's",
+    }
 
 
 # Errors that use the words of another and arise elsewhere: nothing is known of them.
@@ -993,14 +1000,23 @@ def test_an_error_is_known_without_its_text():
         assert words in " ".join(engine.explain(error).split())
 
 
+def test_a_numba_that_does_not_fit_is_not_blamed_on_the_reader(monkeypatch):
+    engine.select("python")
+    monkeypatch.setattr(selection.NumbaLinker, "fgraph_convert", broken)
+    with pytest.raises(TypingError) as caught:
+        function([x], 2 * x, mode="NUMBA")
+    told = " ".join(engine.explain(caught.value).split())
+    assert "Failed in nopython mode pipeline" in told
+    assert "the versions of NumPy, Numba and PyTensor do not fit" in told
+
+
 def test_a_wrapped_error_is_explained_by_its_cause():
     engine.select("python")
-    with pytest.raises(RuntimeError) as caught:
-        try:
-            pt.grad(x.sum(), y)
-        except ValueError as error:
-            raise RuntimeError("training failed") from error
-    assert "does not depend on" in " ".join(engine.explain(caught.value).split())
+    with pytest.raises(ValueError, match="Backtrace") as caught:
+        pt.grad(x.sum(), y)
+    error = RuntimeError("training failed")
+    error.__cause__ = caught.value
+    assert "does not depend on" in " ".join(engine.explain(error).split())
 
 
 @pytest.mark.filterwarnings("ignore:PyTensor")

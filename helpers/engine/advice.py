@@ -43,7 +43,8 @@ class Rule(NamedTuple):
     """Advice for the failures in which all four patterns are found.
 
     The patterns are regular expressions; named groups of that for the message fill the
-    texts; {op} is the operation where it arose, {at} says so. code: lines shown as they are.
+    texts; {op} is the operation where it arose, {at} says so. code: lines that are
+    shown as they are.
     """
 
     message: str
@@ -97,7 +98,8 @@ RULES = (
     Rule(
         "",
         "A gradient with truncate_gradient, with respect to a sequence of the scan: "
-        "JAX keeps a slope for each step of it, and the truncated way back has fewer. A product taken outside the step, x @ W_ih, is such a sequence.",
+        "JAX keeps a slope for each step of it, and the truncated way back has fewer. "
+        "A product taken outside the step, x @ W_ih, is such a sequence.",
         "Take the product inside the step, x_t @ W_ih, if it is the weights whose "
         "gradient is asked for, or compile this one function for the Python engine.",
         PYTHON_ENGINE,
@@ -238,8 +240,8 @@ RULES = (
         where="call",
     ),
     Rule(
-        r"dtype object|could not convert string|inhomogeneous shape|'isnan' not supported"
-        r"|Cannot convert .* to a tensor variable",
+        r"dtype object|could not convert string|inhomogeneous shape"
+        r"|'isnan' not supported|Cannot convert .* to a tensor variable",
         "What was passed is no array of numbers: None, text, lists of unequal length.",
         "Make it an array of numbers; pad sequences of unequal length and use a mask.",
         NUMBERS,
