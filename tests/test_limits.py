@@ -15,11 +15,8 @@ from pytensor.scan.utils import until
 from helpers import ROOT, engine
 from helpers.engine.limits import ALL, LIMITS
 
-pytestmark = [
-    pytest.mark.engine,
-    # Of the gradient through until, and of Numba about its object mode.
-    pytest.mark.filterwarnings("ignore"),
-]
+# Of the gradient through until, and of Numba about its object mode.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 x, y = pt.vectors("xy")
 X, Y = pt.matrices("XY")

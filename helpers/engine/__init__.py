@@ -15,8 +15,9 @@ and everything after it is plain PyTensor: `pytensor.function(...)`, then calls.
     python  compiles nothing: starts at once, runs every graph, and slowly
 
 A chapter needs no other name from here. `selection` chooses and compiles, `advice`
-explains errors. What is compiled is none of this room's business: it knows
-PyTensor and its engines, and no network.
+explains errors, `limits` is the table of what engines cannot do, and `until` watches
+for a fault of older versions of PyTensor. What is compiled is none of this room's
+business: it knows PyTensor and its engines, and no network.
 """
 
 from helpers.engine.advice import explain

@@ -27,14 +27,16 @@ class Limit(NamedTuple):
     before: str = ""
 
     def __str__(self) -> str:
-        names = ", ".join(self.engines) if self.engines != ALL else "all"
+        names = "all engines" if self.engines == ALL else ", ".join(self.engines)
         if self.since:
-            names += f", PyTensor {self.since} and later"
+            names += f" (PyTensor {self.since} and later)"
         if self.before:
-            names += f", PyTensor before {self.before}"
-        lines = (f"{self.program} ({names})", f"  {self.happens}", f"  {self.instead}")
+            names += f" (PyTensor before {self.before})"
+        lines = (f"{names}: {self.program}", self.happens, f"Instead: {self.instead}")
         return "\n".join(
-            textwrap.fill(line, 75, subsequent_indent="  " * (i + 1))
+            textwrap.fill(
+                line, 75, initial_indent="    " * (i > 0), subsequent_indent="    "
+            )
             for i, line in enumerate(lines)
         )
 
