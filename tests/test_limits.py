@@ -244,6 +244,8 @@ def test_the_engines_named_have_the_limit_and_the_others_are_right(
 ):
     if why := engine.why_not(name):
         pytest.skip(why)
+    if program is gradient_through_until and name == "jax":
+        pytest.skip("JAX has no until at all, which is a row of its own")
     engine.select(name)
     here = numbers(pytensor.__version__)
     limited = name in limit.engines
