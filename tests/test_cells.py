@@ -194,8 +194,8 @@ def test_scan_gives_the_cells_too():
 
 @pytest.mark.parametrize("name", ["jax", "python"])
 def test_one_compiled_scan_takes_any_length_and_batch(name):
-    if name not in engine.installed():
-        pytest.skip(f"{name} is not installed")
+    if why := engine.why_not(name):
+        pytest.skip(why)
     engine.select(name)
     values, x = random_cell(Elman), pt.tensor3("x")
     f = pytensor.function([x], hidden_states(x, elman.shared(values)))
@@ -236,8 +236,8 @@ def test_scan_refuses_other_shapes(kind, ndim):
     ],
 )
 def test_gradient_through_scan_equals_central_differences(kind, name, shape):
-    if name not in engine.installed():
-        pytest.skip(f"{name} is not installed")
+    if why := engine.why_not(name):
+        pytest.skip(why)
     engine.select(name)
     values, x = random_cell(kind), sequences(*shape)
     y = sequences(*shape[:-1], N_OUT, seed=2)

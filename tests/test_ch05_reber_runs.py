@@ -101,8 +101,8 @@ def test_targets_are_what_may_follow_or_what_does():
 @pytest.mark.parametrize("chosen", ["python", "jax"])
 @pytest.mark.parametrize("setting", [SETTING, SOFTMAX], ids=["sigmoid", "softmax"])
 def test_an_update_equals_a_version_in_numpy_padded_or_not(chosen, setting, capsys):
-    if chosen not in engine.installed():
-        pytest.skip("JAX is not installed")
+    if why := engine.why_not(chosen):
+        pytest.skip(why)
     engine.select(chosen)
     experiments.compiled.cache_clear()
     net = experiments.compiled(setting["outputs"], "sgd", 4)

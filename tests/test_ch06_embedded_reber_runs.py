@@ -251,8 +251,8 @@ def test_gated_cells_side_by_side_are_trained_as_if_alone(python_engine, cell, i
 
 @pytest.mark.slow
 def test_jax_compiles_for_each_length_and_gives_the_same(capsys):
-    if "jax" not in engine.installed():
-        pytest.skip("jax is not installed")
+    if why := engine.why_not("jax"):
+        pytest.skip(why)
     training, outcomes = some_strings(8, 12), []
     assert {len(string) - 1 > 16 for string in training} == {False, True}
     for name in ("python", "jax"):

@@ -55,6 +55,4 @@ def missing(name: str) -> str | None:
     needs = (WAYS | FLOORS)[name].needs
     if needs == "torch":
         return None if find_spec("torch") else "PyTorch is not installed"
-    if needs is None or needs in engine.installed():
-        return None
-    return "no C++ compiler" if needs == "c" else f"{needs} is not installed"
+    return engine.why_not(needs) or None if needs else None

@@ -15,11 +15,12 @@ and everything after it is plain PyTensor: `pytensor.function(...)`, then calls.
     python  compiles nothing: starts at once, runs every graph, and slowly
 
 A chapter needs no other name from here. `selection` chooses and compiles, `advice`
-explains errors. What is compiled is none of this room's business: it knows
-PyTensor and its engines, and no network.
+explains errors, `limits` is the table of what engines cannot do, and `until` watches
+for a fault of older versions of PyTensor. What is compiled is none of this room's
+business: it knows PyTensor and its engines, and no network.
 """
 
 from helpers.engine.advice import explain
-from helpers.engine.selection import Engine, installed, is_jax, select
+from helpers.engine.selection import Engine, installed, is_jax, select, why_not
 
-__all__ = ["Engine", "explain", "installed", "is_jax", "select"]
+__all__ = ["Engine", "explain", "installed", "is_jax", "select", "why_not"]

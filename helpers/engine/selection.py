@@ -8,20 +8,23 @@ import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 from pytensor.compile import mode as modes
 from pytensor.compile.maker import FunctionMaker
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 
-from helpers.engine import memory
+from helpers.engine import memory, until
 
 NAMES = ("jax", "numba", "c", "python")
+PACKAGES = {"jax": ("jax", "jaxlib"), "numba": ("numba",)}
 FLOATX = ("float64", "float32")
 PATIENCE = 3.0  # seconds of compiling before a line says so
 
@@ -45,9 +48,10 @@ class Engine:
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread{'s' * (self.threads != 1)}"
+        fault = ": wrong grad through until" * until.is_wrong()
         return (
             f"Engine: {self.title}, {self.floatX}, {threads} "
-            f"(PyTensor {version('pytensor')})"
+            f"(PyTensor {version('pytensor')}{fault})"
         )
 
     def _ipython_display_(self) -> None:
@@ -55,42 +59,73 @@ class Engine:
 
 
 def installed() -> tuple[str, ...]:
-    """Return the names of the engines that can be selected here, fastest first."""
-    found = {
-        "jax": find_spec("jax") and find_spec("jaxlib"),
-        "numba": find_spec("numba"),
-        "c": _CXX and shutil.which(_CXX.strip('"')),
-        "python": True,
-    }
-    return tuple(name for name in NAMES if found[name])
+    """Return the names of the engines that can be selected here, fastest first.
+
+    Each of them compiles a line, which takes some seconds once in a process; to ask
+    for one engine only, see `why_not`.
+    """
+    return tuple(name for name in NAMES if not why_not(name))
+
+
+@cache
+def why_not(name: str) -> str:
+    """Return why an engine cannot be selected here, "" if it can.
+
+    That its package is installed does not mean that it fits the NumPy and the PyTensor
+    beside it. So a line is compiled and run, at the first question in a process: 0.1 s
+    for JAX once it is imported, 0.3 s for Numba and C++ (up to 3 s before the line is
+    on disk). Python compiles nothing and is always there.
+
+    Raises ValueError for a name that is none of `NAMES`.
+    """
+    if name not in NAMES:
+        raise ValueError(f"name: expected one of {NAMES}, got {name!r}")
+    if name == "c" and not (_CXX and shutil.which(_CXX.strip('"'))):
+        return "c needs the C++ compiler g++ or clang++, and none was found"
+    if name in PACKAGES and not all(map(find_spec, PACKAGES[name])):
+        return f"{name} is not installed"
+    if name == "python":
+        return ""
+    config = pytensor.config
+    before = {key: getattr(config, key) for key in ("floatX", "cxx", "mode")}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _prepare(name, config.floatX)
+            x = pt.vector("x")
+            result = pytensor.function([x], pt.tanh(x @ x))(np.ones(2, config.floatX))
+    except Exception as error:
+        message = (str(error).strip().splitlines() or [""])[0]
+        return (
+            f"{name} is installed and fails to compile a line, with "
+            f"{type(error).__name__}: {message}"
+        )
+    finally:
+        for key, value in before.items():
+            setattr(config, key, value)
+    if not np.allclose(result, np.tanh(2)):
+        return f"{name} says that tanh(2) is {result}"
+    return ""
 
 
 def select(name: str | None = None, floatX: str = "float64") -> Engine:
     """Compile for this engine from now on; print and return what was chosen.
 
-    Without a name it is the environment variable RNN_ENGINE, else JAX where it is
-    installed, else Numba. May be called again: functions that are already compiled
-    keep their engine and their floatX.
+    Without a name it is the environment variable RNN_ENGINE, else the first of JAX,
+    Numba and Python that works here; an installed one that does not is named in a line
+    of its own. May be called again: functions that are already compiled keep their
+    engine and their floatX.
 
-    Raises ValueError for an engine that is unknown or not installed, and for a floatX
-    other than "float64" and "float32"; nothing is changed then.
+    Raises ValueError for an engine that is unknown, not installed or unable to compile
+    (see `why_not`), and for a floatX other than "float64" and "float32"; nothing is
+    changed then.
     """
-    name = _checked_name(name)
     if floatX not in FLOATX:
         raise ValueError(f"floatX: expected one of {FLOATX}, got {floatX!r}")
+    name = _checked_name(name)
     chosen = Engine(name, _title(name), floatX, _threads())
-    config = pytensor.config
-    config.floatX = floatX
-    if name == "c":
-        config.cxx = _CXX
-        _prepare_c()
-    else:
-        # With a compiler at hand PyTensor would use it inside the Python engine too:
-        # seconds of compiling, and a warning that it found no BLAS to link to.
-        config.cxx = ""
-    if name == "jax" or "jax" in sys.modules:
-        _prepare_jax(floatX, chosen.threads)
-    config.mode = _mode(name)
+    _prepare(name, floatX)
+    until.watch()
     print(chosen)
     return chosen
 
@@ -105,19 +140,27 @@ def _checked_name(name: str | None) -> str:
     source = "name"
     if name is None and os.environ.get("RNN_ENGINE"):
         name, source = os.environ["RNN_ENGINE"], "RNN_ENGINE"
-    here = installed()
     if name is None:
-        return "jax" if "jax" in here else "numba"
+        return _default()
     wanted = name.strip().lower() if isinstance(name, str) else name
-    if wanted in here:
+    if wanted in NAMES and not why_not(wanted):
         return wanted
-    missing = f" ({wanted} is not installed)" if wanted in NAMES else ""
-    if wanted == "c":
-        missing = " (c needs the C++ compiler g++ or clang++, and none was found)"
+    reason = f" ({why_not(wanted)})" if wanted in NAMES else ""
     raise ValueError(
-        f"{source}: expected an engine that is installed here, one of "
-        f"{', '.join(here)}; got {name!r}{missing}"
+        f"{source}: expected an engine that works here, one of "
+        f"{', '.join(installed())}; got {name!r}{reason}"
     )
+
+
+def _default() -> str:
+    """The first engine that works, and a line about each that should and does not."""
+    for name in ("jax", "numba"):
+        reason = why_not(name)
+        if not reason:
+            return name
+        if all(map(find_spec, PACKAGES[name])):
+            print(f"Not {name}: {reason}.")
+    return "python"
 
 
 def _title(name: str) -> str:
@@ -146,6 +189,22 @@ def _threads() -> int:
     return cpu_count()
 
 
+def _prepare(name: str, floatX: str) -> None:
+    """Set PyTensor, and JAX where it is in use, for this engine."""
+    config = pytensor.config
+    config.floatX = floatX
+    if name == "c":
+        config.cxx = _CXX
+        _prepare_c()
+    else:
+        # With a compiler at hand PyTensor would use it inside the Python engine too:
+        # seconds of compiling, and a warning that it found no BLAS to link to.
+        config.cxx = ""
+    if name == "jax" or "jax" in sys.modules:
+        _prepare_jax(floatX)
+    config.mode = _mode(name)
+
+
 def _prepare_c() -> None:
     """Let PyTensor look for BLAS now, quietly.
 
@@ -160,7 +219,7 @@ def _prepare_c() -> None:
     sys.modules.pop("pytensor.link.c.cvm", None)
 
 
-def _prepare_jax(floatX: str, threads: int) -> None:
+def _prepare_jax(floatX: str) -> None:
     """Set JAX's 64-bit switch from floatX, and its threads before it starts.
 
     PyTensor sets the switch from floatX once, when its JAX part is first imported.
@@ -179,7 +238,7 @@ def _prepare_jax(floatX: str, threads: int) -> None:
         jax.config.update("jax_platforms", "cpu")  # small networks: a GPU only waits
     memory.share_memory()
     if "NPROC" not in os.environ:
-        os.environ["NPROC"] = str(threads)  # read once, when JAX starts its threads
+        os.environ["NPROC"] = str(_threads())  # read once, when JAX starts its threads
         jax.devices()
         del os.environ["NPROC"]  # child processes decide for themselves
 
