@@ -40,7 +40,8 @@ def limited(seconds: float | None = None) -> Iterator[None]:
         raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds or SECONDS)
+    # Again and again: Python drops an error that comes while it cleans up.
+    signal.setitimer(signal.ITIMER_REAL, seconds or SECONDS, 0.05)
     try:
         yield
     finally:
