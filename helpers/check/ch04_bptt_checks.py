@@ -58,8 +58,9 @@ def backward(
     """Judge `backward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)`, the six gradients.
 
     The loss is 1/2 |o - y|^2, summed over "each" step or of the "last" alone; the units
-    are "tanh" or "sigmoid". The problems are drawn from `seed`. Raises ValueError for
-    another `loss` and for other `units`.
+    are "tanh" or "sigmoid". The problems are drawn from `seed`. Of the suspects of
+    exercise 4.1 only the one that the chapter works out is told its name. Raises
+    ValueError for another `loss` and for other `units`.
     """
     print(_verdict(student, loss, units, seed))
 
