@@ -48,7 +48,7 @@ from helpers.results.tables import table
 INPUTS = 1000
 SURE = 10  # inputs after which a graph that is slow to build is not built again
 EACH = 60  # mutants of an exercise, where there are as many
-PATIENCE = 2.0  # seconds after which a mutant is stopped
+PATIENCE = 4.0  # seconds of the processor after which a mutant is stopped
 SAME = 1e-6  # relative to the largest number
 
 
@@ -413,7 +413,7 @@ def difference(answer: Answer, function: Callable, inputs: Inputs) -> str:
 def judged(answer: Answer, chosen: list[Mutant]) -> list[Judged]:
     """What the check says of mutants, and whether they are different."""
     pytensor.config.cxx = ""
-    patience.SECONDS = PATIENCE
+    patience.SECONDS, patience.CLOCK = PATIENCE, "cpu"
     inputs, found = Inputs(answer), []
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -281,7 +281,7 @@ def _slip(
 def _given_by(variant: Callable, tried: Tried, part, parts, rtol) -> bool:
     """Whether a function gives a part as the student's does."""
     try:
-        with np.errstate(all="ignore"), patience.limited(LONG):
+        with np.errstate(all="ignore"), patience.limited(LONG, "cpu"):
             made = _named(variant(*copy.deepcopy(tried.probe.arguments)), parts)[part]
         return _finite(made) and _fits(tried.got[part], made, rtol)
     except (Exception, patience.OutOfTime):  # a slip leaves what nobody can run
