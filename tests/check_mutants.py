@@ -199,17 +199,18 @@ def _called(function: Callable) -> Callable[[tuple], Any]:
     return lambda arguments: call("f()", function, *arguments)
 
 
-def _of_graph(fixed: tuple[int, ...] = ()) -> Callable:
+def _of_graph(fixed: tuple[int, ...] = (), shared: bool = True) -> Callable:
     """The runner of a function of graphs, compiled for the axes of its arguments.
 
-    Those at the places that are `fixed` stay the numbers that they are.
+    Those at the places that are `fixed` stay the numbers that they are. Other numbers
+    are shared variables, or where not `shared` expressions, which nobody can change.
     """
 
     def runner(function: Callable) -> Callable[[tuple], Any]:
         @cache
         def graph(axes: tuple[int, ...], kept: tuple) -> Callable:
             inputs = [pytensor.shared(np.zeros((1,) * n)) for n in axes]
-            given = list(inputs)
+            given = [v if shared or v.ndim else 1 * v for v in inputs]
             for i, value in zip(fixed, kept, strict=True):
                 given.insert(i, value)
             result = call("f()", function, *given)
@@ -368,7 +369,7 @@ RUNNERS: dict[str, Callable] = {
     "ch01 momentum_updates": _of_updates(_bowl, ch01.UPDATES),
     "ch03 running_product": _of_graph(),
     "ch03 leaky_step": _of_graph(),
-    "ch03 herd": _of_graph(fixed=(1,)),
+    "ch03 herd": _of_graph(fixed=(1,), shared=False),
     "ch03 masked_states": _of_graph(),
 }
 
