@@ -388,5 +388,5 @@ def test_what_raises_while_it_is_judged_is_answered():
         yield core.compare("a", 1, int(Hostile().x))
 
     assert core.conclude(verdicts(), "Well.") == core.Verdict(
-        False, True, "Not yet. The answer cannot be judged: RuntimeError."
+        False, True, "Not yet. The answer cannot be judged: RuntimeError.", "values"
     )

@@ -28,7 +28,7 @@ def _draw_sizes(rng: np.random.Generator) -> tuple[list[int]]:
     "layer has none.",
     Domain(
         "count_parameters(sizes)",
-        "`sizes` is a list of two to six whole numbers, each at least 1.",
+        "`sizes` holds whole numbers, each at least 1.",
         _draw_sizes,
         weak=(([3, 4, 2],), ([9, 8, 1],), ([12, 20, 10, 5, 1],), ([4, 2],)),
     ),
@@ -163,7 +163,8 @@ def _example(rng, n, n_in, n_hid) -> tuple[np.ndarray, ...]:
     "All four gradients equal those of pt.grad.",
     Domain(
         "gradients(X, y, W_ih, b_h, W_ho, b_o)",
-        "There are one or more examples, inputs and hidden units, and any numbers.",
+        "There is at least one example, input and hidden unit, and all numbers are "
+        "finite.",
         _draw_example,
         weak=[_example(np.random.default_rng(6), 6, 3, 4)],
     ),

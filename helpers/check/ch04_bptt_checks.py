@@ -25,15 +25,18 @@ from helpers.check.ch04_backward_mistakes import (
     where_to_look,
 )
 from helpers.check.core import (
+    Domain,
+    Probe,
     Verdict,
     call,
     compare,
-    compare_parts,
     conclude,
     exercise,
+    judge,
     unpack,
 )
 from helpers.check.core.computation import Computation
+from helpers.check.core.judging import found_order
 from helpers.check.core.values import to_array
 from helpers.check.core.verdicts import not_started, right, wrong
 from helpers.check.core.words import describe
@@ -55,15 +58,49 @@ def backward(
     """Judge `backward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0)`, the six gradients.
 
     The loss is 1/2 |o - y|^2, summed over "each" step or of the "last" alone; the units
-    are "tanh" or "sigmoid". The problems are drawn from `seed`. Raises ValueError for
-    another `loss` and for other `units`.
+    are "tanh" or "sigmoid". The problems are drawn from `seed`. Of the suspects of
+    exercise 4.1 only the one that the chapter works out is told its name. Raises
+    ValueError for another `loss` and for other `units`.
     """
+    print(_verdict(student, loss, units, seed))
+
+
+def _verdict(
+    student: Callable, loss: str = "each", units: str = "tanh", seed: int = 6
+) -> Verdict:
     problems = random_problems(np.random.default_rng(seed), loss, units)
     meaning = "All six gradients equal those of backpropagation through time."
-    print(conclude(_backward(student, problems), meaning))
+    return conclude(_backward(student, problems), meaning)
+
+
+def _draw_arguments(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """x, y and the six parameters, of any sizes."""
+    T, n_in, n_hid, n_out = rng.integers(1, 7, 4)
+    params = Elman(
+        W_ih=0.6 * rng.standard_normal((n_in, n_hid)),
+        W_hh=0.6 * rng.standard_normal((n_hid, n_hid)),
+        b_h=0.5 * rng.standard_normal(n_hid),
+        W_ho=rng.standard_normal((n_hid, n_out)),
+        b_o=rng.standard_normal(n_out),
+        h0=rng.uniform(-0.9, 0.9, n_hid),
+    )
+    return rng.standard_normal((T, n_in)), rng.standard_normal((T, n_out)), *params
+
+
+SIZES = (
+    "There is at least one step, input, hidden unit and output, and all numbers are "
+    "finite."
+)
+backward.domain = Domain(f"backward({ARGUMENTS})", SIZES, _draw_arguments)
+backward.verdict = _verdict
+SHOWN = "suspect_3"  # the one that the chapter works out
 
 
 def _backward(student: Callable, problems: list[Problem]) -> Iterator[Verdict]:
+    for name, suspect in SUSPECTS.items():
+        if student is suspect and name != SHOWN:
+            said = "the name of its mistake is asked in exercise 4.1, find it by its "
+            yield wrong(name, said + "symptoms and let check.suspects judge")
     answers: dict[str, Answer] = {}
     failed: list[Verdict] = []
     for problem in problems:
@@ -80,12 +117,13 @@ def _backward(student: Callable, problems: list[Problem]) -> Iterator[Verdict]:
     for verdict in failed:
         if verdict.started and found:  # it runs where all sizes are equal
             said = f"{verdict.message} Where it does run it is this. {found}."
-            yield Verdict(False, True, said)
+            yield Verdict(False, True, said, "mistake")
         yield verdict
     for name, answer in answers.items():
         if answer.wrong:
             unknown = f"Unlike any mistake I know; {where_to_look(answer)}"
-            yield wrong(name, f"{symptoms(answer)}. {found or unknown}")
+            rule = "mistake" if found else "part"
+            yield wrong(name, f"{symptoms(answer)}. {found or unknown}", rule)
 
 
 def _gradients(name: str, result: Any, truth: Gradients) -> Gradients | Verdict:
@@ -94,9 +132,10 @@ def _gradients(name: str, result: Any, truth: Gradients) -> Gradients | Verdict:
     if isinstance(parts, Verdict):
         return parts
     arrays = {part: to_array(part, value) for part, value in parts.items()}
-    order = _order(arrays, truth)
+    order = found_order(arrays, truth, _is)
     if order:
-        return wrong(name, f"the gradients are right, but in the order {order}")
+        said = f"the gradients are right, but in the order {order}"
+        return wrong(name, said, "order")
     for part in ORDER:
         array, expected = arrays[part], truth[part]
         malformed = (
@@ -111,17 +150,9 @@ def _gradients(name: str, result: Any, truth: Gradients) -> Gradients | Verdict:
     return {part: array.astype(float) for part, array in arrays.items()}
 
 
-def _order(arrays: Mapping[str, Any], truth: Gradients) -> str:
-    """The order of six right gradients, if it is not that of the parameters."""
-    found = [
-        name
-        for array in arrays.values()
-        if isinstance(array, np.ndarray) and array.dtype.kind in "iuf"
-        for name, gradient in truth.items()
-        if array.shape == gradient.shape and same(array, gradient)
-    ]
-    exchanged = sorted(found) == sorted(truth) and found != list(truth)
-    return ", ".join(found) if exchanged else ""
+def _is(array: np.ndarray, gradient: np.ndarray) -> bool:
+    alike = array.dtype.kind in "iuf" and array.shape == gradient.shape
+    return alike and same(array, gradient)
 
 
 # The lab --------------------------------------------------------------------------
@@ -149,13 +180,15 @@ def _suspect(name: str, guess: Any) -> Verdict:
         return Verdict(False, False, f"{name}: still `...`.")
     if not isinstance(guess, str):
         return wrong(name, f"{describe(guess)}, expected the name of a mistake")
-    if guess.strip() not in NAMES:
+    names = {known.casefold(): known for known in NAMES}
+    called = names.get(guess.strip().casefold())
+    if not called:
         return wrong(name, f"no mistake is called {guess!r}; check.NAMES has all names")
     problem = random_problems(np.random.default_rng(0))[1]  # all shapes fit
     found = SUSPECTS[name](problem.x, problem.y, *problem.params)
     got = dict(zip(Elman._fields, found, strict=True))
     answer = Answer(problem, got, way_back(problem))
-    guessed = [mistake for mistake in MISTAKES if mistake.name == guess.strip()]
+    guessed = [mistake for mistake in MISTAKES if mistake.name == called]
     agreeing = max(agreement((mistake,), [answer]) for mistake in guessed)
     if agreeing and agreeing == explain([answer]).agreeing:
         return right(name)
@@ -168,107 +201,135 @@ def _suspect(name: str, guess: Any) -> Verdict:
         why = f"would leave {less} right, but here that is wrong"
     else:
         why = "does make the same gradients wrong, but in another way"
-    return wrong(name, f"{guess.strip()!r} {why}")
+    return wrong(name, f"{called!r} {why}")
 
 
 # The other exercises --------------------------------------------------------------
 
 
-@exercise("No gradient of this network can be larger after so many steps.")
-def bound(student: Callable) -> Iterator[Verdict]:
+def _draw_bound(rng: np.random.Generator) -> tuple[np.ndarray, int, float]:
+    n = rng.integers(1, 5)
+    lag, steepest = int(rng.integers(0, 6)), round(rng.uniform(0.1, 1), 3)
+    return rng.normal(size=(n, n)), lag, steepest
+
+
+@exercise(
+    "No gradient of this network can be larger after so many steps.",
+    Domain(
+        "bound(W_hh, lag, steepest)",
+        "`lag` is a whole number from 0 on, and `steepest` is positive.",
+        _draw_bound,
+        weak=(
+            (np.array([[0.5, 2, 0], [0, 0.5, 1], [0.2, 0, 0.4]]), 3, 1.0),
+            (np.array([[1.5, -1], [2, 0.5]]), 4, 0.25),
+            (np.array([[1.5, -1], [2, 0.5]]), 0, 0.25),
+        ),
+    ),
+)
+def bound(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `bound(W_hh, lag, steepest)`: how much of a gradient can get so far."""
-    for rows, lag, steepest in (
-        ([[0.5, 2, 0], [0, 0.5, 1], [0.2, 0, 0.4]], 3, 1.0),
-        ([[1.5, -1], [2, 0.5]], 4, 0.25),
-        ([[1.5, -1], [2, 0.5]], 0, 0.25),
-    ):
-        W = np.array(rows)
-        norm = np.linalg.norm(W, 2)
-
-        def power(n, c=1.0, lag=lag):
-            return (c * n) ** lag
-
-        name = f"bound({rows}, {lag}, {steepest})"
-        yield compare(
-            name,
-            call(name, student, W.copy(), lag, steepest),
-            power(norm, steepest),
-            mistakes={
-                "the spectral radius is no bound for single vectors, expected the "
-                "largest singular value": (
-                    power(np.abs(np.linalg.eigvals(W)).max(), steepest)
-                ),
-                "the norm of the product is no bound, because the slopes come between: "
-                "take the product of the norms": (
-                    power(steepest) * np.linalg.norm(np.linalg.matrix_power(W, lag), 2)
-                ),
-                "this is the root of the sum of squares (np.linalg.norm without a "
-                "second argument); a bound, but a larger one than need be": (
-                    power(np.linalg.norm(W), steepest)
-                ),
-                "the slopes are missing": power(norm),
-                "there is a slope at each step, not only at one": (
-                    power(norm) * steepest
-                ),
-                "one step too many": power(norm, steepest) * norm * steepest,
-                "one step too few": power(norm, steepest) / (norm * steepest),
-                "this is the factor of a single step": norm * steepest,
-                "multiplied by the lag, expected to the power of it": (
-                    norm * steepest * lag
-                ),
-                "this takes the largest element, expected the largest singular value": (
-                    power(np.abs(W).max(), steepest)
-                ),
-            },
-        )
+    yield judge(student, probes, _bound, mistakes=_bound_mistakes)
 
 
-@exercise("The errors go back on both ways, through the weights and past them.")
-def leaky_backward(student: Callable) -> Iterator[Verdict]:
+def _bound(W_hh: np.ndarray, lag: int, steepest: float) -> float:
+    return (steepest * np.linalg.norm(W_hh, 2)) ** lag
+
+
+def _bound_mistakes(W: np.ndarray, lag: int, steepest: float) -> dict[str, float]:
+    """The bounds with one mistake each."""
+    norm = np.linalg.norm(W, 2)
+
+    def power(n, c=1.0):
+        return (c * n) ** lag
+
+    return {
+        "the spectral radius is no bound for single vectors, expected the "
+        "largest singular value": power(np.abs(np.linalg.eigvals(W)).max(), steepest),
+        "the norm of the product is no bound, because the slopes come between: "
+        "take the product of the norms": (
+            power(steepest) * np.linalg.norm(np.linalg.matrix_power(W, lag), 2)
+        ),
+        "this is the root of the sum of squares (np.linalg.norm without a "
+        "second argument); a bound, but a larger one than need be": (
+            power(np.linalg.norm(W), steepest)
+        ),
+        "the slopes are missing": power(norm),
+        "there is a slope at each step, not only at one": power(norm) * steepest,
+        "one step too many": power(norm, steepest) * norm * steepest,
+        "one step too few": power(norm, steepest) / (norm * steepest),
+        "this is the factor of a single step": norm * steepest,
+        "multiplied by the lag, expected to the power of it": norm * steepest * lag,
+        "this takes the largest element, expected the largest singular value": (
+            power(np.abs(W).max(), steepest)
+        ),
+    }
+
+
+def _draw_leaky(rng: np.random.Generator) -> tuple:
+    return *_draw_arguments(rng), round(rng.uniform(0.05, 0.95), 3)
+
+
+# What is right, by what is wrong first on the way back.
+LEADS = {
+    "b_o": "b_o comes first on the way back: look at the forward pass and at d_o",
+    "W_ho": "d_o is right, since b_o is: look at the product with the state",
+    "b_h": "d_o is right: look at the loop that carries it back, up to d_a",
+    "W_ih": "d_a is right, since b_h is: look at its product with x",
+    "W_hh": "d_a is right, since b_h is: look at its product with h_{t-1}",
+    "h0": "The sums are right: look at how the loop ends",
+}
+
+
+@exercise(
+    "The errors go back on both ways, through the weights and past them.",
+    Domain(
+        f"leaky_backward({ARGUMENTS}, alpha)",
+        SIZES.replace("finite.", "finite; `alpha` lies between 0 and 1."),
+        _draw_leaky,
+        weak=[
+            (x, y, *params, 0.3)
+            for x, y, params, *_ in random_problems(np.random.default_rng(1))[:2]
+        ],
+        drawn=4,
+    ),
+)
+def leaky_backward(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `leaky_backward(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0, alpha)`."""
-    alpha = 0.3
-    problems = random_problems(np.random.default_rng(1))
-    for x, y, params, *_ in problems[:2]:
-        name = f"leaky_backward({ARGUMENTS}, alpha) with x of shape {x.shape}"
-        arguments = [array.copy() for array in (x, y, *params)]
-        result = call(name, student, *arguments, alpha)
-        yield compare_parts(
-            unpack(name, result, Elman._fields),
-            _leaky(x, y, params, alpha),
-            mistakes={
-                sentence: _leaky(x, y, params, alpha, formulas)
-                for sentence, formulas in LEAKY_MISTAKES.items()
-            },
-            order=ORDER,
-            label=f"{{}} from {name}",
-        )
+    yield judge(
+        student,
+        probes,
+        _leaky,
+        mistakes=lambda *arguments: {
+            sentence: _leaky(*arguments, formulas)
+            for sentence, formulas in LEAKY_MISTAKES.items()
+        },
+        parts=Elman._fields,
+        order=ORDER,
+        leads=LEADS,
+    )
 
 
 def _leaky(
-    x: np.ndarray,
-    y: np.ndarray,
-    params: Elman,
-    alpha: float,
-    *mistakes: Mapping[str, Callable],
+    x, y, W_ih, W_hh, b_h, W_ho, b_o, h0, alpha, *mistakes: Mapping[str, Callable]
 ) -> Gradients:
     """The six gradients, right without mistakes (see `Computation`)."""
     w = Computation(*mistakes)
-    w.alpha, w.W_hh = alpha, params.W_hh
-    states, g, d_a = [params.h0], [], []
+    w.alpha, w.W_hh = alpha, W_hh
+    states, g, d_a = [h0], [], []
     for x_t in x:
-        w.g_t = np.tanh(x_t @ params.W_ih + states[-1] @ params.W_hh + params.b_h)
+        w.g_t = np.tanh(x_t @ W_ih + states[-1] @ W_hh + b_h)
         w.h_t = (1 - alpha) * states[-1] + alpha * w.g_t
         g.append(w.g_t)
         states.append(w.h_t)
     before, w.h, w.g = np.array(states[:-1]), np.array(states[1:]), np.array(g)
-    d_o = readout(w.h, params) - y
+    d_o = w.h @ W_ho + b_o - y
     w.slopes = 1 - w.g**2
-    later = np.zeros_like(params.h0)
+    later = np.zeros_like(h0)
     for t in reversed(range(len(x))):
-        w.d_h, w.slope = d_o[t] @ params.W_ho.T + later, w.slopes[t]
+        w.d_h, w.slope = d_o[t] @ W_ho.T + later, w.slopes[t]
         w.d_a = alpha * w.d_h * w.slope
         w.past = (1 - alpha) * w.d_h  # past the weights, and through them
-        w.through = w.d_a @ params.W_hh.T
+        w.through = w.d_a @ W_hh.T
         later = w.past + w.through
         d_a.insert(0, w.d_a)
     w.d_h0 = later
@@ -314,89 +375,168 @@ LEAKY_MISTAKES: dict[str, dict[str, Callable]] = {
 }
 
 
-@exercise("Each error goes back through k steps, and through all if there are fewer.")
-def window_gradients(student: Callable) -> Iterator[Verdict]:
-    """Judge `window_gradients(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0, k)`."""
-    problems = random_problems(np.random.default_rng(2))
-    for (x, y, params, *_), k in zip(problems, (3, 1, 40), strict=True):
-        h = hidden_states_numpy(x, params)
-        passed = (x, h, readout(h, params) - y, params)
+def _draw_window(rng: np.random.Generator) -> tuple:
+    arguments = _draw_arguments(rng)
+    return *arguments, int(rng.integers(1, len(arguments[0]) + 2))
 
-        def gradients(way=bptt.windows, k=k, passed=passed):
-            return way(*passed, k)._asdict()
 
-        full = bptt.bptt(*passed)._asdict()
-        mistakes = {
-            "this is the whole gradient": full,
-            "one step too far: the step of the output itself counts": gradients(
-                k=k + 1
-            ),
-            "cut off at fixed places, expected k steps back from each output": (
-                gradients(bptt.chunks)
-            ),
-            "h0 is always zero, but the first k outputs reach it": {
-                "h0": 0 * params.h0
-            },
-            "only the last k steps are gone back through, expected k steps from each "
-            "output": gradients(bptt.last_steps),
-        }
-        if k > 1:
-            mistakes["one step too short: k counts the step of the output itself"] = (
-                gradients(k=k - 1)
+@exercise(
+    "Each error goes back through k steps, and through all if there are fewer.",
+    Domain(
+        f"window_gradients({ARGUMENTS}, k)",
+        SIZES.replace("finite.", "finite; `k` is at least 1 and may exceed $T$."),
+        _draw_window,
+        weak=[
+            (x, y, *params, k)
+            for (x, y, params, *_), k in zip(
+                random_problems(np.random.default_rng(2)), (3, 1, 40), strict=True
             )
-        name = f"window_gradients({ARGUMENTS}, {k}) with x of shape {x.shape}"
-        arguments = [array.copy() for array in (x, y, *params)]
-        yield compare_parts(
-            unpack(name, call(name, student, *arguments, k), Elman._fields),
-            gradients(),
-            mistakes=mistakes,
-            order=ORDER,
-            label=f"{{}} from {name}",
+        ],
+        drawn=4,
+    ),
+)
+def window_gradients(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `window_gradients(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0, k)`."""
+    yield judge(
+        student,
+        probes,
+        _windows,
+        mistakes=_window_mistakes,
+        parts=Elman._fields,
+        order=ORDER,
+        leads=LEADS,
+        formulas=[_output_by_output],
+    )
+
+
+def _passed(x, y, *params) -> tuple:
+    """x, the states, the errors of the outputs and the parameters."""
+    params = Elman(*params)
+    h = hidden_states_numpy(x, params)
+    return x, h, readout(h, params) - y, params
+
+
+def _windows(*arguments) -> Gradients:
+    *others, k = arguments
+    return bptt.windows(*_passed(*others), k)._asdict()
+
+
+def _output_by_output(x, y, W_ih, W_hh, b_h, W_ho, b_o, h0, k) -> Gradients:
+    """The same as it is told: one output after the other."""
+    h = [h0]
+    for x_t in x:
+        h.append(np.tanh(x_t @ W_ih + h[-1] @ W_hh + b_h))
+    sums = {name: 0.0 for name in Elman._fields}
+    for s in range(1, len(x) + 1):
+        d_o = h[s] @ W_ho + b_o - y[s - 1]
+        sums["W_ho"] += np.outer(h[s], d_o)
+        sums["b_o"] += d_o
+        d_h = d_o @ W_ho.T
+        for t in range(s, max(s - k, 0), -1):
+            d_a = d_h * (1 - h[t] ** 2)
+            sums["W_ih"] += np.outer(x[t - 1], d_a)
+            sums["W_hh"] += np.outer(h[t - 1], d_a)
+            sums["b_h"] += d_a
+            d_h = d_a @ W_hh.T
+        if s <= k:
+            sums["h0"] += d_h
+    return sums
+
+
+def _window_mistakes(*arguments) -> dict[str, Gradients]:
+    """The gradients with one mistake each."""
+    *others, k = arguments
+    passed = _passed(*others)
+    mistakes = {
+        "this is the whole gradient": bptt.bptt(*passed)._asdict(),
+        "one step too far: the step of the output itself counts": (
+            _windows(*others, k + 1)
+        ),
+        "cut off at fixed places, expected k steps back from each output": (
+            bptt.chunks(*passed, k)._asdict()
+        ),
+        "h0 is always zero, but the first k outputs reach it": {
+            "h0": 0 * passed[-1].h0
+        },
+        "only the last k steps are gone back through, expected k steps from each "
+        "output": bptt.last_steps(*passed, k)._asdict(),
+    }
+    if k > 1:
+        mistakes["one step too short: k counts the step of the output itself"] = (
+            _windows(*others, k - 1)
         )
+    return mistakes
 
 
-@exercise("Entry k is the norm of the gradient at the state k steps before the last.")
-def relu_lags(student: Callable) -> Iterator[Verdict]:
+def _draw_relu(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    return _relu_example(rng, *rng.integers(1, 6, 3))
+
+
+def _relu_example(rng, T, n_in, n_hid) -> tuple[np.ndarray, ...]:
+    W_ih, W_hh = rng.normal(0, 0.7, (n_in, n_hid)), rng.normal(0, 0.7, (n_hid,) * 2)
+    x, b_h = rng.standard_normal((T, n_in)), rng.uniform(0.5, 1.5, n_hid)
+    return x, W_ih, W_hh, b_h, rng.standard_normal(n_hid)
+
+
+@exercise(
+    "Entry k is the norm of the gradient at the state k steps before the last.",
+    Domain(
+        "relu_lags(x, W_ih, W_hh, b_h, d_h)",
+        "There is at least one step, input and hidden unit, and all numbers are "
+        "finite.",
+        _draw_relu,
+        weak=[
+            _relu_example(np.random.default_rng(7), 7, 2, 5),
+            _relu_example(np.random.default_rng(4), 4, 3, 3),
+        ],
+    ),
+)
+def relu_lags(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `relu_lags(x, W_ih, W_hh, b_h, d_h)`: norms of gradients by lag."""
-    for T, n_in, n_hid in ((7, 2, 5), (4, 3, 3)):
-        rng = np.random.default_rng(T)
-        W_ih, W_hh = rng.normal(0, 0.7, (n_in, n_hid)), rng.normal(0, 0.7, (n_hid,) * 2)
-        arguments = [
-            rng.standard_normal((T, n_in)),
-            W_ih,
-            W_hh,
-            rng.uniform(0.5, 1.5, n_hid),
-            rng.standard_normal(n_hid),
-        ]
-        d_h = _by_lag(*arguments)  # to lag T, the state h0
-        norms = np.linalg.norm(d_h[:-1], axis=1)
-        name = f"relu_lags(x, W_ih, W_hh, b_h, d_h) with x of shape {(T, n_in)}"
-        yield compare(
-            name,
-            call(name, student, *(array.copy() for array in arguments)),
-            norms,
-            mistakes={
-                "in the order of time, expected by lag, the last state first": (
-                    norms[::-1]
-                ),
-                "lag 0 is missing: the norm of d_h itself": norms[1:],
-                **{
-                    sentence: np.linalg.norm(_by_lag(*arguments, formulas)[:-1], axis=1)
-                    for sentence, formulas in RELU_MISTAKES.items()
-                },
-                "the squares of the norms": norms**2,
-                "the state h0, before the first step, is among them": (
-                    np.linalg.norm(d_h, axis=1)
-                ),
-                "divided by the first, expected the norms themselves": norms / norms[0],
-                "the sums of absolute values, expected the norms": (
-                    np.abs(d_h[:-1]).sum(axis=1)
-                ),
-                "the largest absolute values, expected the norms": (
-                    np.abs(d_h[:-1]).max(axis=1)
-                ),
-            },
-        )
+    yield judge(
+        student, probes, _norms, mistakes=_relu_mistakes, formulas=[_step_by_step]
+    )
+
+
+def _norms(x, W_ih, W_hh, b_h, d_h) -> np.ndarray:
+    return np.linalg.norm(_by_lag(x, W_ih, W_hh, b_h, d_h)[:-1], axis=1)
+
+
+def _step_by_step(x, W_ih, W_hh, b_h, d_h) -> np.ndarray:
+    """The same without `Computation`."""
+    h = [np.zeros(len(b_h))]
+    for x_t in x:
+        h.append(np.maximum(x_t @ W_ih + h[-1] @ W_hh + b_h, 0))
+    lengths = []
+    for t in range(len(x), 0, -1):
+        lengths.append(np.linalg.norm(d_h))
+        d_h = (d_h * (h[t] > 0)) @ W_hh.T
+    return np.array(lengths)
+
+
+def _relu_mistakes(*arguments) -> dict[str, np.ndarray]:
+    """The norms with one mistake each."""
+    d_h = _by_lag(*arguments)  # to lag T, the state h0
+    norms = np.linalg.norm(d_h[:-1], axis=1)
+    return {
+        "in the order of time, expected by lag, the last state first": norms[::-1],
+        "lag 0 is missing: the norm of d_h itself": norms[1:],
+        **{
+            sentence: np.linalg.norm(_by_lag(*arguments, formulas)[:-1], axis=1)
+            for sentence, formulas in RELU_MISTAKES.items()
+        },
+        "the squares of the norms": norms**2,
+        "the state h0, before the first step, is among them": (
+            np.linalg.norm(d_h, axis=1)
+        ),
+        "divided by the first, expected the norms themselves": norms / norms[0],
+        "the sums of absolute values, expected the norms": (
+            np.abs(d_h[:-1]).sum(axis=1)
+        ),
+        "the largest absolute values, expected the norms": (
+            np.abs(d_h[:-1]).max(axis=1)
+        ),
+    }
 
 
 def _by_lag(

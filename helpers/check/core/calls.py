@@ -3,6 +3,7 @@
 import copy
 import inspect
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,9 @@ def call(
     given = [_copied(argument) for argument in arguments]
     before = [_contents(argument) for argument in given]
     try:
-        with limited():
+        with limited(), warnings.catch_warnings():
+            # That a call is deprecated is told where it is wrong here, in words.
+            warnings.simplefilter("ignore", DeprecationWarning)
             result = listed(function(*given))
     except NotImplementedError:
         return not_started(starter)

@@ -192,14 +192,16 @@ def _two_numbers(got: float, expected: float, dtype: np.dtype) -> Said:
         if expected and np.isclose(got, c * expected, rtol=1e-6, atol=0):
             return Said(_times(c), "factor")
     difference = abs(got - expected)
+    size = "large" if got > expected else "small"
+    if expected.is_integer():
+        return Said(f"{number(difference)} too {size}", VALUES)
     if 0 < difference < 1 and got in (np.floor(expected), np.round(expected)):
-        return Said("the fraction is cut off", "rounding")
+        return Said("is the fraction cut off?", "rounding")
     for digits in range(1, 5):
         if round(got, digits) == got == round(expected, digits):
             return Said(f"rounded to {digits} digits after the point", "rounding")
     if difference <= 1e-4 * abs(expected):
         return Said(_few_digits(difference / abs(expected), dtype), "rounding")
-    size = "large" if got > expected else "small"
     return Said(f"{number(difference)} too {size}", VALUES)
 
 
@@ -302,7 +304,7 @@ def _entries(
         return Said(_few_digits(largest / scale, dtype), "rounding")
     by = f"off by up to {number(largest)}, where the largest is {number(scale)}"
     bad = np.abs(difference) > rtol * scale
-    place = _place(bad)
+    place = _place(bad) if np.count_nonzero(bad) > 1 else ""
     if place:
         return Said(f"{place}, {by}", "place")
     if bad.all():

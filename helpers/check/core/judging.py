@@ -13,7 +13,7 @@ from helpers.check.core.diagnosis import compare, compare_parts
 from helpers.check.core.domains import Probe
 from helpers.check.core.slips import variants
 from helpers.check.core.values import to_array
-from helpers.check.core.verdicts import VALUES, Verdict, right
+from helpers.check.core.verdicts import VALUES, Verdict, right, wrong
 from helpers.check.core.words import number
 
 Parts = dict[str, Any]  # results by name
@@ -131,6 +131,12 @@ def _judged(
     if all(_fits(one.got[part], one.right[part], rtol) for part in one.right):
         return right(one.probe.name)
     name = one.probe.name
+    exchanged = found_order(
+        one.got, one.right, lambda got, made: _fits(got, made, rtol)
+    )
+    if exchanged:
+        said = f"the results are right, but in the order {exchanged}"
+        return wrong(name, said, "order")
     near = _explaining(one, tried, mistakes, parts, rtol)
     if not parts:
         values = {sentence: made[ONE] for sentence, made in near.items()}
@@ -166,6 +172,18 @@ def _judged(
     if leads and part in leads:
         return _with(verdict, leads[part], "part")
     return verdict
+
+
+def found_order(got: Parts, right: Parts, fits: Callable[[Any, Any], bool]) -> str:
+    """The order of results that are all right, if it is not the one asked for."""
+    found = [
+        name
+        for value in got.values()
+        for name, expected in right.items()
+        if isinstance(value, np.ndarray) and fits(value, expected)
+    ]
+    exchanged = sorted(found) == sorted(right) and found != list(right)
+    return ", ".join(found) if exchanged else ""
 
 
 def _with(verdict: Verdict, found: str, rule: str) -> Verdict:
@@ -263,7 +281,7 @@ def _slip(
 def _given_by(variant: Callable, tried: Tried, part, parts, rtol) -> bool:
     """Whether a function gives a part as the student's does."""
     try:
-        with np.errstate(all="ignore"), patience.limited(LONG):
+        with np.errstate(all="ignore"), patience.limited(LONG, "cpu"):
             made = _named(variant(*copy.deepcopy(tried.probe.arguments)), parts)[part]
         return _finite(made) and _fits(tried.got[part], made, rtol)
     except (Exception, patience.OutOfTime):  # a slip leaves what nobody can run
@@ -294,7 +312,11 @@ def _right_for(change, tried: Tried, answer, parts, part) -> np.ndarray | None:
     """What is right for changed arguments; None where there is no such thing."""
     try:
         with np.errstate(all="ignore"):
-            made = _named(answer(*change(list(tried.probe.arguments))), parts)[part]
+            arguments = change(list(tried.probe.arguments))
+            arrays = [a for a in arguments if isinstance(a, np.ndarray)]
+            if not all(map(_finite, arrays)):  # LAPACK would print what it thinks of it
+                return None
+            made = _named(answer(*arguments), parts)[part]
             return np.asarray(made) if _finite(made) else None
     except Exception:  # arguments that nobody could calculate with
         return None
