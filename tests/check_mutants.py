@@ -100,8 +100,11 @@ def _in_notebook(path) -> Iterator[Answer]:
     for cell in notebooks.read(path).cells[1:]:
         if cell.cell_type != "code":
             continue
+        constants = []  # of the cell, such as an index by its symbol
         for node in ast.parse(cell.source).body:
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
+            if isinstance(node, ast.Assign):
+                constants.append(ast.unparse(node))
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
                 imports.append(ast.unparse(node))
                 if isinstance(node, ast.ImportFrom) and node.module == "helpers.check":
                     module = node.names[0].name
@@ -124,7 +127,7 @@ def _in_notebook(path) -> Iterator[Answer]:
                             options,
                             name,
                             source,
-                            "\n".join(imports),
+                            "\n".join([*imports, *constants]),
                         )
 
 
@@ -356,7 +359,7 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
     if a.shape != b.shape or "c" in (a.dtype.kind, b.dtype.kind):
         return a.shape == b.shape and np.array_equal(a, b) and a.dtype == b.dtype
     a, b = a.astype(float), b.astype(float)
-    if not np.isfinite(a).all():
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return np.array_equal(a, b, equal_nan=True)
     scale = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
     return bool(np.all(np.abs(a - b) <= SAME * scale))
@@ -370,6 +373,8 @@ RUNNERS: dict[str, Callable] = {
     "ch03 leaky_step": _of_graph(),
     "ch03 herd": _of_graph(fixed=(1,)),
     "ch03 masked_states": _of_graph(),
+    "ch05 softmax_loss": _of_graph(),
+    "ch06 coupled_step": _of_graph(),
 }
 
 
