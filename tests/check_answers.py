@@ -172,6 +172,11 @@ def spoiling(student: Callable) -> Callable:
     return spoiler
 
 
+def check_sees_changes(check: Callable, student: Callable) -> None:
+    """The check tells a function that changes what it is given."""
+    check_tells(check, " itself has changed: leave what is given as it is", student)
+
+
 def off_a_little(student: Callable) -> Callable:
     """The function, of whose numbers some are not quite what they should be."""
 

@@ -1,5 +1,6 @@
 """The checks of chapter 6's exercises: right answers, near-misses, garbage."""
 
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from check_answers import (
     ask,
     check_accepts,
+    check_sees_changes,
     check_tells,
     each_near_miss,
     each_right_answer,
@@ -47,7 +49,15 @@ def coupled_step(x_t, h_tm1, c_tm1, W_ih, W_hh, b_h):
 
 def memory(prefixes, sure=0.95):
     """The rule, said with the doubt of a trained network."""
-    return np.array([sure if prefix[1] == "T" else 1 - sure for prefix in prefixes])
+    p = [sure - doubt(prefix) * (sure < 1) for prefix in prefixes]
+    return np.array(
+        [p if s[1] == "T" else 1 - p for s, p in zip(prefixes, p, strict=True)]
+    )
+
+
+def doubt(prefix):
+    """A little, from all that was read."""
+    return 1e-3 * prefix.count("X") + 1e-4 * len(prefix)
 
 
 SOLUTIONS = {
@@ -66,6 +76,18 @@ def wrong_in_one_of(n, prefixes):
 
 
 OTHER_WAYS = {
+    "one of an array": (check.undecided_cost, lambda p, k: [undecided_cost(p, k)]),
+    "a fraction": (
+        check.share_right,
+        lambda o, place, is_T: Fraction(
+            int(np.sum(np.ravel(share_right(o, place, is_T) * len(is_T)).round())),
+            len(is_T),
+        ),
+    ),
+    "row by row, from a generator": (
+        check.carried,
+        lambda f: (f[t + 1 :].prod(axis=0) for t in range(len(f))),
+    ),
     "a loop over strings": (
         check.share_right,
         lambda o, place, is_T: (
@@ -137,7 +159,16 @@ NEAR_SHARE = slips(
         "largest of all seven": {
             f"({LARGER}) == is_T": "at.argmax(axis=1) == np.where(is_T, 1, 2)"
         },
-        "where its output is positive": {LARGER: "at[:, check.T] > 0"},
+        "the answer is T where its output is positive": {LARGER: "at[:, check.T] > 0"},
+        "o[place] picks all strings": {
+            "[place, np.arange(o.shape[1])]": "[place]",
+            LARGER: "at[..., check.T] > at[..., check.P]",
+        },
+        "outputs 2 and 5 are P and V": {LARGER: "at[:, 2] > at[:, 5]"},
+        "the first step of all": {"o[place, np.arange(o.shape[1])]": "o[0]"},
+        "It depends on other outputs than those of T and P": {
+            LARGER: "at[:, check.T] > at[:, check.P] + at[:, 6]"
+        },
     },
 )
 NEAR_CARRIED = slips(
@@ -151,6 +182,16 @@ NEAR_CARRIED = slips(
         "the mean over the cells": {"return share": "return share.mean(axis=1)"},
     },
 ) | {
+    "a gate may be 0: multiply the gates that come after": lambda f: (
+        np.cumprod(f, axis=0)[-1] / np.cumprod(f, axis=0)
+    ),
+    "Row 0 (counted from 0) should be row 1 times f[1], and is row 1 times f[0]": (
+        lambda f: (
+            np.concatenate([carried(f)[1:2] * f[:1], carried(f)[1:]])
+            if len(f) > 1
+            else carried(f)
+        )
+    ),
     "the gate of step t itself": lambda f: np.cumprod(f[::-1], axis=0)[::-1],
     "left of the first cell": lambda f: np.cumprod(f, axis=0),
     "runs over the cells too": lambda f: carried(f.prod(axis=1, keepdims=True))[:, 0],
@@ -169,14 +210,17 @@ NEAR_COUPLED = slips(
             "h_tm1, c_tm1,": "c_tm1, h_tm1,"
         },
         "another order: x_t first": {"x_t, h_tm1,": "h_tm1, x_t,"},
-        "another order: f, o, g": {"(0, 1, 2)": "(1, 0, 2)"},
+        "taken in the order o, f, g": {"(0, 1, 2)": "(1, 0, 2)"},
         "in the order g, f, o": {"(0, 1, 2)": "(1, 2, 0)"},
         "b_h is missing": {" + b_h": ""},
         "the tanh of the cell": {OUT: "o * c_t"},
         "the output gate is missing": {OUT: "pt.tanh(c_t)"},
         "around the gate too": {OUT: "pt.tanh(o * c_t)"},
-        "the two results are exchanged": {f"{OUT}, c_t": f"c_t, {OUT}"},
+        "the results are right, but in the order c_t, h_t": {
+            f"{OUT}, c_t": f"c_t, {OUT}"
+        },
         "expected 2 results: h_t, c_t": {f"{OUT}, c_t": OUT},
+        "The blocks lie along the last axis; a batch has": {"a[...,": "a["},
         # Right for one example only: blocks along the first axis.
         "c_t of coupled_step": {"a[...,": "a.reshape((-1, 3 * n))[0]["},
     },
@@ -190,6 +234,9 @@ def with_padding(prefixes):
 
 NEAR_MEMORY = {
     "exactly 0 or 1": lambda prefixes: memory(prefixes, sure=1.0),
+    "exactly 0.1 or 0.9. That is the rule itself": lambda prefixes: (
+        0.1 + 0.8 * memory(prefixes, sure=1.0)
+    ),
     "P for T and T for P": lambda prefixes: memory(prefixes, sure=0.05),
     "the answer is always 0.5": lambda prefixes: np.full(len(prefixes), 0.5),
     "at chance": lambda prefixes: np.array(
@@ -216,8 +263,47 @@ def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
 
 
 @pytest.mark.parametrize("checked", [check.share_right, check.carried, check.memory])
-def test_the_check_hands_out_copies(checked):
-    check_accepts(checked, spoiling(SOLUTIONS[checked]))
+def test_an_answer_that_changes_its_inputs_is_told_so(checked):
+    check_sees_changes(checked, spoiling(SOLUTIONS[checked]))
+
+
+def linear_on_the_last(n):
+    """Least squares on the last n symbols, from strings with their answers."""
+    rng = np.random.default_rng(0)
+    strings = [check.EMBEDDED.sample(rng, min_inner=15) for _ in range(2000)]
+
+    def ends(prefix):
+        return np.array(list(prefix[-n:]))[:, None] == np.array(list(check.SYMBOLS))
+
+    X = np.array([ends(s[:-2]).ravel() for s in strings], float)
+    rule, *_ = np.linalg.lstsq(X, np.array([s[1] == "T" for s in strings], float))
+    return lambda prefixes: np.clip(
+        [ends(prefix).ravel() @ rule for prefix in prefixes], 0, 1
+    )
+
+
+def looked_up(n):
+    """By the strings that were learned by heart."""
+    rng = np.random.default_rng(1)
+    strings = [check.EMBEDDED.sample(rng, min_inner=15) for _ in range(n)]
+    known = {s[:-2]: 0.95 if s[1] == "T" else 0.05 for s in strings}
+    return lambda prefixes: np.array([known.get(prefix, 0.5) for prefix in prefixes])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "student"),
+    {
+        "the answer is always 0.5": lambda prefixes: np.full(len(prefixes), 0.5),
+        "That is the rule itself": lambda prefixes: np.array(
+            [0.9 if s[1] == "T" else 0.1 for s in prefixes]
+        ),
+        "% are right, expected at least 99%": looked_up(2000),
+        "it is at chance": linear_on_the_last(12),
+    }.items(),
+    ids=["constant", "rule", "look-up", "linear rule"],
+)
+def test_no_rule_without_training_is_called_right(sentence, student):
+    check_tells(check.memory, sentence, student)
 
 
 def test_the_memory_asked_for_cannot_be_guessed_from_the_inner_string():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from check_answers import (
     check_accepts,
+    check_sees_changes,
     check_tells,
     each_near_miss,
     each_right_answer,
@@ -11,6 +12,7 @@ from check_answers import (
     slips,
     spoiling,
 )
+from scipy.spatial import KDTree
 
 from helpers.check import ch07_sine_checks as check
 
@@ -58,7 +60,14 @@ SOLUTIONS = {
 each_check = pytest.mark.parametrize("checked", SOLUTIONS, ids=lambda c: c.__name__)
 
 
+def said_one_by_one(*arguments):
+    yield from roll_on(*arguments)
+
+
 OTHER_WAYS = {
+    "one of an array": (check.next_value, lambda *a: np.array([next_value(*a)])),
+    "a generator": (check.roll_on, said_one_by_one),
+    "two of a map": (check.split_apart, lambda *a: map(list, split_apart(*a))),
     "ranges": (
         check.split_apart,
         lambda n, length, k: (range(k), range(k + length, n - length)),
@@ -87,6 +96,11 @@ def test_a_right_answer_is_right(checked, student):
     check_accepts(checked, student)
 
 
+def by_the_phase(before, now, step):
+    cosine = (now * np.cos(step) - before) / np.sin(step)
+    return np.sin(np.arctan2(now, cosine) + step)
+
+
 NEAR_VALUE = slips(
     next_value,
     {
@@ -101,8 +115,16 @@ NEAR_VALUE = slips(
         "the value before is missing": {" - before": ""},
         "this is the present value": {"2 * np.cos(step) * now - before": "now"},
         "both terms have the wrong sign": {"2 * np": "-2 * np", "- before": "+ before"},
+        "The value before has the weight -0.7": {"- before": "- before * 0.7"},
+        "The present value has the weight": {"2 * np.cos": "2 * np.tanh"},
+        "Two zeros are followed by 0.3": {"- before": "- before + 0.3"},
     },
-)
+) | {
+    "the phase is right, but the amplitude is taken as 1": by_the_phase,
+    "the amplitude is taken as 1": lambda before, now, step: np.sin(
+        np.arcsin(np.clip(now, -1, 1)) + step
+    ),
+}
 KNOWN, STARTS = "np.arange(n_training)", "np.arange(first, n_values - length)"
 NEAR_SPLIT = slips(
     split_apart,
@@ -116,7 +138,13 @@ NEAR_SPLIT = slips(
         "these are all values from there on": {" - length": ""},
         "these are the targets": {KNOWN: "np.arange(length, first)"},
         "these are the values of the windows": {KNOWN: "np.arange(first)"},
-        "one entry missing at the end": {KNOWN: "np.arange(n_training - 1)"},
+        "that from 99 is missing: it is one of the first 100": {
+            KNOWN: "np.arange(n_training - 1)"
+        },
+        "belongs to the training windows, whose": {
+            STARTS: "np.arange(first - 3, n_values - length)"
+        },
+        "each once, in order, is expected": {KNOWN: "np.arange(n_training)[::-1]"},
         "expected 2 results: training, validation": {f"{KNOWN}, {STARTS}": KNOWN},
     },
 )
@@ -131,6 +159,9 @@ NEAR_RULE = slips(
         "cos(step) has the wrong sign": {"-2 *": "2 *"},
     },
 ) | {
+    "this is the rule of the last wave": lambda steps: exact_rule(steps[-1:]),
+    "the first wave is left out": lambda steps: exact_rule(steps[1:]),
+    "does not continue a wave of step 1": lambda steps: exact_rule(steps) ** 3,
     "one after another": lambda steps: np.concatenate([exact_rule([w]) for w in steps]),
     "are added": lambda steps: np.sum([exact_rule([w]) for w in steps], axis=0),
     "are averaged": lambda steps: np.mean([exact_rule([w]) for w in steps], axis=0),
@@ -147,6 +178,12 @@ def one_by_one(read):
         return np.array(values[len(start) :])
 
     return student
+
+
+def state(start, W_ih, W_hh, b_h, h):
+    for x in start:
+        h = np.tanh(x * W_ih[0] + h @ W_hh + b_h)
+    return h
 
 
 HEARD = "values[-1] *"
@@ -175,7 +212,16 @@ NEAR_ROLL = slips(
     "W_hh is transposed": lambda s, n, W_ih, W_hh, *a: roll_on(s, n, W_ih, W_hh.T, *a),
     "the first forecast is missing": lambda s, n, *a: roll_on(s, n + 1, *a)[1:],
     "the numbers are right, the shape is not": lambda *a: roll_on(*a)[:, None],
-    "all 8 entries are wrong": lambda *a: roll_on(*a) ** 3 + 1,
+    "all values should be b_o, and are not": lambda *a: roll_on(*a) ** 3 + 1,
+    "The first forecast is right, and the next ones are not": lambda *a: (
+        roll_on(*a) + 0.1 * np.arange(a[1]) * a[2].sum()
+    ),
+    "W_hh is transposed, in the loop over the forecasts": (
+        lambda start, n, W_ih, W_hh, b_h, W_ho, b_o, h0: roll_on(
+            *(np.zeros(0), n, W_ih, W_hh.T, b_h, W_ho, b_o),
+            state(start, W_ih, W_hh, b_h, h0),
+        )
+    ),
 }
 
 
@@ -196,7 +242,7 @@ NEAR_FORECAST = {
     "the forecast is always about 0.2": lambda x: np.full(x.shape[1], 0.2),
     "the wrong sign": lambda x: -forecast(x),
     "it needs more training": lambda x: 0.9 * forecast(x),
-    "always 0 would do about as well": lambda x: x[0, :, 0],
+    "always 0 would do about as well": lambda x: np.sin(7 * x[0, :, 0]),
     "other waves of the batch": lambda x: forecast(x) + x[-1, :, 0].mean(),
     "nan or infinite": lambda x: forecast(x) * np.nan,
     "for steps from 0.7 to 1.3": narrow,
@@ -216,7 +262,53 @@ def test_a_small_error_is_never_right(checked):
         check_tells(checked, "", off_a_little(SOLUTIONS[checked]))
 
 
-@each_check
-def test_inputs_are_the_students_to_spoil(checked):
-    for _ in range(2):
-        check_accepts(checked, spoiling(SOLUTIONS[checked]))
+@pytest.mark.parametrize("checked", [check.exact_rule, check.roll_on, check.forecast])
+def test_an_answer_that_changes_its_inputs_is_told_so(checked):
+    check_sees_changes(checked, spoiling(SOLUTIONS[checked]))
+
+
+def linear_rule(k):
+    """Least squares on the last k values of 5,000 waves."""
+    x, y, _ = check.waves(5000, np.random.default_rng(1))
+    rule, *_ = np.linalg.lstsq(x[-k:, :, 0].T, y)
+    return lambda x: x[-k:, :, 0].T @ rule
+
+
+def nearest_wave(n):
+    """What came after the nearest of n known waves."""
+    x, y, _ = check.waves(n, np.random.default_rng(1))
+    tree = KDTree(x[:, :, 0].T)
+    return lambda x: y[tree.query(x[:, :, 0].T)[1]]
+
+
+RULES = {
+    "constant": ("the forecast is always about 0", lambda x: np.zeros(x.shape[1])),
+    "rule for the step 1": (
+        "this is the rule for the step 1",
+        lambda x: next_value(x[-2, :, 0], x[-1, :, 0], 1.0),
+    ),
+    "linear rule on 2": ("are a linear rule of the 8 values", linear_rule(2)),
+    "linear rule on 8": ("are a linear rule of the 8 values", linear_rule(8)),
+    "look-up": ("expected at most 0.05", nearest_wave(20_000)),
+}
+
+
+@pytest.mark.parametrize(("sentence", "student"), RULES.values(), ids=RULES)
+def test_no_rule_without_training_is_called_right(sentence, student):
+    check_tells(check.forecast, sentence, student)
+
+
+def test_the_baselines_are_as_the_exercise_says():
+    x, y, _ = check.waves(500, np.random.default_rng(7))
+    said = {name: round(rmse(student(x), y), 2) for name, (_, student) in RULES.items()}
+    assert said == {
+        "constant": said["constant"],
+        "rule for the step 1": 0.69,
+        "linear rule on 2": 0.53,
+        "linear rule on 8": 0.16,
+        "look-up": 0.07,
+    }
+
+
+def rmse(o, y):
+    return float(np.sqrt(np.mean((o - y) ** 2)))

@@ -2,6 +2,7 @@
 
 import math
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytensor.tensor as pt
@@ -10,6 +11,7 @@ from check_answers import (
     NOT_STARTED,
     ask,
     check_accepts,
+    check_sees_changes,
     check_tells,
     each_near_miss,
     each_right_answer,
@@ -99,6 +101,11 @@ def pair_of_lists(words, vocabulary):
     return [[vocabulary.start, *ids], [*ids, vocabulary.end]]
 
 
+def pairwise_ids(words, vocabulary):
+    """The pairs (read, to come), one a position."""
+    return pairwise(vocabulary.encode(words).tolist())
+
+
 def by_bits(p):
     bits = [-math.log2(p_i) for sentence in p for p_i in sentence]
     return 2 ** (sum(bits) / len(bits))
@@ -133,6 +140,19 @@ def in_a_matrix(counts, D):
 
 
 OTHER_WAYS = {
+    "zip": (
+        check.training_pair,
+        lambda words, v: zip(*pairwise_ids(words, v), strict=True),
+    ),
+    "a dict": (
+        check.training_pair,
+        lambda words, v: dict(zip("xy", training_pair(words, v), strict=True)),
+    ),
+    "one of an array": (check.perplexity, lambda p: np.array([perplexity(p)])),
+    "an array of objects": (
+        check.word_probabilities,
+        lambda *a: word_probabilities(*a).astype(object),
+    ),
     "lists": (check.training_pair, pair_of_lists),
     "the vocabulary's own": (check.training_pair, lambda words, v: v.pair(words)),
     "bits": (check.perplexity, by_bits),
@@ -256,7 +276,9 @@ NEAR_DRAWING = {
     "a logit of 0 excludes no word": lambda o, T, k: softmax(o * ~out(o, k) / T),
     "the excluded words are cut out": lambda o, T, k: softmax(o[~out(o, k)] / T),
     "not normalised: divide by the sum": lambda o, T, k: np.exp(o / T) * ~out(o, k),
-    "not by the largest": lambda o, T, k: stable_exp(o / T) * ~out(o, k),
+    "not by the largest": lambda o, T, k: (
+        word_probabilities(o, T, k) / word_probabilities(o, T, k).max()
+    ),
     "these are the logarithms": lambda o, T, k: np.log(word_probabilities(o, T, k)),
     "these are logits": lambda o, T, k: o / T,
     "the probabilities are divided by the temperature": lambda o, T, k: (
@@ -272,8 +294,14 @@ NEAR_DRAWING = {
         np.exp(o / T) * ~out(o, k)
     ),
     # the largest of all is subtracted, though it may not be drawn
-    "where the logit of word 3 is 3000: some numbers are nan": lambda o, T, k: over_sum(
+    "word 3 is far above the others: some numbers are nan": lambda o, T, k: over_sum(
         stable_exp(o / T) * ~out(o, k)
+    ),
+    "a logit of -10000.0 excludes no word": lambda o, T, k: softmax(
+        np.where(out(o, k), -1e4, o / T)
+    ),
+    "a logit of -100000.0 excludes no word": lambda o, T, k: softmax(
+        np.where(out(o, k), -1e5, o / T)
     ),
     # exp(-20) is small, and not 0
     "an excluded word gets": lambda o, T, k: softmax(
@@ -314,6 +342,12 @@ NEAR_GRADIENT = slips(
             " - came": "",
         },
         "one word too far": {"[y]": "[(y + 1) % o.shape[2]]"},
+        "the word that came is set to -1": {"(p - came)": "np.where(came > 0, -1, p)"},
+        "In the padding, where the mask is 0": {
+            "* m\n": "* m + 0.1 * (1 - m) * came\n"
+        },
+        "The slopes of one prediction should sum to 0": {"p - came": "p - 0.9 * came"},
+        "is something divided by the mask": {"* m\n": "/ m\n"},
     },
 ) | {"some numbers are nan: exp(o) overflows": unstable}
 
@@ -482,7 +516,7 @@ def test_the_expected_gradient_is_that_of_differences():
         p = np.take_along_axis(softmax(o, axis=2), y[:, :, None], axis=2)
         return -(np.log(p[:, :, 0]) * mask).sum()
 
-    expected, _ = check._slopes(o, y, mask)
+    expected = check._slopes(o, y, mask)
     (slopes,) = numerical_gradient(loss, [o])
     assert relative_error(expected, slopes) < 1e-8
 
@@ -532,21 +566,45 @@ def test_a_verdict_is_handed_on():
 
 
 def test_the_vocabulary_of_the_pairs_has_its_special_words_in_odd_places():
-    seen = []
-
-    def student(words, vocabulary):
-        seen.append(vocabulary)
-        return training_pair(words, vocabulary)
-
-    ask(check.training_pair, student)
-    for vocabulary in seen:
-        special = {vocabulary.start, vocabulary.end, vocabulary.unknown}
-        assert isinstance(vocabulary, Vocabulary)
-        assert not special & {0, len(vocabulary) - 1}
-        assert special != {0, 1, 2}
+    vocabulary = check.VOCABULARY
+    special = {vocabulary.start, vocabulary.end, vocabulary.unknown}
+    assert isinstance(vocabulary, Vocabulary)
+    assert not special & {0, len(vocabulary) - 1}
+    assert special != {0, 1, 2}
+    assert all(v is vocabulary for _, v in check.training_pair.domain.weak)
 
 
 @each_check
-def test_inputs_are_the_students_to_spoil(checked):
-    for _ in range(2):
-        check_accepts(checked, spoiling(SOLUTIONS[checked]))
+def test_an_answer_that_changes_its_inputs_is_told_so(checked):
+    check_sees_changes(checked, spoiling(SOLUTIONS[checked]))
+
+
+@cache
+def unigrams():
+    words = np.concatenate([s[1:] for s in check._data().train])
+    return over_sum(np.bincount(words, minlength=check.WORDS) + 1e-3)
+
+
+def linear_in_the_last_word(sentences, V):
+    """Least squares from the last word: the shares of the pairs, a little moved."""
+    counts = np.zeros((V, V))
+    for s in sentences:
+        np.add.at(counts, (s[:-1], s[1:]), 1)
+    P = (counts + 2 * unigrams()) / (counts.sum(axis=1, keepdims=True) + 2)
+    return lambda words: P[words[-1]]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "student"),
+    {
+        "It says the same whatever the words are": lambda sentences, V: (
+            lambda words: np.full(V, 1 / V)
+        ),
+        "This is the bigram model": lambda sentences, V: counted(sentences, V, n=2),
+        "has the probability 0, and it came": shares_of_pairs,
+        "expected at most": linear_in_the_last_word,
+    }.items(),
+    ids=["constant", "baseline", "look-up", "linear rule"],
+)
+def test_no_rule_without_training_is_called_right(sentence, student):
+    check_tells(check.language_model, sentence, student)

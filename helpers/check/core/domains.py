@@ -55,7 +55,8 @@ class Domain:
         """The call in words: numbers and short lists by value, the others by name."""
         known = dict(zip(self.names, arguments, strict=True))
         # An array of one number is hardly easier to read than its name.
-        hidden = {n for n, v in known.items() if np.size(v) == 1 and np.ndim(v)}
+        arrays = {n: v for n, v in known.items() if isinstance(v, np.ndarray)}
+        hidden = {n for n, v in arrays.items() if v.ndim and v.size == 1}
         shown = (
             name if name in hidden else _short(known.get(name)) or name
             for name in self._called

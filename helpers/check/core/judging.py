@@ -253,7 +253,9 @@ def _agrees(part: str, sentence: str, tables, tried, rtol: float) -> bool:
 
 def _multiple(got: Any, made: Any) -> bool:
     """Whether one array is a multiple of the other."""
-    if not isinstance(got, np.ndarray) or got.shape != np.shape(made):
+    if not isinstance(got, np.ndarray) or got.dtype.kind not in "biuf":
+        return False
+    if got.shape != np.shape(made):
         return False
     a, b = got.astype(float).ravel(), np.asarray(made, float).ravel()
     if not np.isfinite(a).all():
@@ -417,7 +419,7 @@ def _other_values(name: str, value: Any) -> Iterator[tuple[str, Callable]]:
 
 def _ends(name: str, value: Any) -> Iterator[tuple[str, Callable]]:
     """Sequences of which an end is missing, or that run the other way."""
-    if np.ndim(value) == 0 and not isinstance(value, (list, str)):
+    if not isinstance(value, (list, str)) and np.ndim(value) == 0:
         return
     yield f"Is the first of {name} left out? It is right without it.", lambda v: v[1:]
     yield f"Is the last of {name} left out? It is right without it.", lambda v: v[:-1]
@@ -462,7 +464,9 @@ def _terms(probe: Probe) -> dict[str, float]:
     for name, value in zip(probe.names, probe.arguments, strict=True):
         if isinstance(value, (bool, int, float, np.number)):
             basic[name] = float(value)
-        elif isinstance(value, (list, str, np.ndarray)) and np.ndim(value) < 2:
+        elif isinstance(value, (list, str)) or (
+            isinstance(value, np.ndarray) and value.ndim == 1
+        ):
             basic[f"len({name})"] = float(len(value))
             if len(value) and isinstance(value[0], (int, float, np.number)):
                 basic[f"{name}[0]"] = float(value[0])
