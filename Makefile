@@ -74,7 +74,7 @@ bench: $(READY) ## time the networks on every engine, half an hour (QUICK=1: two
 
 .PHONY: lab
 lab: $(READY) ## open the chapters in JupyterLab
-	@$(BIN)/python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md
+	@$(BIN)/python -m jupyterlab --config=book/jupyter_lab_config.py
 
 .PHONY: serve
 serve: book ## show the book at a local address (PORT=8000)

@@ -249,7 +249,9 @@ def advice(said, offline=False, full=False):
 
 def discard(folder):
     """Delete a folder such that no part of it is left under its name."""
-    if folder.exists():
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
         rest = beside(folder, DISCARDED)
         shutil.rmtree(str(rest), ignore_errors=True)
         os.replace(str(folder), str(rest))

@@ -9,6 +9,7 @@ from types import ModuleType
 import nbformat
 import pytest
 from course_copy import PLAIN, make_copy
+from test_requirements import locked
 
 from helpers.press import notebooks
 
@@ -92,6 +93,8 @@ def test_without_an_address_it_says_what_to_do(commands, colab):
 
 # The whole way, in a stand-in for Colab ---------------------------------------
 
+# Of its runtime 2026.01, as https://github.com/googlecolab/backend-info tells.
+COLAB = ("numpy==2.0.2", "jax==0.7.2", "numba==0.60.0", "pytensor==2.35.1")
 RUN = """
 import nbformat, sys
 from nbclient import NotebookClient
@@ -101,13 +104,20 @@ nbformat.write(notebook, sys.argv[1])
 """
 
 
+VERSIONS = """
+from importlib.metadata import version
+print(*(f"{name}=={version(name)}" for name in ("pytensor", "numpy", "jax")))
+"""
+
+
 @pytest.fixture
 def colab_python(tmp_path):
-    """A fresh Python with what Colab has, and a kernel that imports google.colab."""
+    """A fresh Python with versions as Colab has them, and a kernel that imports
+    google.colab."""
     folder = tmp_path / "colab"
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    packages = ["ipykernel", "nbclient", "matplotlib"]
+    packages = ["ipykernel", "nbclient", "matplotlib", *COLAB]
     subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "google" / "colab").mkdir(parents=True)
@@ -131,6 +141,7 @@ def test_a_chapter_alone_runs_on_colab(colab_python, tmp_path):
     notebook.cells += [
         nbformat.v4.new_code_cell(first.source),  # a reader runs it once more
         nbformat.v4.new_code_cell("import helpers\nprint(helpers.__file__)"),
+        nbformat.v4.new_code_cell(VERSIONS),
     ]
     content = tmp_path / "content"
     content.mkdir()
@@ -144,5 +155,7 @@ def test_a_chapter_alone_runs_on_colab(colab_python, tmp_path):
         text=True,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    said = notebooks.read(alone).cells[-1].outputs[0].text
-    assert said.strip() == str(content / "rnns-unrolled" / "helpers" / "__init__.py")
+    place, versions = (c.outputs[0].text for c in notebooks.read(alone).cells[-2:])
+    assert place.strip() == str(content / "rnns-unrolled" / "helpers" / "__init__.py")
+    tested = [p for p in locked() if p.name == "pytensor" and p.marker.evaluate()]
+    assert versions.split() == [f"pytensor{tested[0].specifier}", *COLAB[:2]]

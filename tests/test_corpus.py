@@ -112,6 +112,12 @@ def put(folder, change=None):
 # Fetching --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", corpus.SOURCES)
+def test_what_is_fetched_is_that_of_a_commit(name):
+    commit = corpus.SOURCES[name].address.split("/")[5]
+    assert re.fullmatch("[0-9a-f]{40}", commit)
+
+
 def test_nothing_is_fetched_unasked(course):
     with pytest.raises(FileNotFoundError) as caught:
         corpus.load("goemotions")

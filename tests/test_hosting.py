@@ -311,6 +311,7 @@ def running(python, folder):
         environ["HOME"] = str(folder)
         shutil.chown(folder, NOBODY, NOBODY)
         capable = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        capable += ["--securebits=+no_setuid_fixup"]  # for access() as well
         account = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         command = ["setpriv", *account, *capable, *command]
     log = folder.with_suffix(".log")

@@ -20,8 +20,7 @@ def lab(tmp_path):
     """The address of a JupyterLab started as `make lab` starts it, without a window."""
     line = run_make("-n", "lab").stdout.splitlines()[-1]
     command = [sys.executable, *line.split()[1:], "--no-browser", "--allow-root"]
-    # The settings that an environment of the course has; nobody's own ones.
-    mine = {"JUPYTER_CONFIG_PATH": ROOT / "data", "JUPYTER_CONFIG_DIR": tmp_path}
+    mine = {"JUPYTER_CONFIG_DIR": tmp_path}  # nobody's own settings
     mine |= {"JUPYTERLAB_WORKSPACES_DIR": tmp_path, "JUPYTERLAB_SETTINGS_DIR": tmp_path}
     with subprocess.Popen(
         command,

@@ -95,6 +95,12 @@ def test_the_lock_satisfies_every_requirement(python, system):
         assert wanted.specifier.contains(pin.version), f"{names[0]}: make lock"
 
 
+def test_colab_gets_the_pytensor_that_is_tested():
+    """pip takes the newest that the range allows."""
+    [bound] = re.findall(r'"pytensor>=.*,<=(.*)"', text("pyproject.toml"))
+    assert re.findall(r"(?m)^pytensor==(\S+)", LOCK)[1] == bound
+
+
 def test_the_readme_names_the_locked_releases_of_pytensor():
     old, new = re.findall(r"(?m)^pytensor==(\S+)", LOCK)
     said = f"Python 3.11 gets PyTensor {old}, .* from 3.12 on it is {new}[.]"
@@ -117,7 +123,7 @@ def test_the_course_follows_wherever_the_lock_is_installed():
     for path in [
         *ROOT.glob("*.md"),
         *ROOT.glob("book/*.md"),
-        *ROOT.rglob("helpers/*.py"),
+        *(ROOT / "helpers").rglob("*.py"),
     ]:
         lines = path.read_text(encoding="utf-8").splitlines()
         for line, following in itertools.pairwise(lines):
@@ -136,7 +142,7 @@ def test_the_lines_for_windows_are_those_for_the_others():
     """Command by command; PowerShell itself was not to be had."""
     [others, windows] = re.findall(r"(?m)^    py.*venv \.venv\n(?:    .*\n?)*", ONLINE)
     windows = windows.replace("py -3.11", "python3").replace("\\", "/")
-    assert windows.replace(".venv/Scripts/", ".venv/bin/") == others + "\n" * 0
+    assert windows.replace(".venv/Scripts/", ".venv/bin/") == others.rstrip("\n")
     [block] = re.findall(r"(?m)^### .*Windows.*\n\n((?:    .*\n)+)", text("README.md"))
     make, activate, *lines = block.replace("    ", "").splitlines()
     assert [make, activate] == ["py -3.11 -m venv .venv", r".venv\Scripts\activate"]

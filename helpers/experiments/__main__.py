@@ -122,7 +122,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--dask",
         metavar="ADDRESS",
         help="run on the Dask cluster with this scheduler, such as tcp://HOST:8786; "
-        "it gets our code to run and we trust what it answers: whoever answers there",
+        "whoever answers there gets our code, and may have us run theirs",
     )
     add(
         "--engine",

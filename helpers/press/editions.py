@@ -73,20 +73,20 @@ macOS or WSL, in this folder:
     python3 -m venv .venv
     .venv/bin/python -m pip install --require-hashes -r requirements.lock
     .venv/bin/python -m pip install --no-deps --no-build-isolation -e .
-    .venv/bin/python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md
+    .venv/bin/python -m jupyterlab --config=book/jupyter_lab_config.py
 
 and on Windows:
 
     py -3.11 -m venv .venv
     .venv\\Scripts\\python -m pip install --require-hashes -r requirements.lock
     .venv\\Scripts\\python -m pip install --no-deps --no-build-isolation -e .
-    .venv\\Scripts\\python -m jupyterlab book --LabApp.default_url=/lab/tree/index.md"""
+    .venv\\Scripts\\python -m jupyterlab --config=book/jupyter_lab_config.py"""
 OFFLINE = """\
 No
 network: the packages are in `wheels/`. In this folder:
 
     {install}
-    {jupyterlab} book --LabApp.default_url=/lab/tree/index.md"""
+    {jupyterlab} --config=book/jupyter_lab_config.py"""
 LAST = {
     "student": """\
 Each ends with
