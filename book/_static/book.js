@@ -1,7 +1,7 @@
 // What is wider than the page scrolls by itself (see book.css). Let the keyboard reach
 // it, and skip what does not scroll.
 const REGIONS =
-  "mjx-container[display], .bd-article pre, .bd-article .output, [class*=scrollable]";
+  "mjx-container[display], .bd-article pre, .bd-article .output, .printed, [class*=scrollable]";
 
 function letKeyboardScroll() {
   for (const region of document.querySelectorAll(REGIONS)) {
