@@ -141,6 +141,19 @@ def test_a_page_has_the_style_of_every_glyph_in_it(pages):
         assert bool(used) == bool(page.select(".math")), name
 
 
+def test_printed_tables_are_tables_and_sentences_wrap(pages):
+    tables = wraps = keeps = 0
+    for page in pages.values():
+        tables += len(page.select(".cell_output .printed table"))
+        for output in page.select(".cell_output .stream"):
+            assert not re.search(r"^-+(  -+)+$", output.text, re.MULTILINE)
+            columns = re.search(r"\S {2,}\S|^ +\S", output.text, re.MULTILINE)
+            assert ("sentences" in output["class"]) != bool(columns), output.text
+            wraps += not columns
+            keeps += bool(columns)
+    assert min(tables, wraps, keeps) > 30
+
+
 def test_icons_are_fonts_and_not_a_script_as_well(html, pages):
     scripts = pages["book/01_feedforward.html"].find_all("script")
     assert not [script for script in scripts if "fontaw" in str(script.attrs)]
@@ -490,19 +503,18 @@ def test_what_goes_deeper_is_folded_by_a_script_alone(published):
 
 def test_folded_code_says_what_it_is_of(published, pages):
     [code] = parsed(published.html / "book/one.html").select("details.code")
-    assert (code.summary.text, code.has_attr("open")) == (
-        "Show what is imported",
-        False,
-    )
-    said = {"Show what is imported": 0}
+    assert not code.has_attr("open")
+    assert code.summary.text == "Show what is imported"
+    kinds = {"figure": 0, "table": 0, "output": 0}
     for page in pages.values():
-        for cell in page.select("div.cell:has(> details.code)"):
-            text = cell.select_one("summary").text
-            shows = "figure" if cell.select("figure") else "table"
-            if cell.select(".cell_output"):
-                assert text == f"Show the code of this {shows}"
-            said[text] = said.get(text, 0) + 1
-    assert min(said.values()) > 10
+        for cell in page.select("div.cell:has(> details.code):has(.cell_output)"):
+            kind = "table" if cell.select("table") else "output"
+            kind = "figure" if cell.select("figure") else kind
+            said = cell.select_one("summary").text
+            assert said == f"Show the code of this {kind}"
+            kinds[kind] += 1
+    assert kinds["figure"] > 20
+    assert kinds["table"] > 20
 
 
 @pytest.mark.slow

@@ -293,6 +293,25 @@ def test_without_scripts_a_page_shows_its_formulas(browser, address):
         assert formulas.count() > 50
         assert formulas.first.bounding_box()["width"] > 10
         assert page.locator("h1").bounding_box()["y"] < 200
+        link = page.locator("article a.reference").first
+        colour = link.evaluate("e => getComputedStyle(e).color")
+        assert colour == "rgb(11, 99, 165)"  # the accent of the light theme
+
+
+def test_a_formula_is_copied_as_tex(browser, address):
+    with Visit(browser, address, "book/02_elman.html") as visit:
+        copied = visit.page.evaluate(
+            """() => {
+                const section = document.querySelector("#what-happens-in-two-steps");
+                getSelection().selectAllChildren(section);
+                const clipboardData = new DataTransfer();
+                const event = { bubbles: true, cancelable: true, clipboardData };
+                section.dispatchEvent(new ClipboardEvent("copy", event));
+                return clipboardData.getData("text/plain");
+            }"""
+        )
+        assert "The state before the first step is $h_0 = (0, 0)$." in copied
+        assert r"$$\begin{gathered}" in copied
 
 
 def test_touch_shows_the_copy_buttons(browser, address):

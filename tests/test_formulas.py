@@ -14,9 +14,8 @@ each_notebook = pytest.mark.parametrize(
 )
 TAG = re.compile(r"\\tag\{(.*?)\} \$\$$", re.MULTILINE)
 LINK = re.compile(r"\[\(([\w.]+)\)\]\(([\w./]*)#(eq-[\w-]+)\)")
-MYST = re.compile(
-    r"\{[a-z:]+\}`|^```\{|^:::|^\([\w-]+\)=|\$\$ *\([\w-]+\)", re.MULTILINE
-)
+ROLE, BLOCK, LABEL = r"\{[a-z:]+\}`", r"^```\{|^:::", r"^\([\w-]+\)=|\$\$ *\([\w-]+\)"
+MYST = re.compile("|".join((ROLE, BLOCK, LABEL)), re.MULTILINE)
 
 
 def prose(path):

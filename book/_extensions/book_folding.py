@@ -7,6 +7,8 @@ scripts it stands open. A link into what is folded, a search and a print open it
 browser, and _static/book.js). On paper nothing is folded, and folded code is left out.
 """
 
+import re
+
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
@@ -19,15 +21,18 @@ FOLD = (
     "<script>document.currentScript.parentElement.open = false</script>\n"
 )
 PAPER = "singlehtml"
+RULE = re.compile("^-+(  -+)+$", re.MULTILINE)  # under the head of a printed table
 
 
 def made_by(cell: nodes.Element) -> str:
     """What to call the code of a cell: by what it shows."""
     if any("image/" in e.get("mime_type", "") for e in cell.findall(nodes.container)):
         return "Show the code of this figure"
-    if len(cell.children) > 1:
-        return "Show the code of this table"
-    return "Show what is imported"
+    if len(cell.children) == 1:
+        imports = cell.astext().startswith(("import ", "from "))
+        return "Show what is imported" if imports else "Show the code"
+    table = RULE.search(cell.children[-1].astext())
+    return f"Show the code of this {'table' if table else 'output'}"
 
 
 def name_cells(app: Sphinx, document: nodes.document) -> None:

@@ -89,14 +89,16 @@ class Numbers(SphinxTransform):
 
 def visit_math(self: HTML5Translator, node: nodes.math) -> None:
     """Write a formula in a sentence."""
-    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate"))
+    tex = {"data-tex": node.astext().strip()}  # what is copied
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate", **tex))
     self.body.append(f"{typeset(node.astext(), False, node)}</span>")
     raise nodes.SkipNode
 
 
 def visit_displaymath(self: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, and its number."""
-    self.body.append(self.starttag(node, "div", CLASS="math notranslate"))
+    tex = {"data-tex": node.astext().strip()}
+    self.body.append(self.starttag(node, "div", CLASS="math notranslate", **tex))
     self.body.append(typeset(node.astext(), True, node))
     if node.get("number"):
         self.body.append(f'<span class="eqno">({node["number"]})')

@@ -1,4 +1,4 @@
-"""What each page carries beside its text: a description, and a way in at the root."""
+"""What a page carries beside its text: description, theme, and a way in at the root."""
 
 from html import escape
 from pathlib import Path
@@ -70,9 +70,20 @@ def write_entry(app: Sphinx, exception: Exception | None) -> None:
         Path(app.outdir, "index.html").write_text(text, encoding="utf-8")
 
 
+def light_without_scripts(app: Sphinx, exception: Exception | None) -> None:
+    """Name the light theme in every page; else it has one by a script alone."""
+    if exception is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = page.read_text(encoding="utf-8")
+            if "<html " in text and "<html data-theme=" not in text:
+                text = text.replace("<html ", '<html data-theme="light" ', 1)
+                page.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("doctree-read", depend)
     app.connect("html-page-context", describe)
+    app.connect("build-finished", light_without_scripts)
     app.connect("build-finished", write_entry)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

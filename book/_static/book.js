@@ -1,7 +1,7 @@
 // What is wider than the page scrolls by itself (see book.css). Let the keyboard reach
 // it, and skip what does not scroll.
 const REGIONS =
-  "mjx-container[display], .bd-article pre, .bd-article .output, [class*=scrollable]";
+  "mjx-container[display], .bd-article pre, .bd-article .output, .printed, [class*=scrollable]";
 
 function letKeyboardScroll() {
   for (const region of document.querySelectorAll(REGIONS)) {
@@ -49,4 +49,23 @@ window.addEventListener("beforeprint", () => {
 });
 window.addEventListener("afterprint", () => {
   for (const part of openedForPaper) part.open = false;
+});
+
+// A formula is copied as its TeX: what one sees of it are glyphs, which are not copied.
+document.addEventListener("copy", (event) => {
+  const selection = getSelection();
+  if (!selection.rangeCount) return;
+  const copied = document.createElement("div");
+  copied.append(selection.getRangeAt(0).cloneContents());
+  const formulas = copied.querySelectorAll(".math[data-tex]");
+  if (!formulas.length) return;
+  for (const formula of formulas) {
+    const dollars = formula.localName === "div" ? "$$" : "$";
+    formula.replaceWith(dollars + formula.dataset.tex + dollars);
+  }
+  document.body.append(copied); // which gives the text its line breaks
+  event.clipboardData.setData("text/plain", copied.innerText);
+  event.clipboardData.setData("text/html", copied.innerHTML);
+  copied.remove();
+  event.preventDefault();
 });
