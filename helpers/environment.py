@@ -220,7 +220,7 @@ def advice(said, offline=False, full=False):
     network = ("Connection", "Temporary failure", "timed out", "No matching dist")
     network += ("ProxyError", "SSLError", "HTTP error")
     if full or any(
-        sign in said for sign in ("No space left", "Disk quota", "too larg")
+        sign in said for sign in ("No space left", "Disk quota", "too large")
     ):
         return (
             "The disk is full: the environment needs about 1.5 GB, and as much again"

@@ -54,6 +54,12 @@ def indices_beyond_the_end():
     return result
 
 
+def one_row_backwards():
+    declared = pt.tensor3("declared", shape=(3, 1, 2))
+    last = function([declared], declared[::-1][:1] @ V)
+    return last(np.arange(6.0).reshape(3, 1, 2))
+
+
 def too_many_steps():
     declared = pt.vector("declared", shape=(3,))
     doubled = scan(lambda x_t: 2 * x_t, declared, n_steps=5)
@@ -201,6 +207,7 @@ PROGRAMS = (
     (gradient_through_until, [1, 1, 0, 0]),
     (beyond_the_end, None),
     (indices_beyond_the_end, None),
+    (one_row_backwards, [[[4 * 0.3, 5 * 0.2]]]),
     (too_many_steps, None),
     (short_start, None),
     (gradient_of_length_1, [[3, 3]]),

@@ -66,6 +66,13 @@ LIMITS = (
         since="3.3.7",
     ),
     Limit(
+        "x[::-1][:1] @ W, where x has three axes of declared sizes",
+        ("jax", "numba", "c"),
+        "multiplies the first element in place of the last",
+        "x[-1:] @ W",
+        silent=True,
+    ),
+    Limit(
         "n_steps greater than the length of a sequence",
         ("jax", "numba", "c"),
         "makes as many steps as there are elements",
