@@ -995,7 +995,7 @@ def test_a_function_gives_the_value_of_the_reference(name):
         assert outcome((name, None, "as it is", "same", None), seed) is None
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(ALL), st.integers(0, 10**6))
 def test_an_argument_in_another_form_gives_the_same_or_an_error(trial, seed):
     assert outcome(trial, seed) is None, trial[:4]
