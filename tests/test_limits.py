@@ -22,6 +22,7 @@ x, y = pt.vectors("xy")
 X, Y = pt.matrices("XY")
 n = pt.iscalar("n")
 V = np.diag([0.3, 0.2])
+ROWS = np.array([[0.3, 0.1], [0.0, 0.2]])  # not diagonal: that is no product
 
 
 def scan(step, *args, **kwargs):
@@ -55,9 +56,9 @@ def indices_beyond_the_end():
 
 
 def one_row_backwards():
-    declared = pt.tensor3("declared", shape=(3, 1, 2))
-    last = function([declared], declared[::-1][:1] @ V)
-    return last(np.arange(6.0).reshape(3, 1, 2))
+    declared = pt.tensor3("declared", shape=(3, 2, 2))
+    last = function([declared], declared[::-1][:1] @ ROWS)
+    return last(np.arange(12.0).reshape(3, 2, 2))
 
 
 def too_many_steps():
@@ -207,7 +208,7 @@ PROGRAMS = (
     (gradient_through_until, [1, 1, 0, 0]),
     (beyond_the_end, None),
     (indices_beyond_the_end, None),
-    (one_row_backwards, [[[4 * 0.3, 5 * 0.2]]]),
+    (one_row_backwards, np.array([[[8, 9], [10, 11]]]) @ ROWS),
     (too_many_steps, None),
     (short_start, None),
     (gradient_of_length_1, [[3, 3]]),
