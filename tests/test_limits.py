@@ -22,7 +22,7 @@ x, y = pt.vectors("xy")
 X, Y = pt.matrices("XY")
 n = pt.iscalar("n")
 V = np.diag([0.3, 0.2])
-ROWS = np.array([[0.3, 0.1], [0.0, 0.2]])  # not diagonal: that is no product
+SHEAR = np.array([[0.3, 0.1], [0.0, 0.2]])  # not diagonal: that is no product
 
 
 def scan(step, *args, **kwargs):
@@ -57,7 +57,7 @@ def indices_beyond_the_end():
 
 def one_row_backwards():
     declared = pt.tensor3("declared", shape=(3, 2, 2))
-    last = function([declared], declared[::-1][:1] @ ROWS)
+    last = function([declared], declared[::-1][:1] @ SHEAR)
     return last(np.arange(12.0).reshape(3, 2, 2))
 
 
@@ -208,7 +208,7 @@ PROGRAMS = (
     (gradient_through_until, [1, 1, 0, 0]),
     (beyond_the_end, None),
     (indices_beyond_the_end, None),
-    (one_row_backwards, np.array([[[8, 9], [10, 11]]]) @ ROWS),
+    (one_row_backwards, np.array([[[8, 9], [10, 11]]]) @ SHEAR),
     (too_many_steps, None),
     (short_start, None),
     (gradient_of_length_1, [[3, 3]]),
