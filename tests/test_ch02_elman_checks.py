@@ -169,6 +169,11 @@ NEAR_FORWARD = slips(
         },
         "end with the shortest": {"t < lengths": "t < lengths.min() + 0 * lengths"},
         "the lengths act on the units": {"(t < lengths)[:, None]": "t < lengths"},
+        "Put in a copy, h_t.copy()": {
+            "h_t = np.where((t < lengths)[:, None], new, h_t)": (
+                "h_t[t < lengths] = new[t < lengths]"
+            )
+        },
         "time and batch are exchanged": {"stack(h)": "stack(h, axis=1)"},
         "h0 stands among the states": {"h = []": "h = [h_t]"},
         "that before the step": {"h = []": "h = [h_t]", "stack(h)": "stack(h[:-1])"},

@@ -151,6 +151,8 @@ NEAR_LEAKY = slips(
         "alpha and 1 - alpha": {STEP: "alpha * h_tm1 + (1 - alpha) * new"},
         "inside the tanh": {STEP: f"pt.tanh((1 - alpha) * h_tm1 + alpha * ({SUM}))"},
         "nothing leaks": {STEP: "new"},
+        # Right for the first alpha that is tried.
+        "W_hh, b_h, 0.8): ": {STEP: "0.7 * h_tm1 + 0.3 * new"},
         "1 - alpha is missing": {"(1 - alpha) * ": ""},
         "factor alpha is missing": {"alpha * new": "new"},
         "both factors": {STEP: "h_tm1 + new"},

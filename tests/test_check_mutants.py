@@ -5,24 +5,42 @@ All of them are judged by `make wrong-answers`.
 
 import ast
 
+import check_mutants
+import numpy as np
 import pytest
 from answer_mutants import mutants, some
-from check_mutants import answers, counts, drawn, judged
+from check_mutants import PATIENCE, Inputs, answers, defined, difference, drawn
+
+from helpers.check.core import patience
 
 FEW = 5
 
-each_answer = pytest.mark.parametrize(
-    "answer", answers(), ids=lambda answer: answer.title.replace(" ", ".")
-)
+# Its check looks for two mistakes at once where no single one explains all.
+SLOW = "ch04 backward"
+
+
+def parameters():
+    for answer in answers():
+        marks = pytest.mark.slow if answer.title == SLOW else ()
+        yield pytest.param(answer, id=answer.title.replace(" ", "."), marks=marks)
+
+
+each_answer = pytest.mark.parametrize("answer", parameters())
 
 
 @each_answer
 def test_no_different_mutant_is_called_right(answer, monkeypatch):
-    monkeypatch.setattr("check_mutants.INPUTS", 20)
-    found = judged(answer, drawn(answer, FEW))
-    assert len(found) == FEW
-    _, _, right, _, _ = counts(found)
-    assert right == 0, [j for j in found if j.differs and j.verdict.ok]
+    monkeypatch.setattr(check_mutants, "INPUTS", 20)
+    monkeypatch.setattr(patience, "SECONDS", PATIENCE)
+    monkeypatch.setattr(patience, "CLOCK", "cpu")
+    few = drawn(answer, FEW)
+    assert len(few) == FEW
+    for mutant in few:
+        function = defined(answer, mutant.source)
+        with np.errstate(all="ignore"):
+            verdict = answer.checked.verdict(function, **answer.options)
+        if verdict.ok:
+            assert not difference(answer, function, Inputs(answer)), mutant.change
 
 
 SOURCE = """
