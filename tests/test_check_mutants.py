@@ -29,6 +29,7 @@ each_answer = pytest.mark.parametrize("answer", parameters())
 
 
 @each_answer
+@pytest.mark.usefixtures("python_engine")  # log_softmax compiles a graph of its own
 def test_no_different_mutant_is_called_right(answer, monkeypatch):
     monkeypatch.setattr(check_mutants, "INPUTS", 20)
     monkeypatch.setattr(patience, "SECONDS", PATIENCE)
