@@ -44,15 +44,9 @@ function breakAfterRelations(container) {
       html.setAttribute(part, "rspace", html.getAttribute(first, "space"));
       html.removeAttribute(first, "space");
     }
-    html.setAttribute(part, "aria-hidden", "true");
+    if (i) html.append(math, html.node("mjx-break", {}, [html.text(" ")]));
     html.append(math, part);
   }
-  // Screen readers read the MathML. At the end it would let a full stop go to the next
-  // line alone.
-  const [spoken] = html.tags(container, "mjx-assistive-mml");
-  html.removeAttribute(math, "aria-hidden");
-  html.remove(spoken);
-  html.insert(spoken, html.childNodes(math)[1]);
   return container;
 }
 

@@ -32,6 +32,8 @@ PARTS += ("output/chtml", "output/chtml/fonts/tex")
 FONTS = "output/chtml/fonts/woff-v2"
 FOLDER = "mathjax"
 TAG = re.compile(r"\s*\\tag\{([\w.]+)\}")
+OPENING = re.compile(r"[(\[“‘]+$")
+CLOSING = re.compile(r"^[.,;:!?)\]”’]+")
 FAULT = re.compile(r'data-mjx-error="([^"]*)"')
 logger = logging.getLogger(__name__)
 
@@ -87,11 +89,28 @@ class Numbers(SphinxTransform):
                 known[name] = others[name] = [block.line, name, f"({tag[1]})"]
 
 
+def keep_marks(app: Sphinx, document: nodes.document, docname: str) -> None:
+    """Let no line end or begin between a formula and the punctuation around it."""
+    for formula in list(document.findall(nodes.math)):
+        place, siblings = formula.parent.index(formula), formula.parent.children
+        around = ["", ""]
+        for side, beside, mark in ((0, place - 1, OPENING), (1, place + 1, CLOSING)):
+            text = siblings[beside] if 0 <= beside < len(siblings) else None
+            if isinstance(text, nodes.Text) and (found := mark.search(text)):
+                around[side] = found[0]
+                siblings[beside] = nodes.Text(mark.sub("", text))
+                siblings[beside].parent = formula.parent
+        formula["around"] = around
+
+
 def visit_math(self: HTML5Translator, node: nodes.math) -> None:
     """Write a formula in a sentence."""
+    before, after = node.get("around", ("", ""))
     tex = {"data-tex": node.astext().strip()}  # what is copied
+    self.body.append(f'<span class="unbroken">{self.encode(before)}')
     self.body.append(self.starttag(node, "span", "", CLASS="math notranslate", **tex))
     self.body.append(f"{typeset(node.astext(), False, node)}</span>")
+    self.body.append(f"{self.encode(after)}</span>")
     raise nodes.SkipNode
 
 
@@ -130,6 +149,7 @@ def setup(app: Sphinx) -> dict:
     app.config.html_math_renderer = "typeset"
     app.add_transform(Numbers)
     app.connect("builder-inited", copy_fonts)
+    app.connect("doctree-resolved", keep_marks)
     app.connect("html-page-context", add_style)
     # One engine typesets all pages, and a process of its own has none.
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -11,6 +11,7 @@ function compiled earlier is seen to compute, though it names no module.
 
 import ast
 import builtins
+import threading
 from collections.abc import Iterator
 
 from nbformat import NotebookNode
@@ -40,10 +41,16 @@ def use(module: str) -> str | None:
     return COMPUTES
 
 
+# Two notebooks are run at once, and in Python 3.11 two threads that parse at once may
+# fail ("AST constructor recursion depth mismatch", python/cpython issue 106905).
+PARSING = threading.Lock()
+
+
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree of a cell; None if it is not plain Python."""
     try:
-        return ast.parse(source)
+        with PARSING:
+            return ast.parse(source)
     except SyntaxError:
         return None
 
