@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections import Counter, defaultdict
+from typing import NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
@@ -554,11 +555,6 @@ PICKLED = {name: np.array([{"a": 1}], dtype=object) for name in Elman._fields}
             lambda _: file_of(np.savez, **ZEROS),
             "is not what net.json describes",
         ),
-        (
-            "net.npz",
-            lambda _: file_of(np.savez, W=np.zeros(3)),
-            "must hold W_ih, W_hh, b_h, W_ho, b_o, h0; got W;",
-        ),
         ("net.npz", lambda _: file_of(np.save, np.zeros(3)), "cannot be read"),
         ("net.npz", lambda content: content[:500], "cannot be read"),
         ("net.npz", flipped, "cannot be read|is not what"),
@@ -575,3 +571,10 @@ def test_a_damaged_file_is_refused_with_advice(tmp_path, name, damage, message):
         trained.load("net", Elman, tmp_path)
     how = "`none` makes it" if name == "net.npz" else "train it"
     assert str(caught.value).endswith(f"{how} anew")
+
+
+def test_a_network_of_another_kind_is_refused(tmp_path):
+    saved(tmp_path)
+    said = r"must hold W, got W_ih, W_hh, b_h, W_ho, b_o, h0\); `none` makes it anew"
+    with pytest.raises(ValueError, match=said):
+        trained.load("net", NamedTuple("Other", [("W", np.ndarray)]), tmp_path)

@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from helpers import ROOT
+from helpers.results import console
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -52,6 +53,7 @@ def serve(folder: Path, number: int) -> None:
 
 def main() -> int:
     """The command line; returns the exit code."""
+    console.show_any_text()
     parser = argparse.ArgumentParser(
         prog="make serve", usage="make serve [PORT=8000]", description="Show the book."
     )
