@@ -17,6 +17,8 @@ what is wrong with each of the others:
 The page holds the list, as in Jupyter and on paper. The words of the solutions are put
 beside it, written so that nobody reads them by accident, and the script quiz.js makes a
 form of both. It fetches nothing, since a book that is opened as a file may not.
+
+The link to the solution of an exercise, too, stands behind the cell with its check.
 """
 
 import base64
@@ -34,6 +36,7 @@ FOLDER = "solutions"
 ASKED = re.compile(r"Question (\d+)\.")
 ANSWERED = re.compile(r"Question (\d+): \(([a-z])\)\.")
 OPTION = re.compile(r"\(([a-z])\) ")
+CHECKED = "tag_exercise"
 PAPER = "singlehtml"
 logger = logging.getLogger(__name__)
 
@@ -102,6 +105,17 @@ def note(app: Sphinx, document: nodes.document) -> None:
                 answer.text["ids"].append(f"{section['ids'][0]}-{answer.match[1]}")
 
 
+def move_solutions(app: Sphinx, document: nodes.document) -> None:
+    """Put the link to the solution of an exercise behind its starter cell."""
+    for cell in list(document.findall(nodes.container)):
+        if CHECKED in cell["classes"]:
+            before = cell.parent.children[: cell.parent.index(cell)]
+            for link in filter(is_paragraph, before):
+                if link.astext() == "Solution":
+                    cell.parent.remove(link)
+                    cell.parent.insert(cell.parent.index(cell) + 1, link)
+
+
 def html(app: Sphinx, content: list[nodes.Node]) -> str:
     """What some nodes of a sentence look like."""
     copies = [node.deepcopy() for node in content]
@@ -165,6 +179,7 @@ def add_files(app: Sphinx, pagename, templatename, context, doctree) -> None:
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("doctree-read", note)
+    app.connect("doctree-read", move_solutions)
     app.connect("doctree-resolved", add_keys)
     app.connect("html-page-context", add_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
