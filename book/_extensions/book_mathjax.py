@@ -140,7 +140,8 @@ def copy_fonts(app: Sphinx) -> None:
     """Put the fonts into the output, before pages refer to them."""
     if app.builder.format == "html":
         goal = Path(app.outdir, FOLDER)
-        shutil.copytree(source() / FONTS, goal, dirs_exist_ok=True)
+        shutil.rmtree(goal, ignore_errors=True)  # an older book kept scripts there
+        shutil.copytree(source() / FONTS, goal)
 
 
 def setup(app: Sphinx) -> dict:

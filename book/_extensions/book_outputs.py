@@ -90,7 +90,7 @@ def show(app: Sphinx, document: nodes.document) -> None:
             else:
                 block = nodes.raw("", table(part), format="html")
             shown.append(block)
-        printed.replace_self(shown)
+        printed.parent.replace(printed, shown)  # the table has no classes of the text
 
 
 def setup(app: Sphinx) -> dict:
