@@ -1222,10 +1222,32 @@ ELSEWHERE = {
         **dict.fromkeys(("save", "load"), FILES),
     },
     "results.files": dict.fromkeys(
-        ("write_text", "write_bytes", "read_json", "write_json", "plain"), FILES
+        (
+            "write_text",
+            "write_bytes",
+            "read_json",
+            "write_json",
+            "read_npz",
+            "write_npz",
+            "plain",
+            "alone",
+            "restoring",
+        ),
+        FILES,
     ),
+    "results.described": dict.fromkeys(("save", "load"), FILES),
+    "results.console": {"show_any_text": NO_ARGUMENT},
     "results.provenance": dict.fromkeys(
-        ("versions", "machine", "load_average", "write_measured"), FILES
+        (
+            "versions",
+            "machine",
+            "load_average",
+            "free_memory",
+            "code",
+            "data",
+            "write_measured",
+        ),
+        FILES,
     ),
     "results.records": dict.fromkeys(
         ("metric", "curve", "load", "load_measured", "describe", "flatten"), FILES
@@ -1233,7 +1255,7 @@ ELSEWHERE = {
     "results.tables": {"table": TEXT},
     "lm.batches": dict.fromkeys(("bucket_lengths", "batches", "fill", "filled"), RUN),
     "lm.by_hand": {"sgd_step": "changes its arguments: tests/test_lm_by_hand.py"},
-    "lm.checkpoints": dict.fromkeys(("save", "load"), FILES),
+    "lm.checkpoints": dict.fromkeys(("save", "load", "check", "damaged"), FILES),
     "lm.compiled": dict.fromkeys(("sgd_step", "loss_and_updates"), RUN),
     "lm.generation": dict.fromkeys(
         ("sentences", "sample", "by_rerunning", "probabilities"),
@@ -1244,6 +1266,7 @@ ELSEWHERE = {
         **dict.fromkeys(("advance", "start", "cell_of", "states"), STEPS),
         **dict.fromkeys(("save", "load"), FILES),
         "initial": "the cells' `initial_` with other rows: tests/test_lm_model.py",
+        "shapes": "against `initial`: tests/test_lm_training.py",
     },
     "lm.ngrams": dict.fromkeys(
         ("fit", "probabilities", "distribution", "log_probabilities"),
@@ -1252,6 +1275,8 @@ ELSEWHERE = {
     "lm.recorded_runs": dict.fromkeys(("load", "record", "ship"), FILES),
     "lm.scoring": dict.fromkeys(
         (
+            "perplexity",
+            "shown",
             "log_probabilities",
             "by_position",
             "by_rank",
@@ -1272,7 +1297,7 @@ ELSEWHERE = {
         (
             "data",
             "sequences",
-            "keep_memory",
+            "memory",
             "softmax_layer",
             "arrays",
             "restore",
