@@ -44,10 +44,16 @@ def pages(html):
 
 
 def launch_links(page):
-    """Where the page's links to GitHub, Colab and Binder lead."""
+    """Where the page's links to GitHub, Colab and Binder lead.
+
+    But for what is cited: a thread in which a fault was told or mended.
+    """
     hosts = ("https://github.com/", "https://colab.", "https://mybinder.org/v2/")
     links = [element["href"] for element in page.select("a[href]")]
-    return [link for link in links if link.startswith(hosts)]
+    thread = re.compile(r"/(issues|pull)/\d+$")
+    return [
+        link for link in links if link.startswith(hosts) and not thread.search(link)
+    ]
 
 
 # ---------------------------------------------------------------------------

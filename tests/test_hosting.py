@@ -233,6 +233,9 @@ def of_the_values_for_kubernetes(monkeypatch, home):
     return [*shell, line.replace("/home/jovyan", str(home))], os.environ
 
 
+# Of JAX, which another test of this process may have imported: the child only sets
+# its limits before it becomes a shell.
+@pytest.mark.filterwarnings("ignore:os.fork.. was called:RuntimeWarning")
 @pytest.mark.parametrize(
     "start",
     [of_the_configuration, of_the_values_for_kubernetes],

@@ -886,7 +886,7 @@ def test_score_says_which_words_it_does_not_know(trained, capsys):
 def test_a_number_of_sentences_below_0_is_named(trained, capsys):
     assert __main__.main(["generate", str(trained), "-n", "-1"]) == 1
     assert capsys.readouterr().err.endswith(
-        "generate: n must not be negative; got -1\n"
+        "generate: n must be an integer of at least 0; got -1\n"
     )
     assert __main__.main(["generate", str(trained), "--seed", "-1"]) == 1
     assert capsys.readouterr().err.endswith("seed must not be negative; got -1\n")

@@ -91,7 +91,7 @@ class Settings:
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ValueError(f"{name} must be positive; got {value}")
-            if not FLOAT32.tiny <= value <= FLOAT32.max:
+            if not float(FLOAT32.tiny) <= value <= float(FLOAT32.max):
                 raise ValueError(f"{name} must fit into float32; got {value}")
         if not 0 <= self.dropout < 1:
             raise ValueError(
