@@ -128,7 +128,7 @@ def tokens(value, name: str = "a sentence") -> list[str]:
     found = listed(name, value, "a list of tokens")
     for token in found:
         if not isinstance(token, str):
-            raise wrong("a token", "text", token)
+            raise wrong(f"tokens of {name}", "texts", token)
     return found
 
 

@@ -312,7 +312,7 @@ def memory(cell: str, V: int, hidden: int, batch: int) -> int:
     use, as copies and as the file), once beside the logits of the `batch` predictions.
     Raises ValueError as `helpers.lm.model.shapes`, and for such a batch.
     """
-    batch = arguments.integer("batch", batch)
+    V, batch = arguments.integer("V", V), arguments.integer("batch", batch)
     kept = 3 * sum(map(math.prod, model.shapes(cell, V, hidden).values()))
     return 4 * max(3 * kept, kept + batch * V)
 
