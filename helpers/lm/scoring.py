@@ -436,11 +436,10 @@ def agreement(
             for probe, verb in zip(asked, verbs, strict=True)
         ]
         log_p = arguments.log_p("score(sentences)", score(begun))
-        lengths = [len(sentence) - 1 for sentence in begun]
-        if lengths != [len(row) for row in log_p]:
+        if len(log_p) != len(begun) or not all(map(len, log_p)):
             raise ValueError(
-                f"score must give log P of each word of {len(begun)} sentences; got "
-                f"{len(log_p)} arrays, of these or other lengths"
+                f"score must give log P of the words of {len(begun)} sentences; got "
+                f"{len(log_p)} arrays, {sum(map(len, log_p))} values in all"
             )
         return np.array([row[-1] for row in log_p])
 
