@@ -26,8 +26,7 @@ def sentences(
     model: LanguageModel, n: int, rng: np.random.Generator, **options
 ) -> list[str]:
     """n sentences to read; the options and errors are those of `sample`."""
-    written = sample(model, n, rng, **options)
-    return [model.vocabulary.decode(ids) for ids in written]
+    return [model.vocabulary.decode(ids) for ids in sample(model, n, rng, **options)]
 
 
 def sample(
@@ -53,7 +52,8 @@ def sample(
 
     Raises ValueError for a number n that is no integer of at least 0, an `rng` that is
     no generator, a temperature that is not positive, lengths that do not fit, seed
-    words that the vocabulary lacks, and parameters that are not finite.
+    words that the vocabulary lacks, parameters that are not finite or do not fit, and a
+    vocabulary without a word that may be drawn.
     """
     model = _float64(model)
     n = arguments.integer("n", n, 0)
@@ -200,6 +200,8 @@ def _blocked(vocabulary: Vocabulary, filtered: bool) -> np.ndarray:
     if filtered:
         never = unsuitable(vocabulary.words)
     never[[vocabulary.start, vocabulary.unknown]] = True
+    if never.sum() == len(vocabulary) - 1:  # END alone is left
+        raise ValueError("vocabulary must hold a word that may be drawn; got none")
     return np.where(never, -np.inf, 0.0)
 
 
