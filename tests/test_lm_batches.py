@@ -112,10 +112,10 @@ def test_wrong_arguments_are_named():
         batches.batches(some, (3, 4), 10)
     with pytest.raises(ValueError, match="T must be at least 5, the longest; got 4"):
         batches.fill(some, 4, 2, [0, 1])
-    with pytest.raises(ValueError, match="B must be at least 2, .* indices; got 1"):
+    with pytest.raises(ValueError, match=r"B must be at least 2, .* indices; got 1"):
         batches.fill(some, 5, 1, [0, 1])
     for index in (-1, 2):  # NumPy would count -1 from the end
-        with pytest.raises(ValueError, match="indices must be .* from 0 to 1"):
+        with pytest.raises(ValueError, match=r"indices must be .* from 0 to 1"):
             batches.fill(some, 5, 2, [0, index])
 
 

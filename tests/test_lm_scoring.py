@@ -143,7 +143,7 @@ def test_scores_of_other_sentences_are_not_grouped():
 def test_a_row_of_zeros_is_near_to_nothing():
     model = tiny()
     model.params.W_ih[VOCABULARY.index["d"]] = 0
-    with pytest.raises(ValueError, match="rows of W_ih must have a length .* of 'd'"):
+    with pytest.raises(ValueError, match=r"rows of W_ih must have a length .* of 'd'"):
         scoring.nearest("a", model)
 
 
