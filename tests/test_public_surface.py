@@ -210,7 +210,7 @@ NEVER = {
     "edges": (None, 3, "12", [0, 2], [2, 1], [2, 2], [1.0], ["1"]),
     "scores or nan": NO_SCORES,
     "scores": (*NO_SCORES, [[np.nan]]),
-    "score": (None, 3, "log", lambda s: [], lambda s: None, lambda s: [[1.0]] * len(s)),
+    "score": (None, 3, "log", lambda sentences: [], len, list),
 }
 
 
@@ -1008,12 +1008,14 @@ TABLE = {
         LETTERS.encode,
         lambda tokens: np.array([0, 3, 2, 4, 1]),
         {"tokens": Given(["a", "z", "b"], "tokens")},
+        also="sentence",
     ),
     **entries(
         "tasks.text.Vocabulary.pair",
         LETTERS.pair,
         lambda tokens: (np.array([0, 3, 2, 4]), np.array([3, 2, 4, 1])),
         {"tokens": Given(["a", "z", "b"], "tokens")},
+        also="sentence",
     ),
     **entries(
         "results.intervals.median_interval",
