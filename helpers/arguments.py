@@ -9,11 +9,12 @@ come out of a computation as NaN or infinity, where everybody sees them.
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 FLOAT64 = np.dtype(np.float64)
+WORDS = 2**31  # indices of words are int32, and below this
 
 
 def wrong(name: str, expected: str, value) -> ValueError:
@@ -102,6 +103,35 @@ def function(name: str, value) -> Callable:
     return value
 
 
+def of_kind(name: str, value, *kinds: type):
+    """An instance of one of the kinds."""
+    if not isinstance(value, kinds):
+        said = " or ".join(kind.__name__ for kind in kinds)
+        raise wrong(name, f"of the kind {said}", value)
+    return value
+
+
+def listed(name: str, value, expected: str) -> list:
+    """What can be gone through, as a list; a text is none."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise wrong(name, expected, value)
+    try:
+        return list(value)
+    except TypeError:  # an array without an axis
+        raise wrong(name, expected, value) from None
+
+
+def tokens(value, name: str = "a sentence") -> list[str]:
+    """A list of texts; a text alone would be taken for a list of letters."""
+    if isinstance(value, str):
+        raise ValueError(f"{name} must be a list of tokens; got the text {value!r}")
+    found = listed(name, value, "a list of tokens")
+    for token in found:
+        if not isinstance(token, str):
+            raise wrong(f"tokens of {name}", "texts", token)
+    return found
+
+
 # Arrays -----------------------------------------------------------------------
 
 
@@ -149,6 +179,35 @@ def indices(name: str, value, n: int, *shapes: tuple) -> np.ndarray:
 
 def _within(found: np.ndarray, n: int) -> bool:
     return found.min() >= 0 and found.max() < n
+
+
+def sequences(name: str, value, n: int = WORDS) -> list[np.ndarray]:
+    """Arrays (T,) of integers from 0 to n - 1, each of its own length, as a list."""
+    found = listed(name, value, "a list of arrays of indices of words")
+    try:
+        whole = np.concatenate([*found, np.empty(0, np.int32)])
+        plain = all(type(one) is np.ndarray and one.dtype.kind in "iu" for one in found)
+    except ValueError:
+        plain = False
+    if plain and (not whole.size or _within(whole, n)):
+        return found
+    # One by one, for those of other types, and for the name of the wrong one.
+    return [indices(f"{name}[{i}]", one, n, ("T",)) for i, one in enumerate(found)]
+
+
+def log_p(name: str, value, known: bool = False) -> list[np.ndarray]:
+    """Arrays (T,) of log-probabilities, none above 0 but for rounding, as a list.
+
+    Where they must be `known`, NaN and infinity are refused too.
+    """
+    found = listed(name, value, "a list of arrays of log P")
+    found = [array(f"{name}[{i}]", row, ("T",)) for i, row in enumerate(found)]
+    whole = np.concatenate([*found, np.empty(0)])
+    if np.any(whole > 1e-6):
+        raise ValueError(f"{name} must be at most 0; got {np.nanmax(whole):g}")
+    if known and not np.isfinite(whole).all():
+        raise ValueError(f"{name} must be finite; got NaN or infinity among them")
+    return found
 
 
 # Shapes, of arrays and of PyTensor's variables ----------------------------------
@@ -300,8 +359,7 @@ def arrays(shapes: Mapping, kind: type, params, **sequences) -> tuple:
     another. Raises ValueError for parameters that are not a `kind`, for what is no
     array of real numbers, and for shapes that do not fit the expected ones (`fit`).
     """
-    if not isinstance(params, kind):
-        raise wrong("params", f"of the kind {kind.__name__}", params)
+    of_kind("params", params, kind)
     values = floats({**params._asdict(), **sequences})
     lengths = fit({name: value.shape for name, value in values.items()}, shapes)
     if not lengths["n_in"] * lengths["n_hid"] * lengths["n_out"]:
@@ -317,8 +375,7 @@ def check_variables(shapes: Mapping, kind: type, params, x=None) -> None:
     ValueError also for parameters that are not floating-point, which have no gradient,
     and for types with which the states would not be of the type of h0.
     """
-    if not isinstance(params, kind):
-        raise wrong("params", f"of the kind {kind.__name__}", params)
+    of_kind("params", params, kind)
     values = params._asdict()
     if x is not None or "x" in shapes:
         check_time(x)

@@ -110,3 +110,16 @@ def test_wrong_arguments_are_named():
         batches.batches(some, (5,), 0)
     with pytest.raises(ValueError, match="lengths must reach 5"):
         batches.batches(some, (3, 4), 10)
+    with pytest.raises(ValueError, match="T must be at least 5, the longest; got 4"):
+        batches.fill(some, 4, 2, [0, 1])
+    with pytest.raises(ValueError, match=r"B must be at least 2, .* indices; got 1"):
+        batches.fill(some, 5, 1, [0, 1])
+    for index in (-1, 2):  # NumPy would count -1 from the end
+        with pytest.raises(ValueError, match=r"indices must be .* from 0 to 1"):
+            batches.fill(some, 5, 2, [0, index])
+
+
+def test_a_word_that_int32_does_not_hold_is_not_made_another():
+    too_large = np.array([0, 2**32 + 3, 1])
+    with pytest.raises(ValueError, match=r"sequences\[1\] must be made of integers"):
+        batches.fill([np.array([0, 1]), too_large], 3, 2, [0, 1])

@@ -103,6 +103,35 @@ def test_the_probabilities_leave_out_what_is_not_to_be_shown():
         generation.probabilities(model, [3], temperature=0)
 
 
+def test_at_the_smallest_temperature_the_likeliest_word_is_certain():
+    likeliest = generation.probabilities(tiny(), [3]).argmax()
+    with np.errstate(over="ignore"):
+        p = generation.probabilities(tiny(), [3], temperature=1e-310)
+    np.testing.assert_array_equal(p, np.arange(len(p)) == likeliest)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_no_word_comes_after_the_end_and_start_is_not_said_twice(end):
+    with pytest.raises(ValueError, match=r"words must hold neither START.*got \[3"):
+        generation.probabilities(tiny(), [3, end])
+
+
+def test_a_vocabulary_without_words_is_refused():
+    for draw in (
+        lambda model: generation.probabilities(model, []),
+        lambda model: sample(model, 1, rng()),
+        lambda model: by_rerunning(model, rng()),
+    ):
+        with pytest.raises(ValueError, match="vocabulary must hold a word"):
+            draw(tiny(words=()))
+
+
+def test_a_model_whose_vocabulary_has_another_size_is_refused():
+    model = tiny()._replace(vocabulary=Vocabulary((START, END, UNKNOWN, "a")))
+    with pytest.raises(ValueError, match=r"W_ih must have 4 rows .* got 12 and 12"):
+        sample(model, 1, rng())
+
+
 def test_a_wrong_temperature_would_be_noticed():
     model, n = tiny(), 20_000
     first = [

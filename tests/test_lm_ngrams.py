@@ -207,6 +207,7 @@ def test_perplexity_counts_words_and_not_sentences():
     [
         (lambda: ngrams.fit([[START, 2, END]], 0, 5, START), "n must be at least 1"),
         (lambda: ngrams.fit([[START, 2, END]], 5, 8000, START), r"below 2 \*\* 63"),
+        (lambda: ngrams.fit([[START, 2]], 10**30, 5, START), r"below 2 \*\* 63"),
         (lambda: ngrams.fit([], 2, 5, START), "at least one word"),
         (lambda: ngrams.fit([[START]], 2, 5, START), "at least one word"),
         (lambda: ngrams.fit([[2, END]], 2, 5, START), "sentence 0"),

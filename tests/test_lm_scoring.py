@@ -132,6 +132,21 @@ def test_words_are_grouped_by_how_common_they_are():
         assert found[label] == (n, pytest.approx(value))
 
 
+def test_scores_of_other_sentences_are_not_grouped():
+    """As many words in all, but of sentences in another order."""
+    sentences = [VOCABULARY.encode(["a"]), VOCABULARY.encode(["a", "b", "c"])]
+    scores = log_probabilities(tiny(), sentences)
+    with pytest.raises(ValueError, match="sentences must hold START and a word for"):
+        scoring.by_rank(scores, sentences[::-1], VOCABULARY)
+
+
+def test_a_row_of_zeros_is_near_to_nothing():
+    model = tiny()
+    model.params.W_ih[VOCABULARY.index["d"]] = 0
+    with pytest.raises(ValueError, match=r"rows of W_ih must have a length .* of 'd'"):
+        scoring.nearest("a", model)
+
+
 def test_the_groups_together_have_the_perplexity_of_all():
     model, sentences = tiny(), random_sentences(300)
     scores = log_probabilities(model, sentences)

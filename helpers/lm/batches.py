@@ -26,10 +26,10 @@ def bucket_lengths(sequences: Sequence[np.ndarray], count: int = 10) -> tuple[in
     """At most `count` lengths T, the last the longest, with the least filler in sum.
 
     Found exactly, by dynamic programming over the lengths that occur. Raises
-    ValueError without sequences, for a count below 1, and for a sequence that predicts
-    nothing.
+    ValueError without sequences, for a count below 1, for a sequence that predicts
+    nothing, and for one that is not made of indices of words.
     """
-    lengths = _predictions(sequences)
+    lengths = _predictions(arguments.sequences("sequences", sequences))
     count = arguments.integer("count", count, expected="at least 1")
     T, sentences = np.unique(lengths, return_counts=True)
     below = np.concatenate([[0], np.cumsum(sentences)])
@@ -60,18 +60,23 @@ def batches(
     B = tokens // T, at least 1, so that batches of all buckets hold about `tokens`
     predictions. The last of a bucket may have fewer indices than B. With `rng` the
     sequences of a bucket and then all batches are shuffled. Raises ValueError for
-    `tokens` below 1 and a sequence longer than the last bucket.
+    `tokens` below 1, lengths that are not positive integers, a sequence longer than the
+    last bucket, an `rng` that is no generator, and as `bucket_lengths`.
     """
-    predictions = _predictions(sequences)
+    predictions = _predictions(arguments.sequences("sequences", sequences))
     tokens = arguments.integer("tokens", tokens, expected="at least 1")
-    if predictions.max() > max(lengths):
+    lengths = arguments.listed("lengths", lengths, "a list of positive integers")
+    lengths = sorted(arguments.integer("lengths", T) for T in lengths)
+    if predictions.max() > max(lengths, default=0):
         raise ValueError(
             f"lengths must reach {predictions.max()}, the longest sequence; "
-            f"got {max(lengths)}"
+            f"got {max(lengths, default='none')}"
         )
+    if rng is not None:
+        arguments.generator(rng)
     plan = []
-    bucket = np.searchsorted(sorted(lengths), predictions)
-    for k, T in enumerate(sorted(lengths)):
+    bucket = np.searchsorted(lengths, predictions)
+    for k, T in enumerate(lengths):
         (members,) = np.nonzero(bucket == k)
         if rng is not None:
             rng.shuffle(members)
@@ -83,21 +88,40 @@ def batches(
 
 
 def fill(sequences: Sequence[np.ndarray], T: int, B: int, indices) -> Batch:
-    """The batch of these sequences; columns left over are filler throughout."""
-    x, y = np.zeros((2, T, B), np.int32)
-    mask = np.zeros((T, B), np.float32)
-    for column, i in enumerate(indices):
-        sequence = sequences[i]
-        n = len(sequence) - 1
-        x[:n, column], y[:n, column] = sequence[:-1], sequence[1:]
-        mask[:n, column] = 1
-    return Batch(x, y, mask)
+    """The batch of these sequences; columns left over are filler throughout.
+
+    Raises ValueError for indices that are not those of at most B sequences, for
+    sequences that predict nothing or more than T words, and for sizes that are not
+    positive integers.
+    """
+    T, B = arguments.integer("T", T), arguments.integer("B", B)
+    arguments.of_kind("sequences", sequences, Sequence, np.ndarray)
+    indices = arguments.indices("indices", indices, len(sequences), ("n",))
+    if len(indices) > B:
+        raise ValueError(
+            f"B must be at least {len(indices)}, the number of indices; got {B}"
+        )
+    chosen = arguments.sequences("sequences", [sequences[i] for i in indices])
+    ends = np.zeros(B, int)
+    if chosen:
+        ends[: len(chosen)] = _predictions(chosen)
+    if ends.max() > T:
+        raise ValueError(f"T must be at least {ends.max()}, the longest; got {T}")
+    t = np.arange(T + 1)
+    words = np.zeros((T + 1, B), np.int32)
+    if chosen:
+        words.T[: len(chosen)][t <= ends[: len(chosen), None]] = np.concatenate(chosen)
+    real = t[:-1, None] < ends
+    return Batch(words[:-1] * real, words[1:], real.astype(np.float32))
 
 
 def filled(
     sequences: Sequence[np.ndarray], lengths: Sequence[int], tokens: int
 ) -> Iterator[Batch]:
-    """All sequences once, in batches, unshuffled: for an evaluation."""
+    """All sequences once, in batches, unshuffled: for an evaluation.
+
+    Raises ValueError as `batches`, when the first batch is asked for.
+    """
     for T, B, indices in batches(sequences, lengths, tokens):
         yield fill(sequences, T, B, indices)
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import softmax
 
 from helpers import arguments
-from helpers.lm.model import LanguageModel, Params, advance, start
+from helpers.lm.model import LanguageModel, advance, start
 from helpers.lm.wordfilter import unsuitable
 from helpers.tasks import corpus, text
 from helpers.tasks.text import Vocabulary
@@ -52,8 +52,10 @@ def sample(
 
     Raises ValueError for a number n that is no integer of at least 0, an `rng` that is
     no generator, a temperature that is not positive, lengths that do not fit, seed
-    words that the vocabulary lacks, and parameters that are not finite.
+    words that the vocabulary lacks, parameters that are not finite or do not fit, and a
+    vocabulary without a word that may be drawn.
     """
+    model = _float64(model)
     n = arguments.integer("n", n, 0)
     arguments.generator(rng)
     for name, words in {"minimum": minimum, "maximum": maximum}.items():
@@ -66,7 +68,6 @@ def sample(
             f"{minimum} and {len(seed)} words"
         )
     _checked_temperature(temperature)
-    model = model._replace(params=_float64(model.params))
     blocked = _blocked(model.vocabulary, filtered)
     return [
         sentence
@@ -123,7 +124,7 @@ def by_rerunning(
     maximum = arguments.integer("maximum", maximum)
     minimum = arguments.integer("minimum", minimum, 0, maximum)
     _checked_temperature(temperature)
-    v, params = model.vocabulary, _float64(model.params)
+    v, params, _ = _float64(model)
     blocked, draws = _blocked(v, filtered), rng.random(maximum)
     sentence = [v.start]
     while sentence[-1] != v.end and len(sentence) <= maximum:
@@ -146,18 +147,24 @@ def probabilities(
 ) -> np.ndarray:
     """What `sample` draws the word after `words` from: (V,), sums to 1.
 
-    `words` are indices, without START. The options and errors are those of `sample`.
+    `words` are indices, without START and END, which `sample` does not go on from. The
+    options and errors are those of `sample`.
     """
-    _checked_temperature(temperature)
-    v, params = model.vocabulary, _float64(model.params)
+    temperature = _checked_temperature(temperature)
+    minimum = arguments.integer("minimum", minimum, 0)
+    v, params, _ = _float64(model)
     words = arguments.indices("words", words, len(v), ("T",))
+    if np.isin(words, [v.start, v.end]).any():
+        raise ValueError(
+            f"words must hold neither START ({v.start}) nor END ({v.end}); got {words}"
+        )
     state = start(params)
     for word in (v.start, *words):
         state, o = advance(word, state, params)
     o = o + _blocked(v, filtered)
     if len(words) < minimum:
         o[v.end] = -np.inf
-    return softmax(o / temperature)
+    return softmax((o - o.max()) / temperature)
 
 
 def draw_word(o: np.ndarray, draw: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -181,11 +188,10 @@ def draw_word(o: np.ndarray, draw: np.ndarray, temperature: float = 1.0) -> np.n
     return np.sum(reach < hit[..., None], axis=-1)
 
 
-def _float64(params: Params) -> Params:
-    params = type(params)(*(np.asarray(value, dtype=np.float64) for value in params))
-    if not all(np.isfinite(value).all() for value in params):
-        raise ValueError("model must have finite parameters; got NaN or infinity")
-    return params
+def _float64(model: LanguageModel) -> LanguageModel:
+    model = arguments.of_kind("model", model, LanguageModel).checked()
+    params = (value.astype(np.float64, copy=False) for value in model.params)
+    return model._replace(params=type(model.params)(*params))
 
 
 def _blocked(vocabulary: Vocabulary, filtered: bool) -> np.ndarray:
@@ -194,10 +200,13 @@ def _blocked(vocabulary: Vocabulary, filtered: bool) -> np.ndarray:
     if filtered:
         never = unsuitable(vocabulary.words)
     never[[vocabulary.start, vocabulary.unknown]] = True
+    if never.sum() == len(vocabulary) - 1:  # END alone is left
+        raise ValueError("vocabulary must hold a word that may be drawn; got none")
     return np.where(never, -np.inf, 0.0)
 
 
 def _seed(seed_text: str, vocabulary: Vocabulary) -> list[int]:
+    arguments.of_kind("seed_text", seed_text, str)
     read = text.sentences(corpus.clean(seed_text))  # as the model's own comments were
     tokens = [token for some in read for token in some]
     missing = [token for token in tokens if token not in vocabulary.index]

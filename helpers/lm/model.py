@@ -48,6 +48,12 @@ SHAPES = {
 # Parameters -------------------------------------------------------------------
 
 
+def _of_cell(cell: str) -> type[Params]:
+    if not isinstance(cell, str) or cell not in CELLS:
+        raise arguments.wrong("cell", f"one of {', '.join(CELLS)}", cell)
+    return CELLS[cell]
+
+
 def initial(
     cell: str, V: int, H: int, rng: np.random.Generator, rows: float = 1.0
 ) -> Params:
@@ -62,20 +68,22 @@ def initial(
     """
     V, H = arguments.integer("V", V), arguments.integer("H", H)
     arguments.not_negative("rows", rows)
-    initials = {"elman": initial_elman, "lstm": initial_lstm, "gru": initial_gru}
-    if cell not in initials:
-        raise ValueError(f"cell must be one of {', '.join(initials)}; got {cell!r}")
-    params = initials[cell](V, H, V, rng, init=uniform)
+    initials = {Elman: initial_elman, LSTM: initial_lstm, GRU: initial_gru}
+    params = initials[_of_cell(cell)](V, H, V, rng, init=uniform)
     W_ih = rng.uniform(-rows, rows, params.W_ih.shape)
     return params._replace(W_ih=W_ih.astype(params.W_ih.dtype))
 
 
 def shapes(cell: str, V: int, H: int) -> dict[str, tuple[int, ...]]:
-    """The shapes of the parameters of `initial` by name; none of them is made."""
-    columns = {"elman": 1, "lstm": 4, "gru": 3}[cell] * H
+    """The shapes of the parameters of `initial` by name; none of them is made.
+
+    Raises ValueError for another cell and for sizes that are not positive integers.
+    """
+    kind, V, H = _of_cell(cell), arguments.integer("V", V), arguments.integer("H", H)
+    columns = {Elman: 1, LSTM: 4, GRU: 3}[kind] * H
     hidden = {"W_ih": (V, columns), "W_hh": (H, columns), "b_h": (columns,)}
     found = {**hidden, "W_ho": (H, V), "b_o": (V,), "h0": (H,), "c0": (H,)}
-    return {name: found[name] for name in CELLS[cell]._fields}
+    return {name: found[name] for name in kind._fields}
 
 
 def cell_of(params: Params) -> str:
@@ -179,6 +187,25 @@ class LanguageModel(NamedTuple):
     vocabulary: Vocabulary
     params: Params
     card: dict  # data, licence, split, command, seed, versions, perplexities, limits
+
+    def checked(self) -> "LanguageModel":
+        """The same with parameters of one floating-point type.
+
+        Raises ValueError for parameters that are not finite, or do not fit together or
+        to the vocabulary.
+        """
+        arguments.of_kind("vocabulary", self.vocabulary, Vocabulary)
+        kind, V = type(self.params), len(self.vocabulary)
+        arguments.of_kind("params", self.params, *SHAPES)
+        (params,) = arguments.arrays(SHAPES[kind], kind, self.params)
+        if not len(params.W_ih) == len(params.b_o) == V:
+            raise ValueError(
+                f"W_ih must have {V} rows and b_o {V} entries, one for each word of "
+                f"the vocabulary; got {len(params.W_ih)} and {len(params.b_o)}"
+            )
+        if not all(np.isfinite(value).all() for value in params):
+            raise ValueError("model must have finite parameters; got NaN or infinity")
+        return self._replace(params=params)
 
     def save(self, name: str, folder: Path | str = FOLDER) -> None:
         """Write folder/name.npz and folder/name.json (card and vocabulary)."""

@@ -25,6 +25,8 @@ import numpy as np
 
 from helpers import arguments
 
+SENTENCES = "a list of sentences"
+
 
 @dataclass(frozen=True, eq=False)
 class Order:
@@ -60,7 +62,7 @@ def fit(sentences: Sequence[Sequence[int]], n: int, V: int, start: int) -> Knese
     n = arguments.integer("n", n, expected="at least 1")
     V = arguments.integer("V", V)
     start = arguments.integer("start", start, 0, V - 1)
-    if V < 2 or V**n >= 2**63:
+    if V < 2 or n >= 63 or V**n >= 2**63:
         raise ValueError(
             f"n must be at least 1, V at least 2, and V ** n below 2 ** 63; got "
             f"n = {n}, V = {V}"
@@ -92,7 +94,7 @@ def probabilities(model: KneserNey, grams: np.ndarray) -> np.ndarray:
     An n-gram is a row of word indices, and n the highest order of the model. Raises
     ValueError for rows of another length and for what are not indices of words.
     """
-    V, n = model.V, len(model.orders)
+    V, n = _fitted(model).V, len(model.orders)
     grams = arguments.indices("grams", grams, V)
     if grams.ndim < 1 or grams.shape[-1] != n:
         raise ValueError(f"grams must have shape (..., {n}); got {grams.shape}")
@@ -116,7 +118,7 @@ def distribution(model: KneserNey, context: Sequence[int]) -> np.ndarray:
     START: the empty context is the beginning of a sentence. Raises ValueError for what
     are not indices of words.
     """
-    n = len(model.orders)
+    n = len(_fitted(model).orders)
     context = arguments.indices("context", context, model.V, ("words",))
     context = [*[model.start] * (n - 1), *context][len(context) :]
     words = np.arange(model.V)
@@ -127,8 +129,13 @@ def distribution(model: KneserNey, context: Sequence[int]) -> np.ndarray:
 def log_probabilities(
     model: KneserNey, sentences: Sequence[Sequence[int]]
 ) -> list[np.ndarray]:
-    """log P of each word after START, in nats: an array (T,) for each sentence."""
-    grams = _ngrams(sentences, len(model.orders), model.V, model.start)
+    """log P of each word after START, in nats: an array (T,) for each sentence.
+
+    Raises ValueError for sentences as `fit` does.
+    """
+    orders = _fitted(model).orders
+    sentences = arguments.listed("sentences", sentences, SENTENCES)
+    grams = _ngrams(sentences, len(orders), model.V, model.start)
     log_p = np.log(probabilities(model, grams))
     ends = np.cumsum([len(sentence) - 1 for sentence in sentences], dtype=int)
     return np.split(log_p, ends)[:-1]  # nothing follows the last end
@@ -140,13 +147,14 @@ def perplexity(log_p: Iterable[np.ndarray]) -> float:
     `log_p` is what `log_probabilities` returns, of this or of another model. Raises
     ValueError if it holds no word, or what is above 0 and so no log P.
     """
-    log_p = [arguments.array("log_p", row, ("T",)) for row in log_p]
-    log_p = np.concatenate([np.empty(0), *log_p])
-    if np.any(log_p > 1e-6):
-        raise ValueError(f"log_p must be at most 0; got {log_p.max():g}")
+    log_p = np.concatenate([np.empty(0), *arguments.log_p("log_p", log_p)])
     if not len(log_p):
         raise ValueError("log_p must hold at least one word; got none")
     return float(np.exp(-log_p.mean()))
+
+
+def _fitted(model: KneserNey) -> KneserNey:
+    return arguments.of_kind("model", model, KneserNey)
 
 
 def _ngrams(sentences, n: int, V: int, start: int) -> np.ndarray:
@@ -156,6 +164,7 @@ def _ngrams(sentences, n: int, V: int, start: int) -> np.ndarray:
     n-gram that reaches back into the sentence before ends in START, and so is dropped.
     """
     parts = []
+    sentences = arguments.listed("sentences", sentences, SENTENCES)
     for i, sentence in enumerate(sentences):
         sentence = arguments.indices(f"sentences[{i}]", sentence, V, ("T",))
         if not len(sentence) or sentence[0] != start or start in sentence[1:]:

@@ -33,13 +33,10 @@ def log_probabilities(
     Sentences are word indices START, w_1, ... as `Vocabulary.encode` makes them; one
     that lacks END is a beginning, and its score that of the beginning. Raises
     ValueError for a sentence without a word after START, and for what are not indices
-    of words.
+    of words, and for parameters that are not finite or do not fit together.
     """
-    V = len(model.vocabulary)
-    sentences = [
-        arguments.indices(f"sentences[{i}]", sentence, V, ("T",))
-        for i, sentence in enumerate(sentences)
-    ]
+    model = arguments.of_kind("model", model, LanguageModel).checked()
+    sentences = arguments.sequences("sentences", sentences, len(model.vocabulary))
     for i, sentence in enumerate(sentences):
         if len(sentence) < 2 or sentence[0] != model.vocabulary.start:
             raise ValueError(
@@ -72,7 +69,12 @@ def _padded(sentences: list[np.ndarray], model: LanguageModel) -> np.ndarray:
 
 
 def perplexity(nats: float) -> float:
-    """exp of a mean of -log p; infinity for what is too large for a float."""
+    """exp of a mean of -log p; infinity for what is too large for a float.
+
+    Raises ValueError for what is no such mean, which is at least 0; NaN stays NaN.
+    """
+    expected = "a mean of -log P, at least 0"
+    nats = arguments.number("nats", nats, expected, lambda v: not v < -1e-6)
     try:
         return math.exp(nats)
     except OverflowError:
@@ -80,7 +82,16 @@ def perplexity(nats: float) -> float:
 
 
 def shown(perplexity: float, digits: int = 2) -> str:
-    """A perplexity to read: so many digits after the point, or few digits in all."""
+    """A perplexity to read: so many digits after the point, or few digits in all.
+
+    Raises ValueError for what is no number of at least 0, NaN aside, and for digits
+    that are no integer from 0 to 20.
+    """
+    expected = "a number of at least 0"
+    perplexity = arguments.number(
+        "perplexity", perplexity, expected, lambda v: not v < 0
+    )
+    digits = arguments.integer("digits", digits, 0, 20)
     return f"{perplexity:.{digits}f}" if perplexity < 1e6 else f"{perplexity:.3g}"
 
 
@@ -95,8 +106,12 @@ class Group(NamedTuple):
 def by_position(log_p: Scores, longest: int = 20) -> list[Group]:
     """Perplexity at the places 1 to `longest` of a sentence, as far as there are words.
 
-    Place 1 is the first word after START.
+    Place 1 is the first word after START. Raises ValueError for what is no log P, NaN
+    and infinity among it, and for a `longest` that is no positive integer.
     """
+    log_p = arguments.log_p("log_p", log_p, known=True)
+    longest = arguments.integer("longest", longest)
+    longest = min(longest, max(map(len, log_p), default=0))
     columns = ([row[t] for row in log_p if len(row) > t] for t in range(longest))
     return [
         _group(str(t), column)
@@ -115,10 +130,24 @@ def by_rank(
 
     A vocabulary holds its words in the order of how common they were in training. The
     first group has the first `edges[0]` of them, and so on. Groups without at least two
-    words are left out.
+    words are left out. Raises ValueError for what is no log P, NaN and infinity among
+    it, for sentences that are not as long as their scores, and for edges that are not
+    positive integers, each above the one before.
     """
-    values = np.concatenate(log_p)
-    targets = np.concatenate([sentence[1:] for sentence in sentences])
+    log_p = arguments.log_p("log_p", log_p, known=True)
+    arguments.of_kind("vocabulary", vocabulary, Vocabulary)
+    sentences = arguments.sequences("sentences", sentences, len(vocabulary))
+    lengths = [len(sentence) - 1 for sentence in sentences]
+    if lengths != [len(row) for row in log_p]:
+        raise ValueError(
+            "sentences must hold START and a word for each log P, as many sentences as "
+            f"log_p has; got {len(sentences)} sentences for {len(log_p)} or others"
+        )
+    least, edges = 1, arguments.listed("edges", edges, "a list of positive integers")
+    for edge in edges:
+        least = arguments.integer("edges", edge, least) + 1
+    values = np.concatenate([np.empty(0), *log_p])
+    targets = np.concatenate([np.empty(0, int), *(s[1:] for s in sentences)])
     rank = np.cumsum([word not in SPECIAL for word in vocabulary.words])[targets]
     last = len(vocabulary) - len(SPECIAL)
     special = {"END": vocabulary.end, "UNKNOWN": vocabulary.unknown}
@@ -164,7 +193,7 @@ def swapped(sentence: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _changeable(sentence: np.ndarray) -> np.ndarray:
-    sentence = arguments.array("sentence", sentence, ("T",))
+    sentence = arguments.indices("sentence", sentence, arguments.WORDS, ("T",))
     words = np.array(sentence[1:-1])
     if len(np.unique(words)) < 2:
         raise ValueError(
@@ -177,9 +206,13 @@ def _changeable(sentence: np.ndarray) -> np.ndarray:
 def preference(real: Scores, changed: Scores) -> Estimate:
     """The share of pairs in which the real sentence has the higher probability.
 
-    Raises ValueError for lists of different lengths, and for NaN, which no comparison
-    finds higher.
+    Raises ValueError for lists of different lengths, for what is above 0 and so no log
+    P, and for NaN, which no comparison finds higher.
     """
+    real, changed = (
+        arguments.log_p(name, scores)
+        for name, scores in {"real": real, "changed": changed}.items()
+    )
     if len(real) != len(changed):
         raise ValueError(
             f"changed must hold as many sentences as real, {len(real)}; got "
@@ -191,7 +224,7 @@ def preference(real: Scores, changed: Scores) -> Estimate:
 
 def _sums(name: str, scores: Scores) -> np.ndarray:
     """log P of each sentence; ValueError where one is NaN."""
-    sums = np.array([arguments.array(name, row, ("T",)).sum() for row in scores])
+    sums = np.array([row.sum() for row in scores])
     if np.isnan(sums).any():
         raise ValueError(f"{name} must hold log P; got NaN for {np.isnan(sums).sum()}")
     return sums
@@ -204,15 +237,23 @@ def nearest(word: str, model: LanguageModel, n: int = 5) -> list[tuple[str, floa
     """The n words whose rows of W_ih have the largest cosine with that of `word`.
 
     Raises ValueError for a word that the vocabulary lacks, for an n that is not an
-    integer from 1 to the number of other words, and for rows that are not finite.
+    integer from 1 to the number of other words, for parameters that are not finite or
+    do not fit together, and for rows without a direction: of zeros only, or of values
+    too large or small to be squared.
     """
+    model = arguments.of_kind("model", model, LanguageModel).checked()
     words = model.vocabulary.words
     n = arguments.integer("n", n, 1, len(words) - 1)
-    if not np.isfinite(model.params.W_ih).all():
-        raise ValueError("model must have finite rows of W_ih; got NaN or infinity")
-    if word not in model.vocabulary.index:
+    if not isinstance(word, str) or word not in model.vocabulary.index:
         raise ValueError(f"word must be one that the model knows; got {word!r}")
-    rows = model.params.W_ih / np.linalg.norm(model.params.W_ih, axis=1, keepdims=True)
+    lengths = np.linalg.norm(model.params.W_ih, axis=1, keepdims=True)
+    directed = (lengths > 0) & (lengths < np.inf)
+    if not directed.all():
+        raise ValueError(
+            "rows of W_ih must have a length above 0 and below infinity; got "
+            f"{lengths[~directed][0]} for one of {words[np.argmin(directed)]!r}"
+        )
+    rows = model.params.W_ih / lengths
     at = model.vocabulary.index[word]
     cosines = rows @ rows[at]
     cosines[at] = -np.inf
@@ -229,8 +270,13 @@ PAIRS = {"(": ")", "[": "]", "{": "}", "``": "''", "“": "”"}
 AND_OR = ("and", "or")
 
 
-def tokens(ids: Iterable[int], vocabulary: Vocabulary) -> list[str]:
-    """The words of a sentence of indices, without START and END."""
+def tokens(ids: Sequence[int], vocabulary: Vocabulary) -> list[str]:
+    """The words of a sentence of indices, without START and END.
+
+    Raises ValueError for what are not indices of words of the vocabulary.
+    """
+    arguments.of_kind("vocabulary", vocabulary, Vocabulary)
+    ids = arguments.indices("ids", ids, len(vocabulary), ("T",))
     marks = (vocabulary.start, vocabulary.end)
     return [vocabulary.words[i] for i in ids if i not in marks]
 
@@ -238,8 +284,13 @@ def tokens(ids: Iterable[int], vocabulary: Vocabulary) -> list[str]:
 def habits(sentences: Sequence[Sequence[str]]) -> dict[str, Estimate]:
     """How sentences use marks: shares with intervals, under what they are shares of.
 
-    A share of nothing is NaN, with an interval from 0 to 1.
+    A share of nothing is NaN, with an interval from 0 to 1. Raises ValueError for what
+    are not lists of tokens, as the functions below do.
     """
+    sentences = arguments.listed("sentences", sentences, "a list of sentences")
+    sentences = [
+        arguments.tokens(s, f"sentences[{i}]") for i, s in enumerate(sentences)
+    ]
     neighbours = [pair for sentence in sentences for pair in pairwise(sentence)]
     marks = {*PAIRS, *PAIRS.values()}
     paired = [sentence for sentence in sentences if marks & set(sentence)]
@@ -258,21 +309,22 @@ def habits(sentences: Sequence[Sequence[str]]) -> dict[str, Estimate]:
 
 def ends_closed(sentence: Sequence[str]) -> bool:
     """Whether it ends in a full stop, ! or ?, brackets and quotes after it aside."""
-    words = list(sentence)
+    words = arguments.tokens(sentence)
     while words and words[-1] in PAIRS.values():
         words.pop()
-    return bool(words) and words[-1][-1] in ".!?…"
+    return bool(words) and words[-1].endswith((".", "!", "?", "…"))
 
 
 def repeats_marks(sentence: Sequence[str]) -> bool:
     """Whether two marks, ! or ?, stand next to each other."""
-    return any(a[-1] in "!?" and b[0] in "!?" for a, b in pairwise(sentence))
+    marks, words = ("!", "?"), arguments.tokens(sentence)
+    return any(a.endswith(marks) and b.startswith(marks) for a, b in pairwise(words))
 
 
 def leaves_unmatched(sentence: Sequence[str]) -> bool:
     """Whether a bracket or double quote lacks its partner, as in a smiley."""
     expected = []
-    for token in sentence:
+    for token in arguments.tokens(sentence):
         if token in PAIRS:
             expected.append(PAIRS[token])
         elif token in PAIRS.values() and (not expected or expected.pop() != token):
@@ -347,6 +399,7 @@ def probes(vocabulary: Vocabulary) -> list[Probe]:
     model that always prefers the same verb is right half of the time. So is one that
     sees two words back, wherever two words that say nothing come between.
     """
+    arguments.of_kind("vocabulary", vocabulary, Vocabulary)
     made = []
     for kind, fillers in BETWEEN.items():
         for noun in NOUNS:
@@ -371,7 +424,9 @@ def agreement(
     `score` gives log P of sentences: `partial(log_probabilities, model)`. The probes
     share nouns and verbs, so the intervals, which take them for independent, are
     somewhat too narrow. Kinds for which the vocabulary has no words are left out.
+    Raises ValueError where `score` does not give log P for each sentence.
     """
+    arguments.function("score", score)
     asked = probes(vocabulary)
 
     def last(verbs: Iterable[str]) -> np.ndarray:
@@ -380,7 +435,13 @@ def agreement(
             vocabulary.encode([*probe.beginning, verb])[:-1]  # without END
             for probe, verb in zip(asked, verbs, strict=True)
         ]
-        return np.array([log_p[-1] for log_p in score(begun)])
+        log_p = arguments.log_p("score(sentences)", score(begun))
+        if len(log_p) != len(begun) or not all(map(len, log_p)):
+            raise ValueError(
+                f"score must give log P of the words of {len(begun)} sentences; got "
+                f"{len(log_p)} arrays, {sum(map(len, log_p))} values in all"
+            )
+        return np.array([row[-1] for row in log_p])
 
     right, wrong = last(p.right for p in asked), last(p.wrong for p in asked)
     if np.isnan([right, wrong]).any():

@@ -34,6 +34,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
+from helpers import arguments
 from helpers.engine.memory import keep_memory
 from helpers.lm import batches, checkpoints, inplace, model, scoring
 from helpers.lm.model import LanguageModel, Params
@@ -309,7 +310,9 @@ def memory(cell: str, V: int, hidden: int, batch: int) -> int:
 
     Parameters and Adam's two memories: three times while a checkpoint is written (in
     use, as copies and as the file), once beside the logits of the `batch` predictions.
+    Raises ValueError as `helpers.lm.model.shapes`, and for such a batch.
     """
+    V, batch = arguments.integer("V", V), arguments.integer("batch", batch)
     kept = 3 * sum(map(math.prod, model.shapes(cell, V, hidden).values()))
     return 4 * max(3 * kept, kept + batch * V)
 
@@ -561,7 +564,13 @@ class Run:
 
 
 def falling(lr: float, done: int, total: int) -> float:
-    """The rate of the next update: half a cosine from lr down to 0 at `total`."""
+    """The rate of the next update: half a cosine from lr down to 0 at `total`.
+
+    Raises ValueError for an lr that is no number of at least 0, and for updates `done`
+    that are not some or none of a positive number of them.
+    """
+    lr, total = arguments.not_negative("lr", lr), arguments.integer("total", total)
+    done = arguments.integer("done", done, 0, total)
     return lr * (1 + math.cos(math.pi * done / total)) / 2
 
 

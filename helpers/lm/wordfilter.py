@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from helpers import ROOT
+from helpers import ROOT, arguments
 
 PATH = ROOT / "data" / "unsuitable-words.txt"
 STARRED_OUT = re.compile(r"[a-z][*@#$%]+[a-z]")  # the way newspapers print them
@@ -26,8 +26,9 @@ def unsuitable(words: Iterable[str]) -> np.ndarray:
     Of a word with hyphens and the like each part is matched, and letters may be
     repeated. An entry of the list stands for the word and its inflections in -s, -es,
     -ed, -er, -ers and -ing; with "=" for that form alone; with "*" for all words that
-    contain it.
+    contain it. Raises ValueError for what is not a list of words.
     """
+    words = arguments.tokens(words, "words")
     return np.array([_matches(word.lower()) for word in words], dtype=bool)
 
 

@@ -21,7 +21,20 @@ class Windows(NamedTuple):
     y: np.ndarray
 
     def take(self, chosen) -> "Windows":
-        """Some of the windows: `chosen` is a slice, a mask or a list of indices."""
+        """Some of the windows: `chosen` is a slice, a mask or a list of indices.
+
+        Raises ValueError for a mask of another length, and for other indices than those
+        from 0 to n - 1.
+        """
+        if not isinstance(chosen, slice):
+            n = len(self.y)
+            chosen = arguments.array("chosen", chosen, ("n",))
+            if chosen.dtype != bool:
+                chosen = arguments.indices("chosen", chosen, n)
+            elif len(chosen) != n:
+                raise ValueError(
+                    f"chosen must be a mask of {n} windows; got one of {len(chosen)}"
+                )
         return Windows(self.x[:, chosen], self.y[chosen])
 
 

@@ -102,7 +102,7 @@ class Vocabulary:
             raise arguments.wrong("sentences", "lists of tokens", sentences)
         counts = Counter()
         for tokens in sentences:
-            counts.update(_checked(tokens))
+            counts.update(arguments.tokens(tokens))
         for word in SPECIAL:
             counts.pop(word, None)
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
@@ -136,7 +136,9 @@ class Vocabulary:
 
         A token that is not in the vocabulary becomes UNKNOWN.
         """
-        ids = (self.index.get(token, self.unknown) for token in _checked(tokens))
+        ids = (
+            self.index.get(token, self.unknown) for token in arguments.tokens(tokens)
+        )
         return np.array([self.start, *ids, self.end], dtype=np.int32)
 
     def pair(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -184,21 +186,6 @@ class Vocabulary:
             return cls(tuple(text.removesuffix("\n").split("\n")))
         except ValueError as error:
             raise ValueError(f"{path} holds no vocabulary: {error}") from None
-
-
-def _checked(tokens: Sequence[str]) -> Sequence[str]:
-    """`tokens`, unless it is a text, which would be taken for a list of letters."""
-    if isinstance(tokens, str):
-        raise ValueError(
-            f"a sentence must be a list of tokens; got the text {tokens!r}"
-        )
-    if not isinstance(tokens, Iterable):
-        raise arguments.wrong("a sentence", "a list of tokens", tokens)
-    tokens = list(tokens)
-    for token in tokens:
-        if not isinstance(token, str):
-            raise arguments.wrong("a token", "text", token)
-    return tokens
 
 
 # Reading again ---------------------------------------------------------------
