@@ -91,7 +91,7 @@ def one_alpha(function, alpha):
 
 def drawn_length(P):
     rng, lengths = np.random.default_rng(), []
-    for _ in range(200):
+    for _ in range(50):
         state, steps = 0, 0
         while state < len(P) - 1:
             state = rng.choice(len(P), p=P[state])
