@@ -21,7 +21,7 @@ def parameters():
         yield pytest.param(answer, id=answer.title, marks=marks)
 
 
-@pytest.mark.parametrize("answer", parameters())
+@pytest.mark.parametrize("answer", list(parameters()))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_wrong_answer_of_a_reader_is_told_what_it_is(answer, monkeypatch):
     monkeypatch.setattr(patience, "SECONDS", 1.0)
