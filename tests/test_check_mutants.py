@@ -25,7 +25,7 @@ def parameters():
         yield pytest.param(answer, id=answer.title.replace(" ", "."), marks=marks)
 
 
-each_answer = pytest.mark.parametrize("answer", parameters())
+each_answer = pytest.mark.parametrize("answer", list(parameters()))
 
 
 @each_answer
