@@ -15,6 +15,8 @@ from pytensor.compile.sharedvalue import SharedVariable
 from helpers.tasks.text import Vocabulary
 
 NOT_STARTED = "Not started yet: replace the `...` in {}."
+CHANGED = " itself has changed: leave what is given as it is"
+NEAR_MISS = ("checked", "sentence", "student")  # what such a test is given
 
 
 def ask(check: Callable, student) -> str:
@@ -132,7 +134,7 @@ def each_near_miss(checks: Iterable[Callable], tables: Iterable[dict]):
     that should make it say so.
     """
     return pytest.mark.parametrize(
-        ("checked", "sentence", "student"),
+        NEAR_MISS,
         [
             pytest.param(checked, *entry, id=f"{checked.__name__}-{entry[0]}")
             for checked, table in zip(checks, tables, strict=True)
@@ -171,11 +173,6 @@ def spoiling(student: Callable) -> Callable:
         return result
 
     return spoiler
-
-
-def check_sees_changes(check: Callable, student: Callable) -> None:
-    """The check tells a function that changes what it is given."""
-    check_tells(check, " itself has changed: leave what is given as it is", student)
 
 
 def off_a_little(student: Callable) -> Callable:

@@ -10,8 +10,10 @@ within rounding, whatever their type, since a check takes all of them. The other
 equivalent, and listed. No different mutant may be called right, and no equivalent one
 wrong.
 
-A mutant is diagnosed if what the check says comes from a rule that has a name, and not
-from the comparison of values alone.
+The wrong answers of `wrong_answers`, that readers gave or tests hold, are asked too.
+
+A wrong answer is diagnosed if what the check says comes from a rule that has a name,
+and not from the comparison of values alone.
 """
 
 import argparse
@@ -25,7 +27,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from importlib import import_module
@@ -35,7 +37,7 @@ import numpy as np
 import pytensor
 from answer_mutants import SPOIL, Mutant, mutants, some
 
-from helpers import ROOT
+from helpers import ROOT, engine
 from helpers.check import ch01_feedforward_checks as ch01
 from helpers.check.core import patience
 from helpers.check.core.calls import call
@@ -419,13 +421,24 @@ def difference(answer: Answer, function: Callable, inputs: Inputs) -> str:
 # The campaign -------------------------------------------------------------------------
 
 
-def judged(answer: Answer, chosen: list[Mutant]) -> list[Judged]:
-    """What the check says of mutants, and whether they are different."""
-    pytensor.config.cxx = ""
-    patience.SECONDS, patience.CLOCK = PATIENCE, "cpu"
-    inputs, found = Inputs(answer), []
+@contextlib.contextmanager
+def _quickly() -> Iterator[None]:
+    """Asks checks in silence, with little patience and the engine that is ready first.
+
+    Some operations of PyTensor compile graphs of their own for the engine.
+    """
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
+        engine.select("python")
+        pytensor.config.cxx = ""
+        patience.SECONDS, patience.CLOCK = PATIENCE, "cpu"
+        yield
+
+
+def judged(answer: Answer, chosen: list[Mutant]) -> list[Judged]:
+    """What the check says of mutants, and whether they are different."""
+    inputs, found = Inputs(answer), []
+    with _quickly():
         for mutant in chosen:
             function = defined(answer, mutant.source)
             verdict = answer.checked.verdict(function, **answer.options)
@@ -454,14 +467,50 @@ def counts(found: list[Judged]) -> tuple[int, int, int, int, int]:
         len(found) - len(different),
         sum(j.verdict.ok for j in different),
         sum(not j.verdict.ok for j in found if not j.differs),
-        sum(not j.verdict.ok and j.verdict.rule != VALUES for j in different),
+        sum(_is_diagnosed(j.verdict) for j in different),
     )
 
+
+# The functions of `wrong_answers`, and whose answers they give.
+SOURCES = {"of_readers": "of readers", "of_the_tests": "of the tests"}
 
 LEGEND = """
 equal: equivalent. passed: different, and called right. refused: equivalent, and
 called wrong. known: the share of the different ones that are diagnosed by a rule.
 """
+
+
+def told(source: str, checks: Sequence[str]) -> list[tuple[str, Verdict]]:
+    """The titles of the wrong answers of a source, and what the checks say of them."""
+    # Not with this module: it imports JAX, which minds a fork.
+    answers = getattr(import_module("wrong_answers"), source)()
+    chosen = [a for a in answers if _is_chosen(a.title, checks)]
+    with _quickly(), np.errstate(all="ignore"):
+        return [(a.title, a.checked.verdict(a.student)) for a in chosen]
+
+
+def _is_chosen(title: str, checks: Sequence[str]) -> bool:
+    return not checks or any(part in title.partition(":")[0] for part in checks)
+
+
+def report_of_told(found: dict[str, list[tuple[str, Verdict]]]) -> str:
+    """A table of the known wrong answers, and those that are not diagnosed."""
+    rows, lines = [], []
+    for source, answers in found.items():
+        right = sum(verdict.ok for _, verdict in answers)
+        known = sum(_is_diagnosed(verdict) for _, verdict in answers)
+        share = f"{100 * known / max(len(answers), 1):.0f}%"
+        rows.append((SOURCES[source], len(answers), right, share))
+        for title, verdict in answers:
+            if not _is_diagnosed(verdict):
+                kind = "CALLED RIGHT" if verdict.ok else "not diagnosed"
+                lines.append(f"{kind:13} {title}  {verdict.message}")
+    head = ("wrong answers", "n", "passed", "known")
+    return "\n".join([table(rows, head), "", *sorted(lines)])
+
+
+def _is_diagnosed(verdict: Verdict) -> bool:
+    return not verdict.ok and verdict.rule != VALUES
 
 
 def report(results: list[tuple[Answer, list[Judged], float]]) -> str:
@@ -494,7 +543,7 @@ def report(results: list[tuple[Answer, list[Judged], float]]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; 1 if a different mutant is called right or an equal one not."""
+    """The command line; 1 if a wrong answer is called right or an equal mutant not."""
     parser = argparse.ArgumentParser(description="Give wrong answers to the checks.")
     parser.add_argument("checks", nargs="*", help="parts of the names of checks")
     parser.add_argument("--each", type=int, default=EACH, help="mutants of an exercise")
@@ -502,21 +551,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args(argv)
     start = time.monotonic()
-    chosen = [
-        answer
-        for answer in answers()
-        if not options.checks or any(part in answer.title for part in options.checks)
-    ]
+    checks = options.checks
+    chosen = [answer for answer in answers() if _is_chosen(answer.title, checks)]
     each = None if options.all else options.each
     if options.jobs == 1:
+        known = {source: told(source, checks) for source in SOURCES}
         results = [examined(answer, each) for answer in chosen]
     else:
         with ProcessPoolExecutor(options.jobs) as pool:
+            waiting = {s: pool.submit(told, s, checks) for s in SOURCES}
             results = list(pool.map(examined, chosen, [each] * len(chosen)))
+            known = {source: future.result() for source, future in waiting.items()}
     print(report(results))
+    print(report_of_told(known))
     print(f"This run took {time.monotonic() - start:.0f} s.")
     found = [counts(found) for _, found, _ in results]
-    return int(any(right or refused for _, _, right, refused, _ in found))
+    passed = any(v.ok for of_source in known.values() for _, v in of_source)
+    return int(passed or any(right or refused for _, _, right, refused, _ in found))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """The checks of chapter 7's exercises: right answers, near-misses, garbage."""
 
 import numpy as np
-import pytest
 from check_answers import (
+    CHANGED,
     check_accepts,
-    check_sees_changes,
     check_tells,
     each_near_miss,
     each_right_answer,
@@ -57,7 +56,6 @@ SOLUTIONS = {
     check.roll_on: roll_on,
     check.forecast: forecast,
 }
-each_check = pytest.mark.parametrize("checked", SOLUTIONS, ids=lambda c: c.__name__)
 
 
 def said_one_by_one(*arguments):
@@ -256,15 +254,21 @@ def test_a_near_miss_is_named(checked, sentence, student):
     check_tells(checked, sentence, student)
 
 
-@each_check
-def test_a_small_error_is_never_right(checked):
-    if checked is not check.forecast:  # judged by its RMSE, so a small error is right
-        check_tells(checked, "", off_a_little(SOLUTIONS[checked]))
+# A forecast is judged by its RMSE, so a small error is right there.
+EXACT = [checked for checked in SOLUTIONS if checked is not check.forecast]
 
 
-@pytest.mark.parametrize("checked", [check.exact_rule, check.roll_on, check.forecast])
-def test_an_answer_that_changes_its_inputs_is_told_so(checked):
-    check_sees_changes(checked, spoiling(SOLUTIONS[checked]))
+@each_near_miss(EXACT, ({"": off_a_little(SOLUTIONS[c])} for c in EXACT))
+def test_a_small_error_is_never_right(checked, sentence, student):
+    check_tells(checked, sentence, student)
+
+
+SPOILED = [check.exact_rule, check.roll_on, check.forecast]
+
+
+@each_near_miss(SPOILED, ({CHANGED: spoiling(SOLUTIONS[c])} for c in SPOILED))
+def test_an_answer_that_changes_its_inputs_is_told_so(checked, sentence, student):
+    check_tells(checked, sentence, student)
 
 
 def linear_rule(k):
@@ -293,9 +297,9 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize(("sentence", "student"), RULES.values(), ids=RULES)
-def test_no_rule_without_training_is_called_right(sentence, student):
-    check_tells(check.forecast, sentence, student)
+@each_near_miss([check.forecast] * len(RULES), ({s: f} for s, f in RULES.values()))
+def test_no_rule_without_training_is_called_right(checked, sentence, student):
+    check_tells(checked, sentence, student)
 
 
 def test_the_baselines_are_as_the_exercise_says():

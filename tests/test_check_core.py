@@ -3,10 +3,13 @@
 The rest of the core is tested in tests/test_core.py.
 """
 
+import inspect
 import time
 from decimal import Decimal
 from fractions import Fraction
+from importlib import import_module
 from itertools import pairwise
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -169,6 +172,51 @@ def test_an_endless_loop_ends_with_a_sentence(monkeypatch):
         "loop?"
     )
     assert patience.possible()  # the alarm is off
+
+
+def area_after(seconds, file=__file__):
+    """A right answer whose first call waits in code that stands in this file."""
+    source = "import time\nend = time.monotonic() + seconds\n"
+    source += "while time.monotonic() < end:\n    time.sleep(0.001)"
+    code = compile(source, file, "exec")
+
+    def area(a, b):
+        if (a, b) == PAIRS.weak[0]:
+            exec(code, {"seconds": seconds})
+        return a * b
+
+    return area
+
+
+@pytest.mark.skipif(not patience.possible(), reason="no alarm on this platform")
+@pytest.mark.parametrize("compiler", patience.COMPILERS)
+def test_a_right_answer_may_compile_for_longer_than_it_may_run(compiler, monkeypatch):
+    monkeypatch.setattr(patience, "SECONDS", 0.2)
+    monkeypatch.setattr(patience, "LOOK", 0.02)
+    assert said_of(area_after(0.4, compiler)).ok
+    assert said_of(area_after(0.4)).rule == "time"
+
+
+@pytest.mark.skipif(not patience.possible(), reason="no alarm on this platform")
+def test_what_compiles_for_ever_ends_too(monkeypatch):
+    monkeypatch.setattr(patience, "LOOK", 0.02)
+    monkeypatch.setattr(patience, "COMPILING", 0.2)
+    said = said_of(area_after(60, patience.COMPILERS[0]))
+    assert "no answer after 0.2 s, so it was stopped" in said.message
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("pytensor.compile.maker", "function"),
+        ("numba.core.dispatcher", "_FunctionCompiler.compile"),
+        ("jax._src.compiler", "compile_or_get_cached"),
+        ("importlib._bootstrap", "_find_and_load"),
+    ],
+)
+def test_what_compiles_stands_where_it_is_looked_for(module, name):
+    function = inspect.unwrap(attrgetter(name)(import_module(module)))
+    assert any(part in function.__code__.co_filename for part in patience.COMPILERS)
 
 
 def test_an_endless_iterator_ends_with_a_sentence():

@@ -10,6 +10,7 @@ run on are no more than weights.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -42,6 +43,10 @@ class Problem(NamedTuple):
     loss: str  # the steps that it looks at: "each" or "last"
     units: str = "tanh"  # or "sigmoid"
 
+    # Arrays have no hash: a problem is the one that was drawn, as a key too.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
 
 class Mistake(NamedTuple):
     """A mistake: a short name, a sentence, and the wrong formulas of `way_back`."""
@@ -49,6 +54,9 @@ class Mistake(NamedTuple):
     name: str
     sentence: str
     formulas: Mapping[str, Callable]
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
 
 
 def random_problems(
@@ -461,6 +469,7 @@ def shows_in(mistake: Mistake, answer: Answer) -> list[str]:
     return Answer(answer.problem, made, answer.truth).wrong if made else []
 
 
+@lru_cache(8192)  # all pairs take seconds, and the next answer needs the same
 def made_with(mistakes: tuple[Mistake, ...], problem: Problem) -> Gradients | None:
     """The gradients with these mistakes; None where they cannot be made together.
 

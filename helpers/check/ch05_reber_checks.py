@@ -351,13 +351,13 @@ def _shortest(P: np.ndarray) -> int:
 
 
 def _length_clues(student: Callable, probes: Sequence[Probe]) -> Iterator[str]:
+    once, again = (ask(student, *probes[1].arguments) for _ in range(2))
+    if once is not None and again is not None and not np.array_equal(once, again):
+        yield "It says something else when asked again: do not draw strings, solve."
     pairs = [(ask(student, *p.arguments), _mean_length(*p.arguments)) for p in probes]
     if any(got is None or got.size != 1 for got, _ in pairs):
         return
     ratio = np.array([got.item() / expected for got, expected in pairs])
-    again = ask(student, *probes[1].arguments)
-    if again is not None and again.item() != pairs[1][0].item():
-        yield "It says something else when asked again: do not draw strings, solve."
     off = np.abs(ratio - 1) > 1e-6
     if not off[:3].any() or ((ratio[off] < 1).all() and not off[1]):
         yield (

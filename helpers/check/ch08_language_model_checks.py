@@ -10,6 +10,7 @@ from scipy.special import softmax
 from helpers.check.clues import ask, changed, of_probabilities, with_clue
 from helpers.check.core import Domain, Probe, Verdict, call, exercise, judge
 from helpers.check.core.computation import Computation
+from helpers.check.core.patience import TRAINING
 from helpers.check.core.probabilities import to_probabilities
 from helpers.check.core.values import to_array, to_finite
 from helpers.check.core.verdicts import VALUES, right, wrong
@@ -997,7 +998,7 @@ def language_model(student: Callable) -> Iterator[Verdict]:
     """
     data = _data()
     name = f"language_model(sentences, {WORDS})"
-    next_word = call(name, student, data.train, WORDS)
+    next_word = call(name, student, data.train, WORDS, seconds=TRAINING)
     if not isinstance(next_word, Verdict) and not callable(next_word):
         what = describe(next_word)
         next_word = wrong(name, f"returned {what}, expected the function next_word")

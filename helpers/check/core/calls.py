@@ -24,14 +24,16 @@ def call(
     /,
     *arguments: Any,
     explain: Callable[[BaseException], str] = lambda error: "",
+    seconds: float | None = None,
 ) -> Any:
     """`function(*arguments)`, or the Verdict on why there is no result.
 
     `name` is the call as the answer should show it: "windows(series, 3)". A starter
     returns `...`, which counts as not started, and so does NotImplementedError. The
     function gets copies of what can be copied, and must leave them as they are. What
-    never ends is stopped where the platform allows it. `explain` says of an error what
-    an exercise knows about it, or "".
+    never ends is stopped where the platform allows it, after `seconds` or as long as
+    most answers are given. `explain` says of an error what an exercise knows about it,
+    or "".
     """
     starter = name.partition("(")[0]
     if function is Ellipsis or function is NotImplemented:
@@ -41,14 +43,14 @@ def call(
     given = [_copied(argument) for argument in arguments]
     before = [_contents(argument) for argument in given]
     try:
-        with limited(), warnings.catch_warnings():
+        with limited(seconds), warnings.catch_warnings():
             # That a call is deprecated is told where it is wrong here, in words.
             warnings.simplefilter("ignore", DeprecationWarning)
             result = listed(function(*given))
     except NotImplementedError:
         return not_started(starter)
-    except OutOfTime:
-        return wrong(name, too_long(), "time")
+    except OutOfTime as error:
+        return wrong(name, too_long(error), "time")
     except (Exception, SystemExit) as error:
         return wrong(name, explain(error) or _failure(error), "error")
     if result is Ellipsis or result is NotImplemented:

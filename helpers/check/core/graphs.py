@@ -41,8 +41,8 @@ def evaluate(name: str, variable: Variable) -> Any:
     try:
         with limited():
             return function([], variable)()
-    except OutOfTime:
-        return wrong(name, too_long(), "time")
+    except OutOfTime as error:
+        return wrong(name, too_long(error), "time")
     except Exception as error:
         said = f"PyTensor cannot evaluate it: {first_line(error)}"
         return wrong(name, said, "error")
@@ -78,8 +78,8 @@ def run_updates(
             for _ in range(n):
                 step()
                 path.append([p.get_value() for p in params])
-    except OutOfTime:
-        return wrong(name, too_long(), "time")
+    except OutOfTime as error:
+        return wrong(name, too_long(error), "time")
     except Exception as error:
         said = f"PyTensor cannot run these updates: {first_line(error)}"
         return wrong(name, said, "error")

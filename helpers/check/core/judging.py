@@ -389,6 +389,10 @@ def _other_values(name: str, value: Any) -> Iterator[tuple[str, Callable]]:
         yield f"It is right for {name}**2.", lambda v: v**2
         yield f"It is right for {name} + 2.", lambda v: v + 2
         yield f"It is right for {name} - 1.", lambda v: v - 1
+        for tenths in range(1, 10):
+            fixed = tenths / 10
+            sentence = f"Is {name} used? It is always right for {name} = {fixed:g}."
+            yield sentence, lambda v, fixed=fixed: fixed
     elif isinstance(value, np.ndarray):
         yield f"Is {name} left out? It is right for {name} = 0.", lambda v: 0 * v
         yield f"Is the sign of {name} wrong? It is right for -{name}.", lambda v: -v
