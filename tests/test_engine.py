@@ -845,10 +845,6 @@ w.set_value(np.ones((3, 3)))
     takes an array of | of 1 dimensions and got one of 2
 python function([x], pt.zeros((10**7, 10**7)) + x[0])(np.ones(3))
     do not fit into the memory | float32
-python total = pt.zeros(())
-for i in range(20000): total = total + x[i]
-function([x], total)
-    nested too deeply | pytensor.scan
 python pt.grad(abs(pt.zvector("z")).sum(), x)
     gradient was asked for a variable that the cost does not depend on
 python z = pt.zvector("z")
@@ -916,6 +912,13 @@ FAILURES = [
 ]
 
 
+if sys.version_info < (3, 12):  # later ones have room for all that deep
+    DEEP = "total = pt.zeros(())\nfor i in range(20000): total = total + x[i]\n"
+    DEEP += "function([x], total)"
+    said = ["nested too deeply", "pytensor.scan"]
+    FAILURES += [pytest.param("python", DEEP, said, id="deep", marks=pytest.mark.slow)]
+
+
 @pytest.mark.parametrize(("name", "program", "words"), FAILURES)
 @pytest.mark.filterwarnings("ignore")
 def test_advice(name, program, words):
@@ -943,6 +946,8 @@ def test_every_piece_of_advice_is_reached_by_a_real_failure():
         reached.update(meant)
     # Those that only some versions reach, or that another test below reaches.
     rest = {rule.happened[:20] for rule in set(RULES) - reached}
+    if sys.version_info >= (3, 12):
+        rest.remove("The graph is nested ")
     assert rest == {
         "This PyTensor takes ",
         "JAX cannot scan over",

@@ -143,13 +143,16 @@ def _checked_name(name: str | None) -> str:
     if name is None:
         return _default()
     wanted = name.strip().lower() if isinstance(name, str) else name
-    if wanted in NAMES and not why_not(wanted):
-        return wanted
-    reason = f" ({why_not(wanted)})" if wanted in NAMES else ""
-    raise ValueError(
-        f"{source}: expected an engine that works here, one of "
-        f"{', '.join(installed())}; got {name!r}{reason}"
-    )
+    if wanted not in NAMES:
+        raise ValueError(
+            f"{source}: expected an engine, one of {', '.join(NAMES)}; got {name!r}"
+        )
+    if reason := why_not(wanted):
+        raise ValueError(
+            f"{source}: expected an engine that works here, one of "
+            f"{', '.join(installed())}; got {name!r} ({reason})"
+        )
+    return wanted
 
 
 def _default() -> str:
