@@ -89,9 +89,9 @@ def why_not(name: str) -> str:
     config = pytensor.config
     before = {key: getattr(config, key) for key in ("floatX", "cxx", "mode")}
     try:
+        _prepare(name, config.floatX)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _prepare(name, config.floatX)
             x = pt.vector("x")
             result = pytensor.function([x], pt.tanh(x @ x))(np.ones(2, config.floatX))
     except Exception as error:
@@ -203,6 +203,9 @@ def _prepare(name: str, floatX: str) -> None:
         # With a compiler at hand PyTensor would use it inside the Python engine too:
         # seconds of compiling, and a warning that it found no BLAS to link to.
         config.cxx = ""
+    if name == "numba":
+        # Sets which warnings are shown; later, `why_not` would undo it.
+        from pytensor.link.numba.dispatch import basic  # noqa: F401
     if name == "jax" or "jax" in sys.modules:
         _prepare_jax(floatX)
     config.mode = _mode(name)
