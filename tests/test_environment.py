@@ -287,6 +287,9 @@ with environment.only_one(Path({str(log)!r})) as log:
         pass
 
 
+# Of JAX, which another test of this process may have imported: the child only sets
+# its limit.
+@pytest.mark.filterwarnings("ignore:os.fork.. was called:RuntimeWarning")
 @pytest.mark.slow
 def test_a_full_disk_leaves_what_was_there(project, install):
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE)
