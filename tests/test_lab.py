@@ -35,7 +35,11 @@ def lab(tmp_path):
             assert said, "JupyterLab has ended"
         yield found[0]
         server.terminate()
-        server.communicate()
+        try:
+            server.communicate(timeout=20)
+        # Once told to end, it may wait for ever for a thread that a cut request left.
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 @pytest.mark.slow
