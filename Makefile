@@ -13,8 +13,9 @@ PAGE := _build/html/index.html
 PORT ?= 8000
 
 # What `make test` runs: another engine can change only what asks for one, and another
-# Python only what computes. The marks stand in pyproject.toml.
-MARKS ?= $(if $(ENGINE),engine and )$(if $(NAMED),python and )$(USUAL)
+# Python only what computes. AND asks for less: AND="not records". The marks stand in
+# pyproject.toml.
+MARKS ?= $(if $(ENGINE),engine and )$(if $(NAMED),python and )$(if $(AND),$(AND) and )$(USUAL)
 USUAL := not slow and not browser and not network and not nightly
 TEST := $(if $(ENGINE),RNN_ENGINE=$(ENGINE)) \
         $(BIN)/python -m pytest -n $(JOBS) --nbval --nbval-current-env \

@@ -6,12 +6,12 @@ import tempfile
 import pytest
 from nbval.kernel import RunningKernel
 
-from helpers.press import caches
+from helpers import compiled_code
 
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-caches.use()
+compiled_code.use()
 # Neither the settings nor the history of whoever runs the tests take part.
 SETTINGS = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 os.environ["IPYTHONDIR"] = SETTINGS.name

@@ -1,8 +1,9 @@
 """RNNs, Unrolled: what a chapter has explained, for the chapters that follow.
 
 Each folder is a room for one trade, and its first lines say what belongs there. Below
-all rooms, `arguments.py` holds what they ask of their arguments. Who may import whom
-stands in pyproject.toml. `environment.py` stands alone.
+all rooms, `arguments.py` holds what they ask of their arguments, and `compiled_code.py`
+keeps what engines compile. Who may import whom stands in pyproject.toml.
+`environment.py` stands alone.
 """
 
 from pathlib import Path

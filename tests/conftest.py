@@ -14,13 +14,12 @@ import matplotlib
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from helpers import ROOT
-from helpers.press import caches
+from helpers import ROOT, compiled_code
 
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-caches.use()
+compiled_code.use()
 # Not by MPLBACKEND: the kernels that run the notebooks would inherit it.
 matplotlib.use("Agg")
 

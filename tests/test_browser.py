@@ -102,11 +102,7 @@ def grave(page, part=None, rules=None, without=()):
 # What axe is asked where: the colours alone depend on the theme, and the size of what
 # one taps on the width.
 COLOURS = ["color-contrast", "link-in-text-block"]
-VISITS = {
-    "light": ("light", DESKTOP, None),
-    "dark": ("dark", DESKTOP, COLOURS),
-    "phone": ("light", PHONE, ["target-size", "scrollable-region-focusable"]),
-}
+TAPPED = ["target-size", "scrollable-region-focusable"]
 
 
 # When colours are judged, which takes longest, a word of a listing stands for those
@@ -127,25 +123,56 @@ ONE_OF_EACH = """() => {
 }"""
 
 
-@pytest.mark.parametrize("visit", VISITS)
+# The formulas that are cut: what a display hides, and how far the others stand out of
+# what holds them.
+CUT = """() => [...document.querySelectorAll("article mjx-container")].map(formula => {
+    let over = formula.scrollWidth - formula.clientWidth;
+    if (!formula.hasAttribute("display")) {
+        let holder = formula.parentElement;
+        const inline = e => getComputedStyle(e).display == "inline";
+        while (inline(holder)) holder = holder.parentElement;
+        const edge = holder.getBoundingClientRect().right;
+        over = Math.max(...[...formula.getClientRects()].map(r => r.right)) - edge;
+    }
+    return [Math.round(over), formula.textContent];
+}).filter(([over]) => over > 1)"""
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_quiet_and_accessible_and_asks_no_other_host(
-    browser, address, name, visit
+def test_a_page_is_quiet_accessible_and_whole_and_asks_no_other_host(
+    browser, address, name
 ):
-    theme, width, rules = VISITS[visit]
-    with Visit(browser, address, name, theme, width) as visit:
-        assert visit.page.evaluate("document.documentElement.dataset.theme") == theme
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-        assert visit.page.locator("mjx-merror").all_inner_texts() == []
+    with Visit(browser, address, name) as visit:
+        page = visit.page
+        assert page.locator("mjx-merror").all_inner_texts() == []
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(e => e.open = true)"
+        )
+        assert grave(page, without=COLOURS) == []
+
+        for width in (DESKTOP, TABLET, PHONE):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(CUT) == [], f"at {width}"
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert grave(page, rules=TAPPED) == []
+
+        page.set_viewport_size({"width": DESKTOP, "height": 900})
+        page.evaluate(ONE_OF_EACH)
+        for theme in ("light", "dark"):
+            see(page, theme)
+            assert grave(page, rules=COLOURS) == []
         assert visit.said == []
         assert visit.foreign == []
         assert visit.weight() <= HEAVIEST
-        if rules is None:
-            assert grave(visit.page, without=COLOURS) == []
-            rules = COLOURS
-        if rules is COLOURS:
-            visit.page.evaluate(ONE_OF_EACH)
-        assert grave(visit.page, rules=rules) == []
+
+
+def see(page, theme):
+    """Look at an open page in a theme, without the change of colours in between."""
+    page.add_style_tag(content="* { transition: none !important }")
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(
+        "theme => document.documentElement.dataset.theme == theme", arg=theme
+    )
 
 
 def test_the_entry_leads_to_the_first_page(browser, address):
@@ -176,17 +203,17 @@ def test_the_gates_see_what_they_are_for(browser, address):
 
 
 @pytest.mark.parametrize(
-    ("visit", "style", "rule"),
+    ("theme", "width", "rules", "style"),
     [
-        ("dark", "color: #777", "color-contrast"),
-        ("phone", "display: inline-block; width: 9px; height: 9px", "target-size"),
+        ("dark", DESKTOP, COLOURS, "color: #777"),
+        ("light", PHONE, TAPPED, "display: inline-block; width: 9px; height: 9px"),
     ],
 )
 def test_what_depends_on_theme_or_width_is_seen_there(
-    browser, address, visit, style, rule
+    browser, address, theme, width, rules, style
 ):
-    theme, width, rules = VISITS[visit]
-    with Visit(browser, address, "book/index.html", theme, width) as visit:
+    with Visit(browser, address, "book/index.html", width=width) as visit:
+        see(visit.page, theme)
         assert grave(visit.page, rules=rules) == []
         visit.page.evaluate(
             """style => {
@@ -199,7 +226,7 @@ def test_what_depends_on_theme_or_width_is_seen_there(
         )
         found = grave(visit.page, rules=rules)
         assert found
-        assert all(problem.startswith(rule) for problem in found)
+        assert all(problem.startswith(rules[0]) for problem in found)
 
 
 def test_formulas_are_rendered_with_the_fonts_of_the_book(browser, address):
@@ -211,32 +238,6 @@ def test_formulas_are_rendered_with_the_fonts_of_the_book(browser, address):
             "[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family)"
         )
         assert {"MJXTEX", "MJXTEX-I"} <= set(families)
-
-
-# The formulas that are cut: what a display hides, and how far the others stand out of
-# what holds them.
-CUT = """() => [...document.querySelectorAll("article mjx-container")].map(formula => {
-    let over = formula.scrollWidth - formula.clientWidth;
-    if (!formula.hasAttribute("display")) {
-        let holder = formula.parentElement;
-        const inline = e => getComputedStyle(e).display == "inline";
-        while (inline(holder)) holder = holder.parentElement;
-        const edge = holder.getBoundingClientRect().right;
-        over = Math.max(...[...formula.getClientRects()].map(r => r.right)) - edge;
-    }
-    return [Math.round(over), formula.textContent];
-}).filter(([over]) => over > 1)"""
-
-
-@pytest.mark.parametrize("name", rendered_book.listed())
-def test_no_formula_is_cut_at_any_width(browser, address, name):
-    with Visit(browser, address, name) as visit:
-        visit.page.evaluate(
-            "document.querySelectorAll('details').forEach(e => e.open = true)"
-        )
-        for width in (PHONE, TABLET, DESKTOP):
-            visit.page.set_viewport_size({"width": width, "height": 900})
-            assert visit.page.evaluate(CUT) == [], f"at {width}"
 
 
 def narrow(page, selector, width):

@@ -131,7 +131,6 @@ def colab_python(tmp_path):
 
 @pytest.mark.network
 @pytest.mark.nightly
-@pytest.mark.slow
 def test_a_chapter_alone_runs_on_colab(colab_python, tmp_path):
     repository = make_copy(tmp_path / "origin").as_uri()
     chapter = notebooks.find()[0]

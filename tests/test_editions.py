@@ -406,7 +406,7 @@ def test_a_kit_that_lacks_a_package_says_so(unpacked):
 
 
 @pytest.mark.documents
-@pytest.mark.slow  # it builds the book
+@pytest.mark.nightly  # it builds the book
 def test_the_students_book_has_no_solution_in_it(course, student, teacher):
     book = editions.student_book(course, student)
     pages = {name for name in book if name.endswith(".html")}
@@ -424,7 +424,6 @@ def test_the_students_book_has_no_solution_in_it(course, student, teacher):
 NO_INDEX = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}  # no index, no settings
 
 
-@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.nightly
 def test_the_kit_runs_a_chapter_and_a_solution_without_an_index(

@@ -208,7 +208,7 @@ def left(project):
     return names - {".venv", ".venv-pip.log"}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_it_is_made_once_and_again_only_when_the_lock_changes(project, install):
     code, said = install("1")
     assert code == 0, said
@@ -238,7 +238,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 MOMENTS = 9
 
 
-@pytest.mark.slow
 @pytest.mark.nightly
 @pytest.mark.parametrize("former", [False, True], ids=["first", "again"])
 def test_whenever_it_is_cut_the_next_one_completes_it(project, install, former):
@@ -290,7 +289,7 @@ with environment.only_one(Path({str(log)!r})) as log:
 # Of JAX, which another test of this process may have imported: the child only sets
 # its limit.
 @pytest.mark.filterwarnings("ignore:os.fork.. was called:RuntimeWarning")
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_full_disk_leaves_what_was_there(project, install):
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE)
     small = {"preexec_fn": lambda: limit((LARGE - 1, LARGE - 1))}
@@ -340,7 +339,7 @@ def test_a_page_in_place_of_a_package_is_told(project, install, knows, words):
     assert not (project / ".venv").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_environment_made_by_hand_is_known_by_what_is_in_it(
     project, install, index, tmp_path
 ):
@@ -486,7 +485,7 @@ def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
 def run_make(*arguments, **environ):
     """Run make as from a fresh shell: without what an outer make hands on."""
     handed_on = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHON", "ENGINE", "CHAPTER"}
-    handed_on |= {"MARKS", "JOBS", "AGAINST"}
+    handed_on |= {"MARKS", "AND", "JOBS", "AGAINST"}
     kept = {k: v for k, v in os.environ.items() if k not in handed_on}
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],

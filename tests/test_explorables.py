@@ -12,7 +12,7 @@ import rendered_book
 import test_browser
 from rendered_book import EXPLORABLES as PAGES
 from test_artwork import contrast
-from test_browser import DESKTOP, PHONE, Visit, grave
+from test_browser import DESKTOP, PHONE, Visit, grave, see
 
 from helpers import ROOT
 from helpers.experiments import ch06_embedded_reber_runs as experiments
@@ -174,22 +174,24 @@ USED = {
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name, theme, width):
-    visit = use(name, theme, width)
-    if width == PHONE:  # each control is large enough for a finger
-        for control in visit.figure.locator("button, input, select").all():
-            box = control.bounding_box()
-            assert min(box["height"], box["width"]) >= 40, control
+def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name):
+    visit = use(name, width=PHONE)
+    for control in visit.figure.locator("button, input, select").all():
+        box = control.bounding_box()  # large enough for a finger
+        assert min(box["height"], box["width"]) >= 40, control
     before = visit.answer()
     visit.press(USED[name])
     assert visit.answer() != before
-    wide = visit.page.evaluate("document.documentElement.scrollWidth")
-    assert (wide, visit.said, visit.foreign) == (width, [], [])
     # The rest of the page is judged in test_browser.
-    assert grave(visit.page, f'figure[data-explorable="{name}"]') == []
+    part = f'figure[data-explorable="{name}"]'
+    for width in (PHONE, DESKTOP):
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+        for theme in ("light", "dark"):
+            see(visit.page, theme)
+            assert grave(visit.page, part) == []
+    assert (visit.said, visit.foreign) == ([], [])
 
 
 @pytest.mark.browser

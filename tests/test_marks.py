@@ -179,6 +179,7 @@ USUAL = "not slow and not browser and not network and not nightly"
         (["ENGINE=numba"], f"engine and {USUAL}"),
         (["PYTHON=python3.12"], f"python and {USUAL}"),
         (["ENGINE=c", "PYTHON=/usr/bin/python3"], f"engine and python and {USUAL}"),
+        (["ENGINE=numba", "AND=not records"], f"engine and not records and {USUAL}"),
         (["MARKS=nightly"], "nightly"),
     ],
 )

@@ -85,6 +85,7 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
 
 # Another seed differs in its numbers, not in its code: once a night is enough.
 @pytest.mark.engine
+@pytest.mark.records
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_first_updates_give_the_recorded_losses(name, seed):

@@ -21,6 +21,7 @@ from pytensor.compile.maker import FunctionMaker
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
 
+from helpers import compiled_code
 from helpers.engine import memory, until
 
 NAMES = ("jax", "numba", "c", "python")
@@ -243,6 +244,7 @@ def _prepare_jax(floatX: str) -> None:
     if not jax.config.jax_platforms:
         jax.config.update("jax_platforms", "cpu")  # small networks: a GPU only waits
     memory.share_memory()
+    compiled_code.keep_jax()
     if "NPROC" not in os.environ:
         os.environ["NPROC"] = str(_threads())  # read once, when JAX starts its threads
         jax.devices()

@@ -262,6 +262,7 @@ def measure(path: Path, caches: str) -> tuple[float, float]:
     folder = f"base_compiledir={caches}/pytensor"
     os.environ["PYTENSOR_FLAGS"] = f"{flags},{folder}".strip(",")
     os.environ["NUMBA_CACHE_DIR"] = f"{caches}/numba"
+    os.environ["RNN_COMPILED"] = caches
     import resource  # not on Windows, where the rest of this module works
 
     start = time.perf_counter()
