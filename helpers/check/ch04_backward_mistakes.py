@@ -10,7 +10,8 @@ run on are no more than weights.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -388,19 +389,27 @@ def clipped(limit: float) -> Mistake:
 # The diagnosis --------------------------------------------------------------------
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True)
+class Answer:
     """What came out for a problem, six arrays of the right shapes, and the truth."""
 
     problem: Problem
     got: Gradients
     truth: Gradients
 
-    @property
+    @cached_property
     def wrong(self) -> list[str]:
         """The names of the gradients that are not right."""
         return [
             name for name in self.truth if not same(self.got[name], self.truth[name])
         ]
+
+    def agreement(self, made: Gradients) -> int:
+        """How many gradients a mistake gives; 0 if a wrong one is not among them."""
+        if not all(same(self.got[name], made[name]) for name in self.wrong):
+            return 0
+        right = self.truth.keys() - set(self.wrong)
+        return len(self.wrong) + sum(same(self.got[name], made[name]) for name in right)
 
 
 class Found(NamedTuple):
@@ -451,15 +460,12 @@ def explain(answers: Sequence[Answer]) -> Found | None:
 def agreement(mistakes: tuple[Mistake, ...], answers: Sequence[Answer]) -> int:
     """How many gradients the mistakes give; 0 if a wrong one is not among them."""
     agreeing = 0
-    for problem, got, truth in answers:
-        made = made_with(mistakes, problem)
-        if made is None:
+    for answer in answers:
+        made = made_with(mistakes, answer.problem)
+        here = answer.agreement(made) if made else 0
+        if here == 0:
             return 0
-        for name in truth:
-            if same(got[name], made[name]):
-                agreeing += 1
-            elif not same(got[name], truth[name]):
-                return 0
+        agreeing += here
     return agreeing
 
 
