@@ -80,6 +80,10 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     )
     if a.shape != b.shape:
         raise ValueError(f"a and b must have one shape; got {a.shape} and {b.shape}")
+    with np.errstate(over="ignore"):
+        norm = max(np.linalg.norm(a), np.linalg.norm(b))
+    if 1e-100 < norm < 1e100:  # no square has overflowed, and none that counts vanished
+        return float(_norm(a - b) / norm)
     largest = np.max(np.abs([a, b]), initial=0)
     if largest == 0:
         return 0.0
