@@ -526,13 +526,14 @@ def test_pairs_agree_with_the_sign_test(seed, smaller):
 def test_a_baseline_is_one_number():
     errors = np.linspace(1, 2, 20)
     assert comparing.compare(errors, 1.5, smaller=True).ahead == 10
+    assert comparing.compare(1.2, errors, smaller=True).ahead == 16
 
 
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
         (np.ones(20), np.ones(19), "shapes"),
-        (1.0, np.ones(20), "shapes"),
+        (1.0, 2.0, "shapes"),
         (np.ones((20, 2)), np.ones((20, 2)), "shapes"),
         (np.r_[np.ones(19), np.nan], np.ones(20), "first must be finite"),
         (np.ones(20), np.inf, "second must be finite"),
