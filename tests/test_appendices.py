@@ -156,7 +156,7 @@ def unexplained(text):
     """The house words that a page says first without the field's term beside them."""
     text = re.sub(r"^#+ [^\n]*$|```.*?```|\]\([^)]*\)", "", text, flags=re.M | re.S)
     for word, term in house_words().items():
-        saying, meaning = (r"[\s-]+".join(said.split()) for said in (word, term))
+        saying, meaning = (re.sub("[ -]", r"[\\s-]+", said) for said in (word, term))
         blocks = [
             block
             for block in re.split(r"\n\s*\n", text)
