@@ -214,7 +214,8 @@ def _unread(node: dict, path: str, read: set[str]) -> list[str]:
             groups.setdefault("", []).append(key)
         elif left := _unread(_keys(value), f"{path}{key}.", read):
             groups.setdefault(f".{_one_of(left)}", []).append(key)
-    return [f"{_one_of(keys)}{left}" for left, keys in groups.items()]
+    alone = groups.pop("", [])
+    return alone + [f"{_one_of(keys)}{left}" for left, keys in groups.items()]
 
 
 def _leaves(value, path: str) -> Iterator[str]:
