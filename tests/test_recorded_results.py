@@ -84,11 +84,19 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
     assert size < BYTES.get(name, 150_000)
 
 
+# The networks of several settings or lengths, each compiled: more than ten seconds.
+SLOW = ("sine-training", "streams-batch", "streams-well")
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+    for name in EXPERIMENTS
+]
+
+
 # Another seed differs in its numbers, not in its code: once a night is enough.
 @pytest.mark.engine
 @pytest.mark.records
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_first_updates_give_the_recorded_losses(name, seed):
     experiment, recorded = EXPERIMENTS[name], records.load(name)
     engine.select(floatX=experiment.floatX)
