@@ -1,7 +1,8 @@
 """Recorded results: an experiment's runs, seed by seed, as chapters read them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,9 @@ FOLDER = ROOT / "data" / "results"
 SCHEMA = "rnns-unrolled experiment 1"
 
 
+# Of a run, what is about the run and not found out by it.
+ABOUT = {"seed", "trace", "duration_s", "machine"}
+
 T = TypeVar("T")
 
 
@@ -29,6 +33,7 @@ class Results:
     seeds: tuple[int, ...]
     runs: tuple[dict, ...]  # one per seed, in the order of `seeds`
     meta: dict  # summary, command, versions, engine, floatX, date, duration_s, ...
+    read: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def metric(self, key: str) -> np.ndarray:
         """One metric over the seeds, shape (n_seeds,).
@@ -36,7 +41,9 @@ class Results:
         `key` is dotted where metrics are nested: "validation.rmse". Raises
         ValueError for an unknown key.
         """
-        return _stack([run["metrics"] for run in self.runs], key)
+        values = _stack([run["metrics"] for run in self.runs], key)
+        self.read.add(f"metrics.{key}")
+        return values
 
     def curve(self, key: str) -> np.ndarray:
         """Any other value of the runs over the seeds, shape (n_seeds, ...).
@@ -44,7 +51,13 @@ class Results:
         `key` starts at the run: "trace.width 8". Raises ValueError for an unknown
         key, and for curves whose shapes differ between the seeds.
         """
-        return _stack(self.runs, key)
+        values = _stack(self.runs, key)
+        self.read.add(key)
+        return values
+
+
+# What was loaded, for `also_recorded`: a record that is loaded twice is one.
+LOADED: dict[str, Results] = {}
 
 
 def load(
@@ -81,7 +94,10 @@ def load(
         raise ValueError(
             f"{path} is no record of the experiment {name!r} ({what}); {remedy} again"
         ) from None
-    return Results(name, parameters, tuple(seeds), tuple(runs), document)
+    read = LOADED[name].read if name in LOADED else set()
+    result = Results(name, parameters, tuple(seeds), tuple(runs), document, read)
+    LOADED[name] = result
+    return result
 
 
 def load_measured(
@@ -125,6 +141,38 @@ def describe(result: Results) -> str:
     return (
         f"{result.name}: {seeds}, recorded {day} in {time}\n  {result.meta['command']}"
     )
+
+
+def also_recorded() -> str:
+    """What the records hold that were loaded so far, and nothing has read.
+
+    A paragraph for each record, to print at the end of a chapter. "a.{b, c}" stands for
+    a.b, a.c and all that begins with "a.b." or "a.c.".
+    """
+    lines = []
+    for name, result in LOADED.items():
+        found = {k: v for k, v in result.runs[0].items() if k not in ABOUT}
+        left = [key.removeprefix("metrics.") for key in _unread(found, "", result.read)]
+        text = f"{name}: {', '.join(left) or 'nothing else'}"
+        lines.append(textwrap.fill(text, 75, subsequent_indent="    "))
+    return "\n".join(["Also recorded:", *lines])
+
+
+def _unread(node: dict, path: str, read: set[str]) -> Iterator[str]:
+    """What of the values in `node`, which is at `path`, is not in `read`."""
+    whole, parts = [], {}
+    for key, value in node.items():
+        leaves = {f"{path}{leaf}" for leaf in flatten({key: value})}
+        if leaves and leaves.isdisjoint(read):
+            whole.append(key)
+        elif isinstance(value, dict):
+            parts[key] = value
+    if len(whole) > 1 and path not in ("", "metrics."):
+        yield f"{path}{{{', '.join(whole)}}}"
+    else:
+        yield from (f"{path}{key}" for key in whole)
+    for key, value in parts.items():
+        yield from _unread(value, f"{path}{key}.", read)
 
 
 def flatten(nested: dict) -> dict:
