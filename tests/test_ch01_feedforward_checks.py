@@ -232,7 +232,7 @@ NEAR_COUNT = {
     "the last layer is missing": lambda s: sum(layers(s)[:-1]),
     "the first layer is missing": lambda s: sum(layers(s)[1:]),
     "count_parameters([12, 20, 10, 5, 1]): line": two_layers_only,
-    "one for each that it hears": lambda s: sum(products(s)) + sum(s[:-1]),
+    "not one for each of its inputs": lambda s: sum(products(s)) + sum(s[:-1]),
     "m * n and not m + n": lambda s: sum(map(sum, pairwise(s))) + sum(s[1:]),
     "m + 1 and n are added": lambda s: sum(map(sum, pairwise(s))) + len(s) - 1,
     "are added, not subtracted": lambda s: sum(products(s)) - sum(s[1:]),

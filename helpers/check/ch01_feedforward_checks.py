@@ -140,7 +140,7 @@ def _count_mistakes(sizes: list[int]) -> dict[str, int]:
         "the biases of the last layer are missing": weights + sum(sizes[1:-1]),
         "the last layer is missing": _count(sizes[:-1]),
         "the first layer is missing": _count(sizes[1:]),
-        "each unit has a bias of its own, not one for each that it hears": (
+        "each unit has a single bias, not one for each of its inputs": (
             weights + sum(sizes[:-1])
         ),
         "m weights lead to each of n units, m * n and not m + n": (
