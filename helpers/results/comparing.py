@@ -27,7 +27,7 @@ class Comparison(NamedTuple):
 def compare(first, second, smaller: bool = False) -> Comparison:
     """Compare two settings over the same seeds.
 
-    `first` holds a value for each seed, shape (n_seeds,), and `second` as many, or is a
+    Both hold a value for each seed, shape (n_seeds,), but that one of them may be a
     single number, such as a baseline. The larger value is ahead, or the smaller one of
     errors and losses, with `smaller`. Seeds without a difference say nothing about
     which is ahead: the share and its interval (`wilson`) are of the others, and where
@@ -39,10 +39,11 @@ def compare(first, second, smaller: bool = False) -> Comparison:
     """
     arrays = [arguments.array(n, v) for n, v in (("first", first), ("second", second))]
     a, b = (array.astype(float) for array in arrays)
-    if a.ndim != 1 or b.shape not in ((), a.shape):
+    shape = a.shape or b.shape
+    if len(shape) != 1 or not {a.shape, b.shape} <= {(), shape}:
         raise ValueError(
             "first and second must have one entry per seed each, in the same order, "
-            f"or second be one number; got the shapes {a.shape} and {b.shape}"
+            f"or one be a single number; got the shapes {a.shape} and {b.shape}"
         )
     for name, array in (("first", a), ("second", b)):
         if not np.all(np.isfinite(array)):
@@ -65,6 +66,6 @@ def comparisons(pairs: Mapping[str, tuple], smaller: bool = False) -> str:
         ahead, differ, share, difference = compare(first, second, smaller)
         often = f"{ahead} of {differ} [{share.low:.2f}, {share.high:.2f}]"
         rows.append((name, often, f"{difference:.2g}"))
-        seeds.add(len(np.asarray(first)))
+        seeds.add(max(np.size(first), np.size(second)))
     n = f" ({seeds.pop()} seeds)" if len(seeds) == 1 else ""
     return table(rows, ["comparison", f"ahead in{n}", "median difference"])
