@@ -23,6 +23,14 @@ from helpers.check import ch01_feedforward_checks as check
 from helpers.check import core
 
 
+def last_marked(x, marked):
+    y = []
+    for t in range(len(x)):
+        before = y[-1] if t else 0.0
+        y.append(x[t] if marked[t] else before)
+    return np.array(y)
+
+
 def products(sizes):
     return [m * n for m, n in pairwise(sizes)]
 
@@ -44,6 +52,18 @@ def backward(X, y, W_ih, b_h, W_ho, b_o):
     return [X.T @ d_a, d_a.sum(0), h.T @ d_o, d_o.sum(0)]
 
 
+def cross_entropy(o, y):
+    n = len(o)
+    e = np.exp(o)
+    p = e / e.sum(axis=1, keepdims=True)
+    return -(y * np.log(p)).sum() / n, (p - y) / n
+
+
+def shrink_factors(F, lr):
+    s = np.linalg.svd(F)[1]
+    return 1 - lr * 2 * s**2 / len(F)
+
+
 def l2_updates(loss, params, lr, decay):
     return [
         (p, p - lr * (g + 2 * decay * p) if p.ndim == 2 else p - lr * g)
@@ -61,9 +81,12 @@ def momentum_updates(loss, params, lr, mu):
 
 
 SOLUTIONS = {
+    check.last_marked: last_marked,
     check.count_parameters: lambda sizes: sum(layers(sizes)),
     check.windows: plain_windows,
     check.gradients: backward,
+    check.cross_entropy: cross_entropy,
+    check.shrink_factors: shrink_factors,
     check.l2_updates: l2_updates,
     check.momentum_updates: momentum_updates,
 }
@@ -77,6 +100,28 @@ def symbolic_gradients(X, y, *params):
     return pt.grad(((o - y) ** 2).mean(), params)
 
 
+def by_indices(o, y):
+    """Stable, by the index of the right class."""
+    o = o - o.max(axis=1, keepdims=True)
+    log_p = o - np.log(np.exp(o).sum(axis=1, keepdims=True))
+    right, rows = y.argmax(axis=1), np.arange(len(o))
+    d_o = np.exp(log_p)
+    d_o[rows, right] -= 1
+    return -log_p[rows, right].mean(), d_o / len(o)
+
+
+def by_pytensor(o, y):
+    logits = pytensor.shared(o)
+    loss = (pt.log(pt.exp(logits).sum(axis=1)) - (y * logits).sum(axis=1)).mean()
+    return loss, pt.grad(loss, logits)
+
+
+def one_update(F, lr):
+    """By what one update does to an error along each singular direction."""
+    _, _, directions = np.linalg.svd(F, full_matrices=False)
+    return [v @ (v - lr * 2 / len(F) * F.T @ (F @ v)) for v in directions]
+
+
 def heavy_ball(loss, params, lr, mu):
     """The same path with a velocity of other units: p moves by lr * v."""
     updates = {}
@@ -88,6 +133,18 @@ def heavy_ball(loss, params, lr, mu):
 
 
 OTHER_WAYS = {
+    "kept as a list": (check.last_marked, lambda *a: last_marked(*a).tolist()),
+    "kept in JAX": (
+        check.last_marked,
+        lambda x, m: jnp.asarray(last_marked(x, m), "float32"),
+    ),
+    "cross-entropy by indices": (check.cross_entropy, by_indices),
+    "cross-entropy in PyTensor": (check.cross_entropy, by_pytensor),
+    "cross-entropy by name": (
+        check.cross_entropy,
+        lambda o, y: dict(zip(("d_o", "loss"), cross_entropy(o, y)[::-1], strict=True)),
+    ),
+    "factors by one update": (check.shrink_factors, one_update),
     "a NumPy integer": (
         check.count_parameters,
         lambda sizes: np.dot(np.add(sizes[:-1], 1), sizes[1:]),
@@ -138,6 +195,34 @@ def two_layers_only(sizes):
     return (n_in + 1) * n_hid + (n_hid + 1) * n_out
 
 
+NEAR_MARKED = {
+    "one step late: at a marked step": lambda x, m: np.append(0, last_marked(x, m))[
+        :-1
+    ],
+    "the first marked number is kept for ever": lambda x, m: np.where(
+        np.cumsum(m) > 0, x[np.argmax(m)], 0.0
+    ),
+    "this looks into the future": lambda x, m: np.full(
+        len(x), (x[m] if m.any() else x)[-1]
+    ),
+    "this is x itself, marked or not": lambda x, m: x,
+    "nothing is kept: 0 at each step that is not marked": lambda x, m: x * m,
+    "only one step is kept": lambda x, m: np.where(m, x, np.append(0, x * m)[:-1]),
+    "the marked numbers are added up": lambda x, m: np.cumsum(x * m),
+    "the largest marked number is kept": lambda x, m: [
+        max(x[: t + 1][m[: t + 1]], default=0.0) for t in range(len(x))
+    ],
+    "the steps that are not marked are kept": lambda x, m: last_marked(x, ~m),
+    "these are the marks, expected the numbers at them": lambda x, m: m,
+    "this is where the last mark was": lambda x, m: last_marked(range(len(x)), m),
+    "before the first mark the answer is 0": lambda x, m: np.where(
+        np.cumsum(m) > 0, last_marked(x, m), x[0]
+    ),
+    "expected shape (7,): one entry missing at the end": lambda x, m: last_marked(x, m)[
+        :-1
+    ],
+    "is a `return` missing?": lambda x, m: None,
+}
 NEAR_COUNT = {
     "the biases are not counted": lambda s: sum(products(s)),
     "the weights are not counted": lambda s: sum(s[1:]),
@@ -147,7 +232,7 @@ NEAR_COUNT = {
     "the last layer is missing": lambda s: sum(layers(s)[:-1]),
     "the first layer is missing": lambda s: sum(layers(s)[1:]),
     "count_parameters([12, 20, 10, 5, 1]): line": two_layers_only,
-    "one for each that it hears": lambda s: sum(products(s)) + sum(s[:-1]),
+    "not one for each of its inputs": lambda s: sum(products(s)) + sum(s[:-1]),
     "m * n and not m + n": lambda s: sum(map(sum, pairwise(s))) + sum(s[1:]),
     "m + 1 and n are added": lambda s: sum(map(sum, pairwise(s))) + len(s) - 1,
     "are added, not subtracted": lambda s: sum(products(s)) - sum(s[1:]),
@@ -260,6 +345,60 @@ NEAR_GRADIENTS = slips(
         "Not started yet: replace the `...` in W_ih": {"X.T @ d_a": "..."},
     },
 )
+NEAR_ENTROPY = slips(
+    cross_entropy,
+    {
+        "the sum over the examples is taken, expected their mean": {"len(o)": "1"},
+        "the mean over the examples and the classes is taken": {"len(o)": "o.size"},
+        "the minus sign is missing": {"-(y": "(y"},
+        "the logarithm of the sum of the exponentials is missing": {"np.log(p)": "o"},
+        "the logarithm is missing: this is minus": {"np.log(p)": "p"},
+        "this is the probability of the right class": {"-(y * np.log(p))": "(y * p)"},
+        "the logarithm is to base 2": {"np.log(p)": "np.log2(p)"},
+        "all classes count": {"-(y * np.log(p))": "-np.log(p)"},
+        "this is the mean squared error of p": {
+            "-(y * np.log(p))": "((p - y) ** 2)",
+            "(p - y) / n": "2 * (p - y) / n",
+        },
+        "divided by the sum over all examples": {
+            "e.sum(axis=1, keepdims=True)": "e.sum()"
+        },
+        "the softmax runs down the examples (axis 0)": {"axis=1": "axis=0"},
+        "the sign is wrong: the gradient is p - y": {"(p - y) / n": "(y - p) / n"},
+        "y is missing in p - y": {"(p - y) / n": "p / n"},
+        "this is o - y: the logits are not yet probabilities": {"(p - y)": "(o - y)"},
+        "this is the derivative with respect to p": {"(p - y) / n": "-y / p / n"},
+        "p * (1 - p) is in it already": {"(p - y) / n": "(p - y) * p * (1 - p) / n"},
+        "only the entries of the right classes": {"(p - y) / n": "(p - y) * y / n"},
+        "the exponentials are not divided by their sum": {"(p - y)": "(e - y)"},
+        "expected 2 results: loss, d_o": {", (p - y) / n": ""},
+    },
+)
+NEAR_FACTORS = slips(
+    shrink_factors,
+    {
+        "the singular values are not squared": {"s**2": "s"},
+        "they are squared twice": {"s**2": "s**4"},
+        "the factor 2 is missing": {"lr * 2 *": "lr *"},
+        "divide by n: the loss is the mean": {" / len(F)": ""},
+        "divided by the number of columns": {"len(F)": "F.shape[1]"},
+        "divided by the number of all entries": {"len(F)": "F.size"},
+        "lr is not used": {"lr * 2": "2"},
+        "divided by lr, expected multiplied": {"lr * 2": "2 / lr"},
+        "the sign is wrong: an update takes the gradient away": {"1 -": "1 +"},
+        "this is what one update takes away": {"1 - lr": "lr"},
+        "a factor may be negative": {
+            "1 - lr * 2 * s**2 / len(F)": "abs(1 - lr * 2 * s**2 / len(F))"
+        },
+        "it goes with the square of the error": {
+            "1 - lr * 2 * s**2 / len(F)": "(1 - lr * 2 * s**2 / len(F)) ** 2"
+        },
+        "the smallest singular value first": {"svd(F)[1]": "svd(F)[1][::-1]"},
+        "these are the singular values": {"1 - lr * 2 * s**2 / len(F)": "s"},
+        "divided by the largest singular value": {"s**2": "(s / s[0]) ** 2"},
+        "expected shape (2,)": {"svd(F)[1]": "svd(F)[1][:1]"},
+    },
+)
 STEP = "p - lr * (g + 2 * decay * p)"
 NEAR_L2 = slips(
     l2_updates,
@@ -369,7 +508,16 @@ NEAR_MOMENTUM = slips(
         "compile these updates": {"0 * p.get_value()": "np.zeros((9, 1, 1))"},
     },
 )
-NEAR = (NEAR_COUNT, NEAR_WINDOWS, NEAR_GRADIENTS, NEAR_L2, NEAR_MOMENTUM)
+NEAR = (
+    NEAR_MARKED,
+    NEAR_COUNT,
+    NEAR_WINDOWS,
+    NEAR_GRADIENTS,
+    NEAR_ENTROPY,
+    NEAR_FACTORS,
+    NEAR_L2,
+    NEAR_MOMENTUM,
+)
 
 
 @each_near_miss(SOLUTIONS, NEAR)
@@ -399,7 +547,9 @@ def test_every_mistake_that_a_check_knows_is_tried(checked, monkeypatch):
         assert heard or shared, f"no near-miss makes the check say: {mistake}"
 
 
-@pytest.mark.parametrize("checked", [check.windows, check.gradients])
+@pytest.mark.parametrize(
+    "checked", [check.windows, check.gradients, check.cross_entropy]
+)
 @settings(max_examples=40, deadline=None)
 @given(parts=st.lists(GARBAGE, min_size=2, max_size=4))
 def test_whatever_comes_back_in_parts_is_answered(checked, parts):

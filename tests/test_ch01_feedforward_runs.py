@@ -67,22 +67,70 @@ def test_input_noise_changes_the_inputs_by_its_standard_deviation(monkeypatch):
     assert not np.array_equal(seen[0], seen[1])
 
 
+def test_networks_side_by_side_are_trained_as_each_would_be_alone():
+    rates, (X, y) = (0.05, 0.2), data(20, 1)
+    start = initial_values((1, 3, 1), np.random.default_rng(1))
+    trainer = experiments.side_by_side(3, 6, rates)
+    trainer.reset(experiments.stacked(start, rates))
+    order = experiments.endless_minibatches(20, 6, np.random.default_rng(2))
+    for _ in trainer.train(((X[i], y[i]) for i in order), 7):
+        pass
+    for lr, *params in zip(rates, *trainer.now(), strict=True):
+        rng = np.random.default_rng(2)
+        expected = by_numpy(start, X, y, lr, 0.0, rng, batch=6, updates=7)
+        for p, value in zip(params, expected, strict=True):
+            np.testing.assert_allclose(p, np.atleast_2d(value), rtol=1e-10)
+        o = np.tanh(X @ expected[0] + expected[1]) @ expected[2] + expected[3]
+        np.testing.assert_allclose(experiments.outputs(params, X), o, rtol=1e-10)
+
+
 def test_exact_readout_is_the_best_readout():
     X, y = data(40, 2)
-    net = experiments.compiled((2, 6, 1), 10)
-    for _ in experiments.train(net, X, y, np.random.default_rng(3), lr=0.1, updates=50):
-        pass
-    params = W_ih, b_h, W_ho, b_o = net.trainer.now()
-    best = experiments.rmse(experiments.exact_readout(params, X, y, X), y)
+    W_ih, b_h, W_ho, b_o = initial_values((2, 6, 1), np.random.default_rng(3))
+    F = experiments.features(W_ih, b_h, X)
+    solution = experiments.exact_readout(F, y)
+    best = experiments.rmse(F @ solution, y)
     h = np.tanh(X @ W_ih + b_h)
-    rng = np.random.default_rng(4)
     assert best < experiments.rmse(h @ W_ho + b_o, y)
-    features = np.column_stack([h, np.ones(len(h))])
-    solution = np.linalg.pinv(features) @ y
-    assert best == pytest.approx(experiments.rmse(features @ solution, y), rel=1e-8)
+    np.testing.assert_allclose(F, np.column_stack([h, np.ones(len(h))]))
+    np.testing.assert_allclose(solution, np.linalg.pinv(F) @ y, rtol=1e-8)
+    rng = np.random.default_rng(4)
     for _ in range(20):
         other = solution + 1e-3 * rng.standard_normal(solution.shape)
-        assert best <= experiments.rmse(features @ other, y)
+        assert best <= experiments.rmse(F @ other, y)
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_the_rate_is_chosen_by_the_validation_error_and_what_diverges_is_not(
+    monkeypatch,
+):
+    seen = []
+
+    def noting(net, x):
+        o = outputs(net, x)
+        seen.append((len(x), o))
+        return o
+
+    outputs = experiments.outputs
+    monkeypatch.setattr(experiments, "outputs", noting)
+    rates = [0.05, 0.2, 50.0]
+    parameters = experiments.APPROXIMATION | {
+        "widths": [4],
+        "validation": 77,
+        "lr": rates,
+        "updates": 400,
+    }
+    metrics = experiments.approximation(0, parameters)["metrics"]
+    rng = np.random.default_rng([0, 4, 1])
+    y = np.sin(2 * np.pi * rng.uniform(-1, 1, (77, 1)))
+    errors = [experiments.rmse(o, y) for n, o in seen if n == 77]
+    assert len(errors) == len(rates)
+    assert not errors[2] < 1e3
+    assert metrics["rate"]["4"] == rates[int(np.argmin(errors[:2]))]
+    X = np.linspace(-1, 1, 401)[:, None]
+    [o] = [o for n, o in seen if n == 401]
+    expected = experiments.rmse(o, np.sin(2 * np.pi * X))
+    assert metrics["trained"]["4"] == pytest.approx(expected)
 
 
 def test_a_window_longer_than_the_delay_holds_the_answer_and_no_other():

@@ -152,8 +152,6 @@ def test_the_command_lists_sentences_under_their_page(capsys):
 
 READS = re.compile(r"results\.load\(|\.metric\(|\.curve\(")
 SAYS = "print(results.also_recorded())"
-# Its second edition will say so.
-PENDING = {"01_feedforward"}
 
 
 def unseen(notebook):
@@ -177,7 +175,7 @@ def unseen(notebook):
 
 @pytest.mark.parametrize("path", notebooks.chapters(), ids=lambda path: path.stem)
 def test_a_chapter_names_what_it_does_not_show_of_its_records(path):
-    assert bool([*unseen(notebooks.read(path))]) == (path.stem in PENDING)
+    assert [*unseen(notebooks.read(path))] == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,88 @@ NAMES = ("W_ih", "b_h", "W_ho", "b_o")
 # 1.1 ------------------------------------------------------------------------------
 
 
+def _draw_marked(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    n = int(rng.integers(1, 25))
+    return rng.integers(-99, 100, n) / 10, rng.random(n) < rng.uniform(0.1, 0.6)
+
+
+@exercise(
+    "One number that is kept remembers over any distance.",
+    Domain(
+        "last_marked(x, marked)",
+        "`x` and `marked` are arrays of one length, at least 1: numbers, and True or "
+        "False.",
+        _draw_marked,
+        weak=(
+            (
+                np.array([3.0, 5.0, 2.0, 7.0, 4.0, 6.0, 1.0]),
+                np.array([False, True, False, False, True, False, False]),
+            ),
+            (np.array([2.0, -8.0, 9.0, 1.0]), np.array([True, True, False, True])),
+            (np.array([4.0, 6.0]), np.array([False, False])),
+        ),
+    ),
+)
+def last_marked(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `last_marked(x, marked)`: a memory that no window has."""
+    yield judge(student, probes, _kept, mistakes=_kept_mistakes, formulas=[_by_place])
+
+
+def _kept(x: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    kept, y = 0.0, np.zeros(len(x))
+    for t in range(len(x)):
+        if marked[t]:
+            kept = x[t]
+        y[t] = kept
+    return y
+
+
+def _by_place(x: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    place = np.maximum.accumulate(np.where(marked, np.arange(len(x)) + 1, 0))
+    return np.append(0.0, x)[place]
+
+
+def _kept_mistakes(x: np.ndarray, marked: np.ndarray) -> dict[str, np.ndarray]:
+    """What is kept with one mistake each."""
+    y, n = _kept(x, marked), len(x)
+    only = np.where(marked, x, 0.0)
+    before = np.append(0.0, only[:-1])
+    seen = np.cumsum(marked) > 0
+    first = x[np.argmax(marked)]
+    last = x[n - 1 - np.argmax(marked[::-1])]
+    return {
+        "one step late: at a marked step the answer is the number of this step": (
+            np.append(0.0, y[:-1])
+        ),
+        "the first marked number is kept for ever: a later one replaces it": (
+            np.where(seen, first, 0.0)
+        ),
+        "this looks into the future: the last mark of the whole series": (
+            np.full(n, last)
+        ),
+        "this is x itself, marked or not": x,
+        "nothing is kept: 0 at each step that is not marked": only,
+        "only one step is kept: go back to the last marked step, however far": (
+            np.where(marked, x, before)
+        ),
+        "the marked numbers are added up, expected the last of them": np.cumsum(only),
+        "the largest marked number is kept, expected the last": (
+            np.where(seen, np.maximum.accumulate(np.where(marked, x, -np.inf)), 0.0)
+        ),
+        "the steps that are not marked are kept": _kept(x, ~marked),
+        "these are the marks, expected the numbers at them": marked.astype(float),
+        "this is where the last mark was, expected the number there": (
+            _kept(np.arange(n), marked)
+        ),
+        "before the first mark the answer is 0, not the first number": (
+            np.where(seen, y, x[0])
+        ),
+    }
+
+
+# 1.2 ------------------------------------------------------------------------------
+
+
 def _draw_sizes(rng: np.random.Generator) -> tuple[list[int]]:
     return (rng.integers(1, 41, rng.integers(2, 7)).tolist(),)
 
@@ -58,7 +140,7 @@ def _count_mistakes(sizes: list[int]) -> dict[str, int]:
         "the biases of the last layer are missing": weights + sum(sizes[1:-1]),
         "the last layer is missing": _count(sizes[:-1]),
         "the first layer is missing": _count(sizes[1:]),
-        "each unit has a bias of its own, not one for each that it hears": (
+        "each unit has a single bias, not one for each of its inputs": (
             weights + sum(sizes[:-1])
         ),
         "m weights lead to each of n units, m * n and not m + n": (
@@ -71,7 +153,7 @@ def _count_mistakes(sizes: list[int]) -> dict[str, int]:
     }
 
 
-# 1.2 ------------------------------------------------------------------------------
+# 1.3 ------------------------------------------------------------------------------
 
 
 def _draw_series(rng: np.random.Generator) -> tuple[np.ndarray, int]:
@@ -145,7 +227,7 @@ def _window_mistakes(series: np.ndarray, k: int) -> dict[str, dict[str, np.ndarr
     }
 
 
-# 1.3 ------------------------------------------------------------------------------
+# 1.4 ------------------------------------------------------------------------------
 
 
 def _draw_example(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -250,7 +332,193 @@ def _gradient_mistakes(X, y, W_ih, b_h, W_ho, b_o) -> dict[str, dict[str, np.nda
     }
 
 
-# 1.4 ------------------------------------------------------------------------------
+# 1.5 ------------------------------------------------------------------------------
+
+
+def _draw_logits(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    n, classes = int(rng.integers(1, 7)), int(rng.integers(2, 6))
+    o = np.round(rng.normal(0, 3, (n, classes)).clip(-20, 20), 2)
+    return o, np.eye(classes)[rng.integers(0, classes, n)]
+
+
+@exercise(
+    "The gradient is p - y for each example, divided by how many there are.",
+    Domain(
+        "cross_entropy(o, y)",
+        "`o` has at least one row and two columns, its numbers lie between -20 and 20, "
+        "and each row of `y` has a single 1 among zeros.",
+        _draw_logits,
+        weak=(
+            (
+                np.array([[2.0, 1.0, 0.0], [-1.0, 3.0, 0.5]]),
+                np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
+            ),
+            (np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]])),
+        ),
+    ),
+)
+def cross_entropy(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `cross_entropy(o, y)`: the loss of a softmax, and its gradient."""
+    yield judge(
+        student,
+        probes,
+        _cross_entropy,
+        mistakes=_cross_entropy_mistakes,
+        formulas=[_by_probabilities],
+        parts=("loss", "d_o"),
+    )
+
+
+def _cross_entropy(o: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    log_p = o - np.log(np.exp(o).sum(axis=1, keepdims=True))
+    return -(y * log_p).sum() / len(o), (np.exp(log_p) - y) / len(o)
+
+
+def _by_probabilities(o: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)
+    loss = -np.log((p * y).sum(axis=1)).mean()
+    return loss, (p - y) / len(o)
+
+
+def _cross_entropy_mistakes(o, y) -> dict[str, dict[str, Any]]:
+    """The loss and its gradient with one mistake each."""
+    n, (loss, d_o) = len(o), _cross_entropy(o, y)
+    p = d_o * n + y
+    others = np.exp(o) / np.exp(o).sum()  # one distribution over all examples
+    down = np.exp(o) / np.exp(o).sum(axis=0)
+    by_p = -y / p  # the derivative with respect to p
+    return {
+        "the sum over the examples is taken, expected their mean": {
+            "loss": loss * n,
+            "d_o": p - y,
+        },
+        "the mean over the examples and the classes is taken": {
+            "loss": loss / o.shape[1],
+            "d_o": d_o / o.shape[1],
+        },
+        "the minus sign is missing: a logarithm of a probability is negative": {
+            "loss": -loss
+        },
+        "the logarithm of the sum of the exponentials is missing": {
+            "loss": -(y * o).sum() / n
+        },
+        "the logarithm is missing: this is minus the probability": {
+            "loss": -(y * p).sum() / n
+        },
+        "this is the probability of the right class, expected minus its logarithm": {
+            "loss": (y * p).sum() / n
+        },
+        "the logarithm is to base 2, expected the natural one": {
+            "loss": loss / np.log(2)
+        },
+        "all classes count, expected only the one that y marks": {
+            "loss": -np.log(p).sum() / n
+        },
+        "this is the mean squared error of p": {
+            "loss": ((p - y) ** 2).sum() / n,
+            "d_o": 2 * (p - y) / n,
+        },
+        "the exponentials are divided by the sum over all examples, expected by that "
+        "of their row": {
+            "loss": -(y * np.log(others)).sum() / n,
+            "d_o": (others - y) / n,
+        },
+        "the softmax runs down the examples (axis 0), expected over the classes (axis "
+        "1)": {"loss": -(y * np.log(down)).sum() / n, "d_o": (down - y) / n},
+        "the sign is wrong: the gradient is p - y": {"d_o": -d_o},
+        "y is missing in p - y": {"d_o": p / n},
+        "this is o - y: the logits are not yet probabilities": {"d_o": (o - y) / n},
+        "this is the derivative with respect to p, expected that to o": {
+            "d_o": by_p / n
+        },
+        "p - y is the whole way to o: p * (1 - p) is in it already": {
+            "d_o": d_o * p * (1 - p)
+        },
+        "only the entries of the right classes are there: the others get p": {
+            "d_o": d_o * y
+        },
+        "the exponentials are not divided by their sum": {"d_o": (np.exp(o) - y) / n},
+    }
+
+
+# 1.6 ------------------------------------------------------------------------------
+
+
+def _draw_features(rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    m = int(rng.integers(1, 5))
+    n = m + int(rng.integers(0, 6))
+    return rng.normal(size=(n, m)), round(float(rng.uniform(0.05, 0.5)), 3)
+
+
+@exercise(
+    "The smaller the singular value, the closer its factor is to 1: the slower it is.",
+    Domain(
+        "shrink_factors(F, lr)",
+        "`F` has at least one column and at least as many rows as columns, all numbers "
+        "are finite, and `lr` is positive.",
+        _draw_features,
+        weak=(
+            (np.array([[0.0, 2.0], [4.0, 0.0], [0.0, 0.0], [0.0, 0.0]]), 0.1),
+            (np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0], [1.0, 0.0, 1.0]]), 0.3),
+        ),
+    ),
+)
+def shrink_factors(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `shrink_factors(F, lr)`: gradient descent by singular values."""
+    yield judge(
+        student,
+        probes,
+        _factors,
+        mistakes=_factor_mistakes,
+        formulas=[_by_eigenvalues],
+    )
+
+
+def _factors(F: np.ndarray, lr: float) -> np.ndarray:
+    s = np.linalg.svd(F, compute_uv=False)
+    return 1 - 2 * lr * s**2 / len(F)
+
+
+def _by_eigenvalues(F: np.ndarray, lr: float) -> np.ndarray:
+    curvatures = 2 * np.linalg.eigvalsh(F.T @ F) / len(F)
+    return 1 - lr * curvatures[::-1]
+
+
+def _factor_mistakes(F: np.ndarray, lr: float) -> dict[str, np.ndarray]:
+    """The factors with one mistake each."""
+    n, m = F.shape
+    s = np.linalg.svd(F, compute_uv=False)
+    right = 1 - 2 * lr * s**2 / n
+    return {
+        "the singular values are not squared": 1 - 2 * lr * s / n,
+        "eigenvalues of F.T @ F are squares already: they are squared twice": (
+            1 - 2 * lr * s**4 / n
+        ),
+        "the factor 2 is missing: the derivative of e**2 is 2 * e": 1 - lr * s**2 / n,
+        "divide by n: the loss is the mean over the examples": 1 - 2 * lr * s**2,
+        "divided by the number of columns, expected by that of the examples": (
+            1 - 2 * lr * s**2 / m
+        ),
+        "divided by the number of all entries, expected by that of the examples": (
+            1 - 2 * lr * s**2 / (n * m)
+        ),
+        "lr is not used": 1 - 2 * s**2 / n,
+        "divided by lr, expected multiplied": 1 - 2 * s**2 / (n * lr),
+        "the sign is wrong: an update takes the gradient away": 1 + 2 * lr * s**2 / n,
+        "this is what one update takes away, expected what it leaves": 1 - right,
+        "a factor may be negative, when the step goes beyond the lowest point": (
+            np.abs(right)
+        ),
+        "this is how the loss shrinks: it goes with the square of the error": right**2,
+        "the factors come with the smallest singular value first": right[::-1],
+        "these are the singular values, expected the factors": s,
+        "divided by the largest singular value: only lr scales the step": (
+            1 - 2 * lr * (s / s[0]) ** 2 / n
+        ),
+    }
+
+
+# 1.7 ------------------------------------------------------------------------------
 
 
 def _draw_decay(rng: np.random.Generator) -> tuple:
@@ -370,7 +638,7 @@ def _decay_mistakes(*arguments) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-# 1.5 ------------------------------------------------------------------------------
+# 1.8 ------------------------------------------------------------------------------
 
 UPDATES = 4  # as many are made
 

@@ -1,6 +1,6 @@
 """The recorded experiments of chapter 1."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -75,12 +75,19 @@ def train(
     net.trainer.reset(initial_values(net.sizes, rng))
 
     def batches() -> Iterator[tuple]:
-        while True:
-            for i in minibatches(len(X), net.batch, rng):
-                x = X[i] + noise * rng.standard_normal(X[i].shape) if noise else X[i]
-                yield x, y[i], lr, decay
+        for i in endless_minibatches(len(X), net.batch, rng):
+            x = X[i] + noise * rng.standard_normal(X[i].shape) if noise else X[i]
+            yield x, y[i], lr, decay
 
     return net.trainer.train(batches(), updates, look)
+
+
+def endless_minibatches(
+    n: int, size: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """The indices of one mini-batch after the other, epoch after epoch."""
+    while True:
+        yield from minibatches(n, size, rng)
 
 
 # Universal approximation: held-out error against the width of the hidden layer.
@@ -89,56 +96,116 @@ APPROXIMATION = {
     "function": "sin(2 pi x) on [-1, 1]",
     "widths": [1, 2, 4, 8, 16, 32, 64],
     "examples": 200,
+    "validation": 200,
     "batch": 20,
     "updates": 20_000,
-    # By width: the two widest take smaller steps.
-    "lr": {"1": 0.1, "2": 0.1, "4": 0.1, "8": 0.1, "16": 0.1, "32": 0.05, "64": 0.05},
+    "lr": [0.025, 0.05, 0.1, 0.2, 0.4, 0.8],
+    "target_noise": 0.01,  # in one of the exact readouts
 }
+TRACED = 2  # of the rates: the larger ones diverge at some of the widths
 
 
-def exact_readout(params, X, y, X_test) -> np.ndarray:
-    """Predictions at X_test with W_ho and b_o solved by least squares on (X, y)."""
-    W_ih, b_h = params[:2]
+@cache
+def side_by_side(width: int, batch: int, rates: tuple[float, ...]) -> Trainer:
+    """Networks of one input and one output that differ in their learning rates alone.
 
-    def features(x):
-        return np.column_stack([np.tanh(x @ W_ih + b_h), np.ones(len(x))])
+    Each parameter has the networks as its first axis, and biases a second one of length
+    1. An update has the inputs x and y, both (batch, 1), and trains all networks on
+    them; its loss holds one a network.
+    """
+    start = stacked(initial_values((1, width, 1), np.random.default_rng(0)), rates)
+    W_ih, b_h, W_ho, b_o = params = [pytensor.shared(v, shape=v.shape) for v in start]
+    x, y = pt.matrix("x", shape=(batch, 1)), pt.matrix("y", shape=(batch, 1))
+    o = pt.tanh(x @ W_ih + b_h) @ W_ho + b_o  # (networks, batch, 1)
+    losses = ((o - y) ** 2).mean(axis=(1, 2))
+    lr = pt.constant(np.array(rates)[:, None, None])
+    return Trainer([x, y], losses, sgd(losses.sum(), params, lr), params)
 
-    readout, *_ = np.linalg.lstsq(features(X), y, rcond=None)
-    return features(X_test) @ readout
+
+def stacked(values: list[np.ndarray], rates: Sequence[float]) -> list[np.ndarray]:
+    """The parameters of one network as those of as many equal ones as rates."""
+    return [np.stack([np.atleast_2d(value)] * len(rates)) for value in values]
+
+
+def features(W_ih: np.ndarray, b_h: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """What a readout sees at x, (n, n_in): the hidden units and a 1, (n, n_hid + 1)."""
+    return np.column_stack([np.tanh(x @ W_ih + b_h), np.ones(len(x))])
+
+
+def exact_readout(F: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The W_ho with b_o below it that make F times it closest to y, (n_hid + 1, n_out).
+
+    By least squares; singular values of F below the rounding of the largest are taken
+    for zero.
+    """
+    return np.linalg.lstsq(F, y, rcond=None)[0]
 
 
 def approximation(seed: int, parameters: dict, updates: int | None = None) -> dict:
-    """One seed: test RMSE of networks of each width.
+    """One seed: test RMSE of networks of each width, and how hard their readout is.
 
-    "trained" by SGD; "exact readout": the same hidden layer with the readout solved
-    exactly; "random hidden": that on the hidden layer before training.
+    "trained" by SGD, at the "rate" with the smallest validation error; "exact readout":
+    the same hidden layer with the readout solved exactly; "noisy readout": that from
+    targets with noise; "random hidden": the exact readout of the hidden layer before
+    training. "condition" is the condition number of the features of a hidden layer at
+    the examples, "largest weight" the largest absolute value in a readout.
     """
-    metrics: dict = {"trained": {}, "exact readout": {}, "random hidden": {}}
+    kinds = ("trained", "rate", "exact readout", "noisy readout", "random hidden")
+    metrics: dict = {kind: {} for kind in kinds}
+    metrics |= {"condition": {}, "largest weight": {}}
     traces: dict = {}
+    rates = tuple(parameters["lr"])
     X_test = np.linspace(-1, 1, 401)[:, None]
     y_test = np.sin(2 * np.pi * X_test)
     for width in parameters["widths"]:
         key = str(width)
-        rng = np.random.default_rng([seed, width])
+        rng, others = (np.random.default_rng([seed, width, *i]) for i in ((), (1,)))
         X = rng.uniform(-1, 1, (parameters["examples"], 1))
         y = np.sin(2 * np.pi * X)
-        net = compiled((1, width, 1), parameters["batch"])
-        for _ in train(
-            net,
-            X,
-            y,
-            rng,
-            lr=parameters["lr"][key],
-            updates=updates or parameters["updates"],
-            look=lambda k: k == 0,
-        ):
-            at_start = exact_readout(net.trainer.now(), X, y, X_test)
-        traces[key] = net.trainer.trace
-        at_end = exact_readout(net.trainer.now(), X, y, X_test)
-        metrics["trained"][key] = rmse(np.asarray(net.predict(X_test)), y_test)
-        metrics["exact readout"][key] = rmse(at_end, y_test)
-        metrics["random hidden"][key] = rmse(at_start, y_test)
+        X_val = others.uniform(-1, 1, (parameters["validation"], 1))
+        y_val = np.sin(2 * np.pi * X_val)
+        noise = parameters["target_noise"] * others.standard_normal(y.shape)
+        start = initial_values((1, width, 1), rng)
+
+        trainer = side_by_side(width, parameters["batch"], rates)
+        trainer.reset(stacked(start, rates))
+        order = endless_minibatches(len(X), parameters["batch"], rng)
+        batches = ((X[i], y[i]) for i in order)
+        for _ in trainer.train(batches, updates or parameters["updates"]):
+            pass  # nothing is looked at
+        traces[key] = [losses[:TRACED] for losses in trainer.trace]
+
+        nets = list(zip(*trainer.now(), strict=True))
+        with np.errstate(all="ignore"):  # some have diverged
+            validation = [rmse(outputs(net, X_val), y_val) for net in nets]
+        best = int(np.nanargmin(validation))
+        W_ih, b_h, W_ho, b_o = nets[best]
+        metrics["rate"][key] = rates[best]
+        metrics["trained"][key] = rmse(outputs(nets[best], X_test), y_test)
+
+        F, F_test = (features(W_ih, b_h, x) for x in (X, X_test))
+        F_0, F_0_test = (features(*start[:2], x) for x in (X, X_test))
+        exact, noisy = exact_readout(F, y), exact_readout(F, y + noise)
+        random = exact_readout(F_0, y)
+        metrics["exact readout"][key] = rmse(F_test @ exact, y_test)
+        metrics["noisy readout"][key] = rmse(F_test @ noisy, y_test)
+        metrics["random hidden"][key] = rmse(F_0_test @ random, y_test)
+        metrics["condition"][key] = {
+            "trained": np.linalg.cond(F),
+            "random": np.linalg.cond(F_0),
+        }
+        metrics["largest weight"][key] = {
+            "trained": max(abs(W_ho).max(), abs(b_o).max()),
+            "exact": abs(exact).max(),
+            "random": abs(random).max(),
+        }
     return {"trace": traces, "metrics": metrics}
+
+
+def outputs(net: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """What one network of those side by side gives at x, (n, 1)."""
+    W_ih, b_h, W_ho, b_o = net
+    return np.tanh(x @ W_ih + b_h) @ W_ho + b_o
 
 
 # Overfitting, and cures for it.
@@ -154,8 +221,8 @@ OVERFITTING = {
     "lr": 0.1,
     "batch": 10,
     "updates": 20_000,
-    "input_noise": [0.1, 0.2, 0.3, 0.5],
-    "decay": [0.001, 0.003, 0.01, 0.03],
+    "input_noise": [0.05, 0.1, 0.2, 0.3, 0.5, 0.8],
+    "decay": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3],
     "marks": [0, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000],
 }
 
@@ -331,7 +398,7 @@ def delay(seed: int, parameters: dict, updates: int | None = None) -> dict:
 EXPERIMENTS = (
     Experiment(
         name="feedforward-approximation",
-        summary="Held-out error of a two-layer network against its width.",
+        summary="Held-out error against the width, and how hard the readout is.",
         parameters=APPROXIMATION,
         run=approximation,
         metrics=tuple(
