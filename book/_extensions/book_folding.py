@@ -7,8 +7,6 @@ scripts it stands open. A link into what is folded, a search and a print open it
 browser, and _static/book.js). On paper nothing is folded, and folded code is left out.
 """
 
-import re
-
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
@@ -21,7 +19,6 @@ FOLD = (
     "<script>document.currentScript.parentElement.open = false</script>\n"
 )
 PAPER = "singlehtml"
-RULE = re.compile("^-+(  -+)+$", re.MULTILINE)  # under the head of a printed table
 
 
 def made_by(cell: nodes.Element) -> str:
@@ -31,7 +28,8 @@ def made_by(cell: nodes.Element) -> str:
     if len(cell.children) == 1:
         imports = cell.astext().startswith(("import ", "from "))
         return "Show what is imported" if imports else "Show the code"
-    table = RULE.search(cell.children[-1].astext())
+    shown = cell.findall(nodes.container)
+    table = any(entry.get("mime_type") == "text/html" for entry in shown)
     return f"Show the code of this {'table' if table else 'output'}"
 
 
