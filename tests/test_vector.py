@@ -205,9 +205,22 @@ def test_a_mark_takes_its_colours_from_where_it_is_used():
         marks = panel.findall(f"{SVG}defs/{SVG}path")
         assert marks
         assert not any({"fill", "stroke", "class"} & set(mark.keys()) for mark in marks)
-        uses = list(panel.iter(f"{SVG}use"))
-        assert uses
-        assert all({"fill", "stroke"} <= set(use.keys()) for use in uses)
+        said = [
+            {*parent.keys(), *use.keys()}
+            for parent in panel.iter()
+            for use in parent.findall(f"{SVG}use")
+        ]
+        assert said
+        assert all({"fill", "stroke"} <= keys for keys in said)
+
+
+def test_marks_of_one_curve_say_their_colours_once():
+    fig, ax = plt.subplots()
+    ax.plot(range(40), marker="o", ls="", color=plots.colour("gradient"))
+    [panel] = panels(fig)
+    [group] = [e for e in panel.iter(f"{SVG}g") if len(e.findall(f"{SVG}use")) == 40]
+    assert group.get("fill") == plots.colour("gradient").lower()
+    assert all(set(use.keys()) == {"href", "x", "y"} for use in group)
 
 
 def test_the_same_figure_gives_the_same_bytes():

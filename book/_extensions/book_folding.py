@@ -13,9 +13,10 @@ from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
 DEEPER = "Going deeper"
-SHOW_SECTION = "Show this section"
+# The style shows the one or the other (_static/book.css).
+SHOW = '<span class="show">Show</span><span class="hide">Hide</span>'
 FOLD = (
-    f'<details class="deeper" open><summary>{SHOW_SECTION}</summary>'
+    f'<details class="deeper" open><summary>{SHOW} this section</summary>'
     "<script>document.currentScript.parentElement.open = false</script>\n"
 )
 PAPER = "singlehtml"
@@ -60,9 +61,8 @@ def visit_code(self: HTML5Translator, node: HideCodeCellNode) -> None:
     """Begin the folded code of a cell."""
     if self.builder.name == PAPER:
         raise nodes.SkipNode
-    self.body.append(
-        f'<details class="code"><summary>{node["prompt_show"]}</summary>\n'
-    )
+    said = node["prompt_show"].replace("Show", SHOW, 1)
+    self.body.append(f'<details class="code"><summary>{said}</summary>\n')
 
 
 def depart_code(self: HTML5Translator, node: HideCodeCellNode) -> None:
