@@ -392,11 +392,12 @@ def test_the_theme_button_switches_and_is_remembered(browser, address):
     ("name", "picture"),
     [
         ("02_elman", ".cell_output figure .panels"),
+        ("02_elman", ".cell_output .text_html:has(table)"),
         ("index", "figure img[src$='cover.svg']"),
     ],
-    ids=["figure", "cover"],
+    ids=["figure", "table", "cover"],
 )
-def test_in_the_dark_a_figure_has_no_light_panel(browser, address, name, picture):
+def test_in_the_dark_nothing_stands_on_a_light_panel(browser, address, name, picture):
     with Visit(browser, address, f"book/{name}.html", "dark") as visit:
         found = visit.page.locator(picture).first.evaluate(
             "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]"
