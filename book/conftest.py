@@ -19,11 +19,15 @@ os.environ["IPYTHONDIR"] = SETTINGS.name
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items):
-    """Mark the cells: each is run on the chosen engine."""
-    for item in items:
-        if item.path.suffix == ".ipynb":
-            item.add_marker("engine")
-            item.add_marker("python")
+    """Mark the cells: each is run on the chosen engine; skip figures."""
+    cells = [item for item in items if item.path.suffix == ".ipynb"]
+    for cell in cells:
+        cell.add_marker("engine")
+        cell.add_marker("python")
+    for notebook in {cell.parent for cell in cells}:
+        notebook.skip_compare += (
+            "image/svg+xml",
+        )  # as it is with image/png
 
 
 def execute_cell_input(kernel, source, allow_stdin=None):

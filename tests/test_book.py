@@ -507,16 +507,23 @@ def test_what_goes_deeper_is_folded_by_a_script_alone(published):
     assert not page.select_one("section#three").find_parent("details")
 
 
+def words(summary):
+    """What the line of a fold says while it is closed."""
+    said = [part for part in summary.children if part not in summary.select(".hide")]
+    return "".join(part.text for part in said)
+
+
 def test_folded_code_says_what_it_is_of(published, pages):
     [code] = parsed(published.html / "book/one.html").select("details.code")
     assert not code.has_attr("open")
-    assert code.summary.text == "Show what is imported"
+    assert code.select_one("summary > .hide").text == "Hide"
+    assert words(code.summary) == "Show what is imported"
     kinds = {"figure": 0, "table": 0, "output": 0}
     for page in pages.values():
         for cell in page.select("div.cell:has(> details.code):has(.cell_output)"):
             kind = "table" if cell.select("table") else "output"
             kind = "figure" if cell.select("figure") else kind
-            said = cell.select_one("summary").text
+            said = words(cell.select_one("summary"))
             assert said == f"Show the code of this {kind}"
             kinds[kind] += 1
     assert kinds["figure"] > 20

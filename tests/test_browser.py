@@ -1,12 +1,15 @@
 """The book in Chromium: quiet, at home, accessible, and no wider than a phone."""
 
 import gzip
+import re
 
 import pytest
 import rendered_book
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
+from test_artwork import contrast
 
+from helpers.press import notebooks
 from helpers.press.pdf import LAUNCH, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.documents]
@@ -387,22 +390,61 @@ def test_the_theme_button_switches_and_is_remembered(browser, address):
 
 
 @pytest.mark.parametrize(
-    ("name", "picture", "style"),
+    ("name", "picture"),
     [
-        (
-            "01_feedforward",
-            ".cell_output figure img",
-            ["rgb(255, 255, 255)", "brightness(0.88)"],
-        ),
-        ("index", "figure img[src$='cover.svg']", ["rgba(0, 0, 0, 0)", "none"]),
+        ("02_elman", ".cell_output figure .panels"),
+        ("02_elman", ".cell_output .text_html:has(table)"),
+        ("index", "figure img[src$='cover.svg']"),
     ],
-    ids=["figure", "cover"],
+    ids=["figure", "table", "cover"],
 )
-def test_in_the_dark_a_figure_has_a_light_panel_and_the_cover_none(
-    browser, address, name, picture, style
-):
+def test_in_the_dark_nothing_stands_on_a_light_panel(browser, address, name, picture):
     with Visit(browser, address, f"book/{name}.html", "dark") as visit:
         found = visit.page.locator(picture).first.evaluate(
             "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).filter]"
         )
-        assert found == style
+        assert found == ["rgba(0, 0, 0, 0)", "none"]
+
+
+# Of each label in the figures: what it says, the pixels of its letters, their colour.
+LABELS = """() => [...document.querySelectorAll(".panels text")].map((text) => {
+    const panel = text.closest("svg");
+    const scale = panel.getBoundingClientRect().width / panel.viewBox.baseVal.width;
+    const parts = text.children.length ? [...text.children] : [text];
+    const sizes = parts.map((e) => parseFloat(getComputedStyle(e).fontSize));
+    const {fill} = getComputedStyle(parts[0]);
+    const free = parts[0].hasAttribute("class");
+    return [text.textContent, Math.max(...sizes) * scale, fill, free];
+})"""
+
+
+def coded(colour):
+    """A colour that the browser writes as rgb(1, 2, 3) in hexadecimal digits."""
+    return "#{:02x}{:02x}{:02x}".format(*map(int, re.findall(r"\d+", colour)[:3]))
+
+
+@pytest.mark.parametrize("name", [path.stem for path in notebooks.chapters()])
+def test_a_figure_is_read_on_a_phone_in_the_dark(browser, address, name):
+    with Visit(browser, address, f"book/{name}.html", "dark", PHONE) as visit:
+        visit.page.evaluate(
+            "document.querySelectorAll('details').forEach(e => e.open = true)"
+        )
+        labels = visit.page.evaluate(LABELS)
+        assert len(labels) > 30
+        assert [text for text, size, *_ in labels if size < 9.95] == []
+        ground = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        colours = {fill for *_, fill, free in labels if free} - {ground}  # on units
+        assert len(colours) > 1
+        assert [c for c in colours if contrast(coded(c), coded(ground)) < 4.5] == []
+        beyond = """() => [...document.querySelectorAll(".panels > svg")].filter(
+            (e) => e.getBoundingClientRect().right > innerWidth + 1).length"""
+        assert visit.page.evaluate(beyond) == 0
+
+
+def test_the_panels_of_a_figure_stand_below_each_other_on_a_phone(browser, address):
+    tops = "e => [...e.children].map((panel) => panel.getBoundingClientRect().top)"
+    for width, rows in ((PHONE, 2), (DESKTOP, 1)):
+        with Visit(browser, address, "book/02_elman.html", width=width) as visit:
+            found = visit.page.locator("#fig-spectra .panels").evaluate(tops)
+            assert len(found) == 2
+            assert len(set(found)) == rows

@@ -39,7 +39,10 @@ def test_codespell_reads_prose_and_not_pictures(tmp_path):
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     mistake = "recieve"  # codespell:ignore
     (tmp_path / "prose.ipynb").write_text(f'"source": "we {mistake} it"\n')
-    (tmp_path / "picture.ipynb").write_text(f'"image/png": "abc/{mistake}/+"\n')
+    (tmp_path / "picture.ipynb").write_text(
+        f'"image/png": "abc/{mistake}/+"\n'
+        f'"<image href=\\"data:image/png;base64,abc/{mistake}/+\\"/>"\n'
+    )
     said = complaints("codespell", cwd=tmp_path)
     assert "prose.ipynb" in said
     assert "picture.ipynb" not in said

@@ -15,11 +15,12 @@ LAYERS = ((2, 3), ("x", "h"), ("W",), ("input", "hidden"))
 
 def draw(*arguments, kind=diagrams.automaton):
     plots.use()
-    return kind(*arguments).data
+    return plots.svg(kind(*arguments))
 
 
 def texts(svg):
-    return sorted(re.findall(r">([^<>]+)</text>", svg))
+    found = re.findall(r"<text[^>]*>(.*?)</text>", svg)
+    return sorted(re.sub("<[^>]*>", "", text) for text in found)
 
 
 def test_an_automaton_shows_its_states_and_symbols():
@@ -44,6 +45,15 @@ def test_layers_hold_their_labels_as_text():
     svg = draw(*LAYERS, kind=diagrams.layers)
     assert texts(svg) == ["W", "h", "x"]
     assert svg.count("<use") == 5  # two inputs and three hidden units
+
+
+def test_names_are_typeset_as_in_the_formulas():
+    layers = ((2, 3), ("x", "h"), ("W_ih, b_h",), ("input", "hidden"))
+    [weights, *_] = texts(draw(*layers, kind=diagrams.layers))
+    assert sorted(re.sub(r"\W", "", weights)) == sorted("Wihbh")
+    assert texts(draw(2, kind=diagrams.unrolled)).count("Whh") == 3  # a loop, two steps
+    flow = map(sorted, texts(draw(kind=diagrams.gradient_flow)))
+    assert sorted("δatWhhT") in flow
 
 
 def test_symbols_between_the_same_states_share_an_arrow_unless_one_is_wrong():

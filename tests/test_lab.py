@@ -1,4 +1,4 @@
-"""What `make lab` opens: a page whose links lead to the chapters."""
+"""What `make lab` opens: a page that leads to the chapters, and they show all."""
 
 import os
 import re
@@ -22,6 +22,7 @@ def lab(tmp_path):
     command = [sys.executable, *line.split()[1:], "--no-browser", "--allow-root"]
     mine = {"JUPYTER_CONFIG_DIR": tmp_path}  # nobody's own settings
     mine |= {"JUPYTERLAB_WORKSPACES_DIR": tmp_path, "JUPYTERLAB_SETTINGS_DIR": tmp_path}
+    mine["JUPYTER_DATA_DIR"] = tmp_path  # nor whom somebody trusts
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -42,15 +43,48 @@ def lab(tmp_path):
             server.kill()
 
 
-@pytest.mark.slow
-def test_the_first_page_leads_to_the_chapters(lab):
+@pytest.fixture
+def page(lab):
+    """JupyterLab in a browser, at its first page."""
     if not chromium():
         pytest.skip("no Chromium: install it, or name one by the variable CHROME")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
-        page = browser.new_page()
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(60_000)
         page.goto(lab)
-        page.locator(".jp-MarkdownViewer a", has_text="Elman math").click()
-        page.locator(".jp-NotebookPanel h1", has_text="Elman math").wait_for()
+        yield page
         browser.close()
+
+
+def open_chapter(page):
+    page.locator(".jp-MarkdownViewer a", has_text="Elman math").click()
+    page.locator(".jp-NotebookPanel h1", has_text="Elman math").wait_for()
+
+
+@pytest.mark.slow
+def test_the_first_page_leads_to_the_chapters(page):
+    open_chapter(page)
+
+
+@pytest.mark.slow
+def test_a_notebook_that_is_not_trusted_shows_its_figures_and_tables(page):
+    """JupyterLab shows no SVG in it, and cleans its HTML."""
+    open_chapter(page)
+    figure = page.locator(".jp-NotebookPanel .jp-RenderedImage img").first
+    table = page.locator(".jp-NotebookPanel .jp-RenderedHTML table")
+    table = table.filter(has_text="W_hh alone")
+    for found in (figure, table):
+        for _ in range(60):  # what is far away is not in the page yet
+            if found.count():
+                break
+            page.locator(".jp-WindowedPanel-outer").evaluate("e => e.scrollBy(0, 600)")
+            page.wait_for_timeout(250)
+        found.scroll_into_view_if_needed()
+        found.wait_for()
+        if found is figure:
+            assert found.get_attribute("src").startswith("data:image/png")
+            assert found.evaluate("e => e.decode().then(() => e.naturalWidth)") > 500
+    number = table.locator("td", has_text="%").first
+    assert number.evaluate("e => getComputedStyle(e).textAlign") == "right"
+    assert "two streams" in table.text_content()

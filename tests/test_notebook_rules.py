@@ -125,6 +125,15 @@ def described_figures(notebook):
         yield f"two figures are named {twice!r}"
 
 
+def figures_for_every_viewer(notebook):
+    """A figure is SVG, and PNG for who shows no SVG in a notebook of another."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            kinds = {k for k in output.get("data", {}) if k.startswith("image/")}
+            if kinds not in (set(), {"image/svg+xml", "image/png"}):
+                yield f"{name(cell)} shows a figure as {', '.join(kinds)} alone"
+
+
 def opening_cells(notebook):
     """First the Colab cell, word for word, then the engine; no other has their tags."""
     cells = code_cells(notebook)
@@ -202,7 +211,8 @@ def cell(source, *outputs, tags=(), **metadata):
 
 def good_notebook():
     """A small notebook that keeps every rule."""
-    png = new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    pictures = {"image/svg+xml": "<svg/>", "image/png": "iVBORw0KGgo="}
+    figure = new_output("display_data", pictures)
     error = new_output(
         "error", ename="ValueError", evalue="expected 2", traceback=["ValueError: ..."]
     )
@@ -216,7 +226,7 @@ def good_notebook():
             tags=["engine", "nbval-ignore-output"],
         ),
         cell("print(2 + 2)", stream("4\n")),
-        cell("draw()", png, mystnb=FIGURE),
+        cell("draw()", figure, mystnb=FIGURE),
         cell("raise ValueError('expected 2')", error, tags=["raises-exception"]),
         cell("answer = ...", stream("Not started yet.\n"), tags=["exercise"]),
         cell("f.dprint();", stream("Add\n"), tags=["nbval-ignore-output"]),
@@ -291,6 +301,14 @@ BAD = {
         ),
         "no name": describe(figure={"caption": "Loss."}),
         "name twice": repeat_figure,
+    },
+    figures_for_every_viewer: {
+        "PNG alone": change(
+            DRAW, outputs=[new_output("display_data", {"image/png": "iVBORw0KGgo="})]
+        ),
+        "SVG alone": change(
+            DRAW, outputs=[new_output("display_data", {"image/svg+xml": "<svg/>"})]
+        ),
     },
     opening_cells: {
         "other set-up": change(SETUP, source="import sys"),

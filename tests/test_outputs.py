@@ -1,12 +1,15 @@
-"""A table that was printed is read back as it was, and what is no table stays text."""
+"""What the code prints wraps where it is a sentence; a table shows as a table."""
 
 import importlib
 import sys
 
 import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
+from docutils.utils import new_document
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.formatters import DisplayFormatter
 
 from helpers import ROOT, results
 
@@ -23,59 +26,65 @@ NUMBERS = st.from_regex(
 
 @st.composite
 def tables(draw):
-    """The head and the rows of a table; somewhere a row says more than its name."""
-    size = draw(st.integers(2, 4))
+    """The head and the rows of a table."""
+    size = draw(st.integers(1, 4))
     head = draw(st.lists(WORDS, min_size=size, max_size=size))
-    kinds = [WORDS, *(draw(st.sampled_from([WORDS, NUMBERS])) for _ in head[1:])]
-    row = st.tuples(*(st.one_of(kind, st.just("")) for kind in kinds[:-1]), kinds[-1])
-    return head, [list(r) for r in draw(st.lists(row, min_size=1, max_size=5))]
+    kinds = [draw(st.sampled_from([WORDS, NUMBERS])) for _ in head]
+    row = st.tuples(*(st.one_of(kind, st.just("")) for kind in kinds))
+    return head, [list(r) for r in draw(st.lists(row, max_size=5))]
+
+
+def shown(table):
+    """What Jupyter stores of a table that is displayed."""
+    return DisplayFormatter().format(table)[0]
 
 
 @settings(deadline=None, max_examples=50)
-@given(
-    tables(), st.sampled_from(["", "A title\n"]), st.sampled_from(["", "\nThe end."])
-)
-def test_a_printed_table_is_read_back(what, before, after):
+@given(tables())
+def test_a_table_is_shown_as_text_and_as_html_of_the_same_cells(what):
     head, rows = what
-    text = before + results.table(rows, head) + after
-    found = book_outputs.parts(text)
-    shown = [before.strip(), [head, *rows], after.strip()]
-    assert [part for part in found if isinstance(part, list)] == [[head, *rows]]
-    assert [p.strip() if isinstance(p, str) else p for p in found] == [
-        part for part in shown if part
-    ]
-    page = BeautifulSoup(book_outputs.table([head, *rows]), "html.parser")
-    assert [[c.text for c in r.select("th, td")] for r in page.select("tr")] == [
-        head,
-        *rows,
-    ]
+    text = results.table(rows, head)
+    found = shown(text)
+    assert found["text/plain"] == str(text) == f"{text}"
+    page = BeautifulSoup(found["text/html"], "html.parser")
+    cells = [[c.text for c in r.select("th, td")] for r in page.select("tr")]
+    assert cells == [head, *rows]
+    assert len(page.select("thead tr")) == 1
+    for line, *others in zip(text.splitlines(), cells[:1], strict=False):
+        assert line.split() == " ".join(others[0]).split()
 
 
 def test_numbers_stand_to_the_right_and_intervals_stay_whole():
     rows = [["a", "1.5 [1.2, 1.9]", "x"], ["b", "", "2 y"]]
-    text = results.table(rows, ["", "loss", "what"])
-    page = BeautifulSoup(book_outputs.table(book_outputs.parts(text)[0]), "html.parser")
-    assert [c.text for c in page.select(".number")] == ["loss", "1.5 [1.2, 1.9]", ""]
+    html = shown(results.table(rows, ["", "loss", "what"]))["text/html"]
+    page = BeautifulSoup(html, "html.parser")
+    right = page.find_all(style="text-align: right")
+    assert [c.text for c in right] == ["loss", "1.5 [1.2, 1.9]", ""]
     assert [e.text for e in page.select(".interval")] == ["[1.2, 1.9]"]
     assert [c["scope"] for c in page.select("th")] == ["col"] * 2 + ["row"] * 2
 
 
+def wraps(text):
+    """Whether a page lets a printed text wrap."""
+    document = new_document("page")
+    document += nodes.literal_block(text, text, classes=["output", "stream"])
+    book_outputs.name_sentences(None, document)
+    return "sentences" in document[0]["classes"]
+
+
+@pytest.mark.parametrize("text", ["a sentence", "One.\nAnd another: a, b and 1.5."])
+def test_sentences_wrap(text):
+    assert wraps(text)
+
+
 @pytest.mark.parametrize(
-    "text",
-    [
-        "a sentence",
-        "two\n---\nlines under a rule of one column",
-        "step 1: h = [ 0.762 -0.462]\n\nstep 2",
-        "rows    (1, 2)\ncolumns (2, 1)",
-    ],
+    "text", ["rows    (1, 2)\ncolumns (2, 1)", "h = [1\n     2]", "a  b\n-  -\n1  2"]
 )
-def test_what_is_no_table_stays_as_it_is(text):
-    assert book_outputs.parts(text) == [text]
+def test_what_has_columns_does_not(text):
+    assert not wraps(text)
 
 
-def test_two_tables_and_what_is_said_between_them():
-    one = results.table([["a", 1]], ["", "n"])
-    text = f"first\n{one}\nshort\n\n{one}\nThe slope is larger than it was before."
-    rows = [["", "n"], ["a", "1"]]
-    said = ["first", rows, "short\n", rows, "The slope is larger than it was before."]
-    assert book_outputs.parts(text) == said
+def test_no_cell_prints_a_table():
+    """It would be shown as text where it could be a table."""
+    for path in sorted((ROOT / "book").rglob("*.ipynb")):
+        assert "print(results.table" not in path.read_text(encoding="utf-8"), path

@@ -7,21 +7,19 @@ scripts it stands open. A link into what is folded, a search and a print open it
 browser, and _static/book.js). On paper nothing is folded, and folded code is left out.
 """
 
-import re
-
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
 DEEPER = "Going deeper"
-SHOW_SECTION = "Show this section"
+# The style shows the one or the other (_static/book.css).
+SHOW = '<span class="show">Show</span><span class="hide">Hide</span>'
 FOLD = (
-    f'<details class="deeper" open><summary>{SHOW_SECTION}</summary>'
+    f'<details class="deeper" open><summary>{SHOW} this section</summary>'
     "<script>document.currentScript.parentElement.open = false</script>\n"
 )
 PAPER = "singlehtml"
-RULE = re.compile("^-+(  -+)+$", re.MULTILINE)  # under the head of a printed table
 
 
 def made_by(cell: nodes.Element) -> str:
@@ -31,7 +29,8 @@ def made_by(cell: nodes.Element) -> str:
     if len(cell.children) == 1:
         imports = cell.astext().startswith(("import ", "from "))
         return "Show what is imported" if imports else "Show the code"
-    table = RULE.search(cell.children[-1].astext())
+    shown = cell.findall(nodes.container)
+    table = any(entry.get("mime_type") == "text/html" for entry in shown)
     return f"Show the code of this {'table' if table else 'output'}"
 
 
@@ -62,9 +61,8 @@ def visit_code(self: HTML5Translator, node: HideCodeCellNode) -> None:
     """Begin the folded code of a cell."""
     if self.builder.name == PAPER:
         raise nodes.SkipNode
-    self.body.append(
-        f'<details class="code"><summary>{node["prompt_show"]}</summary>\n'
-    )
+    said = node["prompt_show"].replace("Show", SHOW, 1)
+    self.body.append(f'<details class="code"><summary>{said}</summary>\n')
 
 
 def depart_code(self: HTML5Translator, node: HideCodeCellNode) -> None:

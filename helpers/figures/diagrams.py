@@ -1,11 +1,12 @@
-"""Diagrams of networks, drawn by matplotlib and shown as SVG."""
+"""Diagrams of networks, drawn by matplotlib."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise, product
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import SVG
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
 
@@ -17,7 +18,7 @@ def layers(
     units: Sequence[str],
     weights: Sequence[str],
     roles: Sequence[str],
-) -> SVG:
+) -> Figure:
     """A feedforward network: a column of units for each layer, all connected.
 
     `sizes` are the layer sizes from input to output, `units` the labels over the
@@ -30,7 +31,7 @@ def layers(
             f"{len(sizes)} sizes, {len(units)} units, {len(roles)} roles and "
             f"{len(weights)} weights"
         )
-    _, ax = plt.subplots(figsize=(6.4, 3.0))
+    _, ax = plt.subplots(figsize=(4.8, 2.6))
     columns = [
         [(2.2 * i, y) for y in np.arange(size) - (size - 1) / 2]
         for i, size in enumerate(sizes)
@@ -42,75 +43,75 @@ def layers(
     for column, unit, role in zip(columns, units, roles, strict=True):
         x, y = zip(*column, strict=True)
         ax.scatter(x, y, s=330, color=plots.colour(role), zorder=2)
-        plots.label(ax, x[0], -bottom, unit, role, ha="center", fontsize=11)
+        _label(ax, x[0], -bottom, unit, role, fontsize=12)
     for i, weight in enumerate(weights):
-        ax.text(2.2 * i + 1.1, bottom, weight, ha="center", va="center", fontsize=10)
+        ax.text(2.2 * i + 1.1, bottom, _typeset(weight), ha="center", va="center")
     right = 2.2 * (len(sizes) - 1) + 0.7
     return _drawn(ax, (-0.7, right), (bottom - 0.4, 0.4 - bottom))
 
 
-def unrolled(steps: int = 4) -> SVG:
+def unrolled(steps: int = 4) -> Figure:
     """The Elman network folded, with its loop, and beside it unrolled over `steps`.
 
     Each arrow carries the name of its weights: the same names at each step.
     """
     if steps < 1:
         raise ValueError(f"steps must be a positive integer; got {steps}")
-    _, ax = plt.subplots(figsize=(6.4, 3.2))
+    sides = ((-1.75, 0.95), (-0.45, 1.5 * steps + 0.95))
+    widths = [right - left for left, right in sides]
+    fig, (folded, row) = plt.subplots(
+        1, 2, figsize=(6.4, 3.0), width_ratios=widths, sharey=True
+    )
 
-    def column(x, suffix):
-        _units(ax, x, suffix)
+    def column(ax, x, t):
+        _units(ax, x, t)
         _arrow(ax, (x, 0), (x, 1.5), "W_ih", "input", (0.42, 0))
         _arrow(ax, (x, 1.5), (x, 3), "W_ho", "output", (0.44, 0))
 
-    column(0, "")
+    column(folded, 0, "")
     curve = Path(
         [(-0.24, 1.68), (-1.15, 2.5), (-1.15, 0.5), (-0.24, 1.32)],
         [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
     )
     color = plots.colour("hidden")
-    ax.add_patch(
+    folded.add_patch(
         FancyArrowPatch(
             path=curve, arrowstyle="-|>", mutation_scale=10, lw=1.5, color=color
         )
     )
-    plots.label(ax, -1.3, 1.5, "W_hh", "hidden", ha="center", fontsize=8.5)
-    ax.annotate(
-        "",
-        (2.1, 1.5),
-        (1.0, 1.5),
-        arrowprops={"arrowstyle": "->", "color": "#777777", "lw": 1.2},
-    )
-    ax.text(1.55, 1.72, "unroll", ha="center", color="#555555", fontsize=9)
-    first = 2.8
-    _node(ax, first, 1.5, "h₀", "hidden")
+    _label(folded, -1.35, 1.5, "W_hh", "hidden")
+    _node(row, 0, 1.5, "h_0", "hidden")
     for t in range(1, steps + 1):
-        x = first + 1.5 * t
-        column(x, str(t).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")))
-        _arrow(ax, (x - 1.5, 1.5), (x, 1.5), "W_hh", "hidden", (0, 0.27))
-    return _drawn(ax, (-1.7, first + 1.5 * steps + 0.9), (-0.5, 3.5))
+        x = 1.5 * t
+        column(row, x, str(t))
+        _arrow(row, (x - 1.5, 1.5), (x, 1.5), "W_hh", "hidden", (0, 0.27))
+    folded.set_title("folded")
+    row.set_title("unrolled")
+    for ax, side in zip((folded, row), sides, strict=True):
+        _drawn(ax, side, (-0.5, 3.5))
+    return fig
 
 
-def gradient_flow() -> SVG:
+def gradient_flow() -> Figure:
     """Two neighbouring steps of the unrolled network, and the errors on their way back.
 
     Grey arrows are the forward pass. Coloured ones carry errors backwards, each named
     by the matrix that it is multiplied with.
     """
-    _, ax = plt.subplots(figsize=(6.4, 3.4))
-    for x, t in ((0.0, "ₜ₋₁"), (2.6, "ₜ")):
+    _, ax = plt.subplots(figsize=(4.8, 3.2))
+    for x, t in ((0.0, "t-1"), (2.6, "t")):
         _units(ax, x, t)
         for start, end in (((x, 0), (x, 1.5)), ((x, 1.5), (x, 3))):
             _arrow(ax, start, end, "", None)
         _arrow(ax, (x, 3), (x, 1.5), "", "gradient", bend=0.35)
-        name = f"δo{t} W_hoᵀ"
-        plots.label(ax, x - 0.4, 2.25, name, "gradient", ha="right", fontsize=9)
+        name = rf"$\delta o_{{{t}}} W_{{ho}}^T$"
+        _label(ax, x - 0.4, 2.25, name, "gradient", ha="right")
     for start, end in ((-2.0, 0.0), (0.0, 2.6), (2.6, 4.6)):
         _arrow(ax, (start, 1.5), (end, 1.5), "", None)
-    for start, end, t, x in ((4.6, 2.6, "ₜ₊₁", 3.75), (2.6, 0.0, "ₜ", 1.3)):
+    for start, end, t, x in ((4.6, 2.6, "t+1", 3.75), (2.6, 0.0, "t", 1.3)):
         _arrow(ax, (start, 1.5), (end, 1.5), "", "gradient", bend=-0.3)
-        name = f"δa{t} W_hhᵀ"
-        plots.label(ax, x, 0.86, name, "gradient", ha="center", fontsize=9)
+        name = rf"$\delta a_{{{t}}} W_{{hh}}^T$"
+        _label(ax, x, 0.84, name, "gradient")
     _arrow(ax, (0.0, 1.5), (-2.0, 1.5), "", "gradient", bend=-0.3)
     return _drawn(ax, (-2.2, 4.9), (-0.4, 3.4))
 
@@ -120,7 +121,7 @@ def automaton(
     places: Sequence[tuple[float, float]],
     names: Sequence[str] | None = None,
     wrong: Sequence[tuple[int, str]] = (),
-) -> SVG:
+) -> Figure:
     """States as circles at their places, the last with a ring; symbols on the arrows.
 
     `transitions` are those of a `helpers.tasks.reber.Grammar`. States are named by
@@ -134,7 +135,7 @@ def automaton(
             f"places and names must have one entry for each of {len(transitions)} "
             f"states; got {len(places)} and {len(names)}"
         )
-    _, ax = plt.subplots(figsize=(6.4, 3.0))
+    _, ax = plt.subplots(figsize=(4.8, 2.7))
     arrows: dict = {}  # (from, to, whether wrong): symbols
     for here, moves in enumerate(transitions):
         for symbol, after in moves.items():
@@ -165,7 +166,7 @@ def automaton(
         color = plots.colour(role)
         style = {"arrowstyle": "-|>", "mutation_scale": 11, "lw": 1.5, "zorder": 1}
         ax.add_patch(FancyArrowPatch(**shape, **style, color=color, linestyle=line))
-        plots.label(ax, *place, ", ".join(symbols), role, ha="center", fontsize=10)
+        _label(ax, *place, ", ".join(symbols), role)
     for name, place in zip(names, places, strict=True):
         _node(ax, *place, name, "hidden")
     ax.scatter(*places[-1], s=900, facecolors="none", edgecolors=plots.colour("hidden"))
@@ -179,22 +180,34 @@ def automaton(
 _LOOP = np.array([(-0.13, 0.2), (-0.5, 0.9), (0.5, 0.9), (0.13, 0.2)])
 
 
+def _typeset(text: str) -> str:
+    """Names such as W_ih as the formulas write them; other text as it is."""
+    return re.sub(r"(?<!\S)([A-Za-z])_([\w+-]+)", r"$\1_{\2}$", text)
+
+
+def _label(ax, x: float, y: float, text: str, role: str, **kwargs) -> None:
+    """Write a name beside an arrow or over a column."""
+    options = {"ha": "center", "fontsize": 10} | kwargs
+    plots.label(ax, x, y, _typeset(text), role, **options)
+
+
 def _node(ax, x: float, y: float, text: str, role: str) -> None:
     ax.scatter(x, y, s=620, color=plots.colour(role), zorder=2)
-    ax.text(x, y, text, color="white", ha="center", va="center", fontsize=10)
+    ax.text(x, y, _typeset(text), color="white", ha="center", va="center")
 
 
 def _units(ax, x: float, t: str) -> None:
     """The units of one step, from input to output."""
     for y, name, role in ((0, "x", "input"), (1.5, "h", "hidden"), (3, "o", "output")):
-        _node(ax, x, y, f"{name}{t}", role)
+        _node(ax, x, y, f"${name}_{{{t}}}$" if t else f"${name}$", role)
 
 
-def _drawn(ax, xlim: tuple[float, float], ylim: tuple[float, float]) -> SVG:
-    """The figure, without axes."""
+def _drawn(ax, xlim: tuple[float, float], ylim: tuple[float, float]) -> Figure:
+    """The figure, without axes, closed so that it is not shown twice."""
     ax.set(xlim=xlim, ylim=ylim)
     ax.axis("off")
-    return plots.svg(ax.figure)
+    plt.close(ax.figure)
+    return ax.figure
 
 
 def _arrow(
@@ -208,4 +221,4 @@ def _arrow(
     if text:
         x = (start[0] + end[0]) / 2 + offset[0]
         y = (start[1] + end[1]) / 2 + offset[1]
-        plots.label(ax, x, y, text, role, ha="center", fontsize=8.5)
+        _label(ax, x, y, text, role)

@@ -73,7 +73,9 @@ class Reader:
     def __init__(self) -> None:
         self.uses: dict[str, set[str]] = {}  # of a name, wherever it is read
         # Of a name, where it is called.
-        self.makes: dict[str, set[str]] = {name: set() for name in dir(builtins)}
+        self.makes: dict[str, set[str]] = {
+            name: set() for name in [*dir(builtins), "display"]
+        }
 
     def kinds(self, tree: ast.AST) -> set[str]:
         """What a piece of code does: some of draws, prints, computes."""

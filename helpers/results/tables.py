@@ -2,15 +2,61 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from html import escape
 
 import numpy as np
 
 from helpers import arguments
 from helpers.results.intervals import Estimate
 
+INTERVAL = re.compile(r"(\S+) (\[.*\])")
 
-def table(rows: Iterable[Sequence], headers: Sequence[str], width: int = 75) -> str:
-    """Rows as plain text in columns, numbers to the right, words to the left.
+
+class Table(str):
+    """A table as text, which Jupyter and the book show as a table where they can.
+
+    `display` it there: the text stands beside the HTML, for whatever shows no HTML.
+    Without its style the HTML is still a table.
+    """
+
+    lines: list[list[str]]  # the cells, the headers first
+    right: list[bool]  # of each column, whether it stands to the right
+
+    def __new__(cls, lines: list[list[str]], right: list[bool]) -> "Table":
+        """Make the text."""
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        rule = ["-" * w for w in widths]
+        text = "\n".join(
+            "  ".join(
+                cell.rjust(w) if r else cell.ljust(w)
+                for cell, w, r in zip(line, widths, right, strict=True)
+            ).rstrip()
+            for line in [lines[0], rule, *lines[1:]]
+        )
+        made = super().__new__(cls, text)
+        made.lines, made.right = lines, right
+        return made
+
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        printer.text(str(self))  # and not in quotes
+
+    def _repr_html_(self) -> str:
+        head, *body = self.lines
+        heads = ["th scope='col'" if cell else "td" for cell in head]
+        tags = ["th scope='row'", *["td"] * (len(head) - 1)]
+        kinds_of = [heads, *[tags] * len(body)]
+        first, *others = [
+            "<tr>" + "".join(map(_html, line, kinds, self.right)) + "</tr>"
+            for line, kinds in zip(self.lines, kinds_of, strict=True)
+        ]
+        return (
+            f'<div class="printed"><table class="table"><thead>{first}</thead>\n'
+            "<tbody>" + "\n".join(others) + "</tbody></table></div>\n"
+        )
+
+
+def table(rows: Iterable[Sequence], headers: Sequence[str], width: int = 75) -> Table:
+    """Rows in columns, as text and as HTML, numbers to the right, words to the left.
 
     Floats and estimates are shown to 4 significant digits; a cell that needs another
     form comes as text. Raises ValueError for rows of another length than `headers`
@@ -22,25 +68,17 @@ def table(rows: Iterable[Sequence], headers: Sequence[str], width: int = 75) -> 
             raise ValueError(
                 f"rows must have {len(headers)} cells, one per header; got {row}"
             )
-    columns = list(zip(headers, *rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
     right = [
-        bool(rows) and all(re.match(r"[-+]?[.\d]|$", cell) for cell in column[1:])
-        for column in columns
-    ]
-    lines = [
-        "  ".join(
-            cell.rjust(w) if r else cell.ljust(w)
-            for cell, w, r in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in [headers, ["-" * w for w in widths], *rows]
-    ]
-    widest = max(map(len, lines))
+        bool(rows) and all(re.match(r"[-+]?[.\d]|$", cell) for cell in column)
+        for column in zip(*rows, strict=True)
+    ] or [False] * len(headers)
+    made = Table([list(headers), *rows], right)
+    widest = max(map(len, made.splitlines()))
     if widest > width:
         raise ValueError(
             f"rows must fit into {width} characters; got a table of {widest}"
         )
-    return "\n".join(lines)
+    return made
 
 
 def significant(value: float, digits: int = 4) -> float:
@@ -71,3 +109,12 @@ def _cell(value) -> str:
     if isinstance(value, Estimate | float | np.floating):
         return f"{value:.4g}"
     return str(value)
+
+
+def _html(cell: str, tag: str, right: bool) -> str:
+    """A cell of a table; an interval stays in one piece, below its estimate or not."""
+    inside = escape(cell, quote=False)
+    if estimate := INTERVAL.fullmatch(inside):
+        inside = f'{estimate[1]} <span class="interval">{estimate[2]}</span>'
+    side = "right" if right else "left"
+    return f'<{tag} style="text-align: {side}">{inside}</{tag.split()[0]}>'
