@@ -61,7 +61,7 @@ def test_the_minutes_of_a_text(text, minutes):
 
 def test_lines_count_where_they_compute_figures_and_printed_tables_always():
     png = new_output("display_data", {"image/png": "iVBORw0KGgo="})
-    printed = new_output("stream", text=" a  b\n--  -\n 1  2\n")
+    printed = new_output("display_data", {"text/plain": " a  b\n--  -\n 1  2"})
     other = new_output("stream", text="a - b\n---\n")
     assert reading.of_code(code(20), folded=False) == 2
     assert reading.of_code(code(20), folded=True) == 0

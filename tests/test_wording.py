@@ -120,7 +120,9 @@ def test_comparisons_are_read_from_what_cells_print():
         "all            20 of 20 [0.84, 1.00]  -0.1 [-0.2, -0.1]\n"
         "other: 17 of 20 [0.64, 0.95]\n"
     )
-    cell = new_code_cell("print()", outputs=[new_output("stream", text=table)])
+    cell = new_code_cell(
+        "print()", outputs=[new_output("display_data", {"text/plain": table})]
+    )
     found = dict(wording.in_notebook("page", nbformat.v4.new_notebook(cells=[cell])))
     assert found == {
         "one over half": Verdict("page", 20, 0.64, 0.95),

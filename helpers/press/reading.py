@@ -106,9 +106,10 @@ def of_code(cell: NotebookNode, folded: bool) -> float:
     """The minutes of a code cell with what it shows."""
     minutes = 0 if folded else folding.lines(cell.source) / LINES
     for output in cell.outputs:
-        pictures = any(key.startswith("image/") for key in output.get("data", {}))
+        data = output.get("data", {})
+        pictures = any(key.startswith("image/") for key in data)
         minutes += FIGURE * pictures
-        minutes += TABLE * len(PRINTED.findall(output.get("text", "")))
+        minutes += TABLE * len(PRINTED.findall(data.get("text/plain", "")))
     return minutes
 
 

@@ -76,16 +76,17 @@ def caption(cell: NotebookNode) -> str:
 
 
 def printed(root: Path = ROOT) -> Iterator[tuple[str, Verdict]]:
-    """The comparisons that the notebooks print, under their names."""
+    """The comparisons that the notebooks show, under their names."""
     for path in notebooks.find(root=root):
         yield from in_notebook(path.stem, notebooks.read(path))
 
 
 def in_notebook(page: str, notebook: NotebookNode) -> Iterator[tuple[str, Verdict]]:
-    """The comparisons that one of them prints."""
+    """The comparisons that one of them shows."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            for name, _, differ, low, high in PRINTED.findall(output.get("text", "")):
+            text = output.get("data", {}).get("text/plain", "")
+            for name, _, differ, low, high in PRINTED.findall(text):
                 yield name, Verdict(page, int(differ), float(low), float(high))
 
 
