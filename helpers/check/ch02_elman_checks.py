@@ -15,7 +15,9 @@ from helpers.check.core.words import describe, number
 NOISE = 0.2
 HELD = 50
 
-LONGEST = 300  # symbols in the streams of exercise 2.6
+# Exercise 2.6: symbols in the streams, and how far from 0 the state must stay.
+LONGEST = 300
+EDGE = 0.5
 
 
 # 2.1 ------------------------------------------------------------------------------
@@ -542,14 +544,14 @@ def bracket_states(
 
 
 def _bracket_fault(n, opening, closing, W_ih, W_hh, b_h) -> str:
-    """What is wrong with the first state of the wrong sign, or ""."""
+    """What is wrong with the first state that is not where it should be, or ""."""
     streams = bracket_streams(n, opening, closing)
     h = bracket_states(streams, W_ih, W_hh, b_h)
     is_open = np.zeros(h.shape, bool)
     for t, symbols in enumerate(streams):
         stays = is_open[t] & (symbols != closing)
         is_open[t + 1] = stays | (symbols == opening)
-    wrongly = (h > 0) != is_open
+    wrongly = np.where(is_open, h < EDGE, h > -EDGE)
     wrongly[0] = False
     if not wrongly.any():
         return ""
@@ -560,25 +562,24 @@ def _bracket_fault(n, opening, closing, W_ih, W_hh, b_h) -> str:
     t = int(wrongly.any(axis=1).argmax())
     stream = int(wrongly[t].argmax())
     symbol, before, after = int(streams[t - 1, stream]), h[t - 1, stream], h[t, stream]
-    found = f"symbol {symbol} turns the state from {number(before)} to {number(after)}"
-    if symbol == opening:
-        return f"{found}, but it opens the bracket. Its weight must outweigh W_hh"
-    if symbol == closing:
-        return f"{found}, but it closes the bracket. Its weight must outweigh W_hh"
-    if W_hh[0, 0] <= 1:
+    found = (
+        f"symbol {symbol} turns the state from {number(before)} to {number(after)}, "
+        f"expected {f'above {EDGE}' if is_open[t, stream] else f'below -{EDGE}'}"
+    )
+    if symbol in (opening, closing):
+        does = "opens" if symbol == opening else "closes"
+        return f"{found}: it {does} the bracket. Its weight must outweigh W_hh"
+    if W_hh[0, 0] <= math.atanh(EDGE) / EDGE:
         return (
-            f"{found} in step {t}, and it is no bracket. While W_hh is at most 1, "
-            "nothing holds the state"
+            f"{found}, and it is no bracket. W_hh is too small to hold a state of "
+            f"{EDGE}: it fades"
         )
     if W_ih[symbol, 0] != 0:
         return (
             f"{found}, and it is no bracket. Its weight is "
             f"{number(W_ih[symbol, 0])}: it should leave the state as it is"
         )
-    return (
-        f"{found} in step {t}, and it is no bracket. b_h is too far from 0 for this "
-        "W_hh"
-    )
+    return f"{found}, and it is no bracket. b_h is too far from 0 for this W_hh"
 
 
 # 2.7 ------------------------------------------------------------------------------

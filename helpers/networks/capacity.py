@@ -21,27 +21,33 @@ def recalled(h: np.ndarray, x: np.ndarray, longest: int) -> np.ndarray:
     about 2 / T by chance; 0 where the readout is constant. The sum of r2 is the memory
     capacity, counted from lag 0, the input that has just come.
 
-    Raises ValueError for numbers that are not finite, for an x that does not change,
-    and for fewer than 2 (longest + n_hid + 2) steps, which could fit anything.
+    Raises ValueError for other shapes, for numbers that are not finite, for an x that
+    does not change, and for fewer than 2 (longest + n_hid + 2) steps.
     """
-    h = arguments.array("h", h, ("T", "n_hid"))
-    x = arguments.array("x", x, (len(h),))
+    h = arguments.array("h", h, ("T", "n_hid")).astype(float)
+    x = arguments.array("x", x, (len(h),)).astype(float)
     longest = arguments.integer("longest", longest, 0)
-    h, x = arguments.floats({"h": h, "x": x}).values()
     for name, values in (("h", h), ("x", x)):
         if not np.isfinite(values).all():
             raise ValueError(f"{name} must be finite; got NaN or infinity among it")
     half, fewest = len(x) // 2, longest + h.shape[1] + 2
     if half < fewest:
         raise ValueError(f"x must have at least {2 * fewest} steps; got {len(x)}")
-    if np.ptp(x[: half - longest]) == 0 or np.ptp(x[half - longest :]) == 0:
+    if np.ptp(x[: half - longest]) == 0 or np.ptp(x[half : -longest or None]) == 0:
         raise ValueError("x must change in both halves; got the same number throughout")
-    units = np.column_stack([h, np.ones(len(h), h.dtype)])
+    # The size of a unit is no matter, and should be none to the arithmetic.
+    units = np.column_stack([_of_size_1(h), np.ones(len(h))])
     # What is rolled around the end stands before the steps that are used.
-    past = np.column_stack([np.roll(x, k) for k in range(longest + 1)])
+    past = np.column_stack([np.roll(_of_size_1(x), k) for k in range(longest + 1)])
     readout = np.linalg.lstsq(units[longest:half], past[longest:half], rcond=None)[0]
     told, past = units[half:] @ readout, past[half:]
-    told, past = told - told.mean(axis=0), past - past.mean(axis=0)
-    together = (told * past).sum(axis=0) ** 2
+    told, past = (_of_size_1(v - v.mean(axis=0)) for v in (told, past))
     apart = (told**2).sum(axis=0) * (past**2).sum(axis=0)
+    together = (told * past).sum(axis=0) ** 2
     return np.divide(together, apart, out=np.zeros_like(apart), where=apart > 0)
+
+
+def _of_size_1(values: np.ndarray) -> np.ndarray:
+    """Each column divided by its largest absolute value, if that is not 0."""
+    size = np.abs(values).max(axis=0)
+    return values / np.where(size == 0, 1, size)
