@@ -139,3 +139,44 @@ def test_a_chapter_links_each_of_its_glossary_terms_once(chapter):
     body = "\n".join(text).split("\n## Summary")[0]
     assert TERM.findall(body) == linked, "only in the text, not in what follows it"
     assert not any(TERM.search(heading) for _, heading in HEADING.findall(body))
+
+
+# The field's words --------------------------------------------------------------------
+
+WORD_ROW = re.compile(r"^\| ([\w ]+) \| ([\w -]+) \|$", re.MULTILINE)
+
+
+def house_words():
+    """The field's term for each word of our own."""
+    table = page("glossary.md").partition("## House words and the field's words")[2]
+    return dict(WORD_ROW.findall(table))
+
+
+def unexplained(text):
+    """The house words that a page says first without the field's term beside them."""
+    text = re.sub(r"^#+ [^\n]*$|```.*?```|\]\([^)]*\)", "", text, flags=re.M | re.S)
+    for word, term in house_words().items():
+        saying, meaning = (re.sub("[ -]", r"[\\s-]+", said) for said in (word, term))
+        blocks = [
+            block
+            for block in re.split(r"\n\s*\n", text)
+            if re.search(rf"\b{saying}\b", block, re.I)
+        ]
+        if blocks and not re.search(meaning, blocks[0], re.I):
+            yield f"{word} ({term}): {' '.join(blocks[0].split())[:200]}"
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize("chapter", [path.name for path in notebooks.chapters()])
+def test_a_house_word_stands_beside_the_fields_term_at_first(chapter):
+    text = [cell.source for cell in cells(chapter) if cell.cell_type == "markdown"]
+    assert [*unexplained("\n\n".join(text))] == []
+
+
+@pytest.mark.documents
+def test_a_house_word_alone_is_seen():
+    assert len(house_words()) >= 9
+    assert [*unexplained("On its way\nback.\n\nThe backward pass.")]
+    assert [*unexplained("Cut into chunks.\n\nThis is TBPTT.")]
+    assert not [*unexplained("The way back (the backward pass).\n\nThe way back.")]
+    assert not [*unexplained("## The way back\n\nNo [word](way-back.md#way-back).")]

@@ -41,7 +41,7 @@ from helpers.networks import (
 )
 from helpers.networks.elman import Elman
 from helpers.networks.gated import GRU, LSTM
-from helpers.results import intervals, tables
+from helpers.results import comparing, intervals, tables
 from helpers.tasks import reber, sine, sunspots
 from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS
 from helpers.tasks.text import SPECIAL, Vocabulary
@@ -439,6 +439,13 @@ def wilson(successes, trials, confidence):
     middle = (p + z * z / (2 * trials)) / w
     reach = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials**2)) / w
     return p, max(middle - reach, 0), min(middle + reach, 1)
+
+
+def paired_by_counting(first, second):
+    difference = np.subtract(first, second, dtype=float)
+    ahead, differ = np.sum(difference > 0), np.count_nonzero(difference)
+    share = wilson(ahead, differ, 0.95) if differ else (math.nan, 0, 1)
+    return ahead, differ, share, median_by_counting(difference, 0.95)
 
 
 def rounded(value, digits):
@@ -1075,6 +1082,12 @@ TABLE = {
     ),
     **entries(
         "results.intervals.wilson", intervals.wilson, wilson, SHARES, also="trials"
+    ),
+    **entries(
+        "results.comparing.compare",
+        comparing.compare,
+        paired_by_counting,
+        {"first": Array((9,)), "second": Array((9,))},
     ),
     **entries(
         "results.tables.significant",
@@ -1971,6 +1984,7 @@ ELSEWHERE = {
         **dict.fromkeys(("index", "start", "end", "unknown"), NO_ARGUMENT),
         **dict.fromkeys(("save", "load"), FILES),
     },
+    "results.comparing": {"comparisons": TEXT},
     "results.console": {"show_any_text": "changes the terminal's encoding, no value"},
     "results.described": dict.fromkeys(("save", "load"), FILES),
     "results.files": dict.fromkeys(
@@ -1994,7 +2008,16 @@ ELSEWHERE = {
         ),
     },
     "results.records": dict.fromkeys(
-        ("metric", "curve", "load", "load_measured", "describe", "flatten"), FILES
+        (
+            "metric",
+            "curve",
+            "load",
+            "load_measured",
+            "describe",
+            "also_recorded",
+            "flatten",
+        ),
+        FILES,
     ),
     "results.tables": {"table": TEXT},
     "lm.by_hand": {"sgd_step": "changes its arguments: tests/test_lm_by_hand.py"},

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from helpers.press import notebooks
+from helpers.press import notebooks, reading
 
 pytestmark = pytest.mark.documents
 
@@ -170,3 +170,48 @@ def test_neither_the_letter_nor_the_length_tells_the_right_answer():
     assert set(letters) == set("abcd")
     assert max(letters.values()) < 0.4 * questions, letters
     assert longest < 0.4 * questions, f"{longest} of {questions} are the longest"
+
+
+# The questions that open a chapter ----------------------------------------------------
+
+OPENING = re.compile(r"^(\d)\. .+\? \(\[chapter (\d)\]\((\d\d)_\w+\.ipynb#[\w-]+\)\)$")
+# Its second edition will have them.
+PENDING = {"02_elman"}
+
+
+def opens_with_questions(cells, number):
+    """Whether the first section has three questions on earlier chapters, with links."""
+    first = next(cell for cell in cells if cell.startswith("## "))
+    heading, _, *lines = first.rstrip().splitlines()
+    found = [OPENING.match(line) for line in lines]
+    return (
+        heading == f"## {reading.QUESTIONS}"
+        and all(found)
+        and [match[1] for match in found] == ["1", "2", "3"]
+        and all(int(match[2]) == int(match[3]) < number for match in found)
+    )
+
+
+@pytest.mark.parametrize("path", CHAPTERS[1:], ids=lambda path: path.stem)
+def test_a_chapter_opens_with_three_questions_on_earlier_ones(path):
+    asked = opens_with_questions(markdown(path), int(path.stem[:2]))
+    assert asked == (path.stem not in PENDING)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("## Three questions first", "## Questions"),
+        ("3. What", "4. What"),
+        ("\n3. What? ([chapter 1](01_a.ipynb#b))", ""),
+        ("[chapter 1]", "[chapter 2]"),
+        ("What? (", "What. ("),
+        ("#b", ""),
+    ],
+)
+def test_another_opening_is_seen(old, new):
+    lines = [f"{k}. What? ([chapter 1](01_a.ipynb#b))" for k in (1, 2, 3)]
+    good = "\n".join(["## Three questions first", "", *lines])
+    assert opens_with_questions(["# A title", good, "## Why?"], 2)
+    assert not opens_with_questions(["# A title", good, "## Why?"], 1)
+    assert not opens_with_questions(["# A title", good.replace(old, new)], 2)

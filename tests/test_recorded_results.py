@@ -24,6 +24,7 @@ from helpers.experiments.__main__ import ONCE
 from helpers.experiments.runner import TRACE_UPDATES, run_seed
 from helpers.experiments.ship import SHIPPED
 from helpers.lm import recorded_runs
+from helpers.press import notebooks
 from helpers.results import files, records
 
 EXPERIMENTS = REGISTRY | by_name(times.EXPERIMENTS)
@@ -117,3 +118,55 @@ def test_a_missing_or_damaged_record_says_how_to_make_it(module, tmp_path):
         path.write_text(damaged)
         with pytest.raises(ValueError, match=f"{module.COMMAND}` makes it anew"):
             module.load(tmp_path)
+
+
+# Grids --------------------------------------------------------------------------------
+
+# Of a grid on which a chapter names a best value: the record, its parameter, the metric
+# by the value, whether the smaller is ahead, and what the page says where the best one
+# has no neighbour on one side.
+GRIDS = [
+    ("bptt-clipping", "lr", "none.lr {:g}", False, "a smaller rate was not tried"),
+    ("bptt-clipping", "lr", "value 0.1.lr {:g}", False, ""),
+    ("bptt-clipping", "lr", "norm 1.lr {:g}", False, ""),
+    ("bptt-clipping", "lr", "norm 0.3.lr {:g}", False, "is the largest that was tried"),
+    (
+        "streams-well",
+        "noise",
+        "noise.{:g} to 0.2",
+        False,
+        "largest that was trained with",
+    ),
+    ("sine-sunspots", "hidden", "validation.elman {}", True, "largest that was tried"),
+]
+# Lists of numbers that are no grids: what is looked at, and when; all of it is shown.
+LOOKED_AT = {"delays", "k", "lengths", "marks", "moments", "scales", "seen"}
+LOOKED_AT |= {"clusters", "l1", "lr", "mapped", "temperatures", "watched", "windows"}
+# The second edition of chapter 1 says what it makes of its grids.
+CHAPTER_1 = {"widths", "input_noise", "decay"}
+
+
+def on_pages(text):
+    """Whether a chapter says this."""
+    pages = [path.read_text(encoding="utf-8") for path in notebooks.chapters()]
+    return any(text in page for page in pages)
+
+
+@pytest.mark.parametrize(("name", "parameter", "key", "smaller", "said"), GRIDS)
+def test_the_best_of_a_grid_has_neighbours_or_the_page_says_so(
+    name, parameter, key, smaller, said
+):
+    record = records.load(name)
+    grid = record.parameters[parameter]
+    medians = [np.median(record.metric(key.format(value))) for value in grid]
+    best = np.argmin(medians) if smaller else np.argmax(medians)
+    assert (0 < best < len(grid) - 1) == (said == "")
+    assert on_pages(said)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_list_of_numbers_is_a_known_grid_or_none(name):
+    grids = {parameter for record, parameter, *_ in GRIDS if record == name}
+    for parameter, value in records.load(name).parameters.items():
+        if isinstance(value, list) and all(isinstance(v, int | float) for v in value):
+            assert parameter in grids | LOOKED_AT | CHAPTER_1, (name, parameter)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.results import files, intervals, records, tables
+from helpers.results import comparing, files, intervals, records, tables
 from helpers.results.intervals import Estimate
 
 RUNS = [
@@ -432,3 +432,156 @@ def test_nan_is_never_written(write):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write(duration_s=math.nan)
     assert records.load("toy", folder).meta["duration_s"] == 200.4
+
+
+# What nobody has read -----------------------------------------------------------------
+
+SEVERAL = {
+    "a": {"b": 1, "c": {"d": 2, "e": 3}, "f": {"g.h": 4, "i": 5}},
+    "lr 0.1": {"x": 6},
+    "rmse": 7,
+}
+
+
+@pytest.fixture
+def several(write, monkeypatch):
+    """A record that is loaded alone."""
+    monkeypatch.setattr(records, "LOADED", {})
+    runs = [
+        {"seed": s, "metrics": SEVERAL, "curves": {"long": [1.0]}, "trace": {"w": [1]}}
+        for s in range(3)
+    ]
+    return records.load("toy", write(runs=runs))
+
+
+@pytest.mark.parametrize(
+    ("read", "left"),
+    [
+        ([], "{a; lr 0.1; rmse}; curves"),
+        (["rmse"], "{a; lr 0.1}; curves"),
+        (["a.b", "rmse", "lr 0.1.x"], "a.{c; f}; curves"),
+        (["a.b", "a.c.d", "a.f.g.h", "rmse"], "a.{c.e; f.i}; lr 0.1; curves"),
+        (["a.b", "a.c.d", "a.f", "lr 0.1.x", "rmse"], "a.{c.e; f}; curves"),
+    ],
+)
+def test_what_was_not_read_is_named(several, read, left):
+    for key in set(read) - {"a.f"}:
+        several.metric(key)
+    assert records.also_recorded() == f"Also recorded:\ntoy: {left}"
+
+
+def test_keys_below_which_the_same_is_left_are_named_together(write, monkeypatch):
+    monkeypatch.setattr(records, "LOADED", {})
+    metrics = {str(k): {"right": 1, "pure": {"a": 2, "b": 3}, "n": 4} for k in (4, 5)}
+    runs = [{"seed": seed, "metrics": metrics} for seed in range(3)]
+    record = records.load("toy", write(runs=runs))
+    for key in ("4.right", "5.right", "4.pure.a", "5.pure.a"):
+        record.metric(key)
+    assert records.also_recorded() == "Also recorded:\ntoy: {4; 5}.{pure.b; n}"
+    record.metric("4.n")
+    assert records.also_recorded() == "Also recorded:\ntoy: 4.pure.b; 5.{pure.b; n}"
+
+
+def test_what_was_read_counts_over_all_loads_of_a_record(several, write):
+    for key in records.flatten(SEVERAL):
+        several.metric(key)
+    again = records.load("toy", write())
+    assert again.read == several.read
+    several.curve("curves.long")
+    assert records.load("toy", write(runs=list(several.runs))).read == several.read
+    assert records.also_recorded() == "Also recorded:\ntoy: nothing else"
+
+
+def test_what_is_asked_of_a_measured_record_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "LOADED", {})
+    document = {
+        "schema": "toy 1",
+        "date": "2026-01-02",
+        "ways": {"a": [{"T": 10, "ms": 1.0, "MB": 2}, {"T": 20, "ms": 3.0}], "b": []},
+        "lr 0": 1,
+        "lr 0.1": 2,
+    }
+    files.write_json(tmp_path / "toy.json", document)
+    found = records.load_measured("toy", "toy 1", "toys", "ways", "make", tmp_path)
+    assert records.also_recorded() == "Also recorded:\ntoy: {ways; lr 0; lr 0.1}"
+    assert [row["ms"] for rows in found["ways"].values() for row in rows] == [1, 3]
+    assert found["lr 0.1"] == 2
+    assert found.get("lr 1") is None
+    assert records.also_recorded() == "Also recorded:\ntoy: ways.a.{T; MB}; lr 0"
+    assert dict(found["ways"]["a"][0].items())["T"] == 10
+    found.get("lr 0")
+    assert records.also_recorded() == "Also recorded:\ntoy: nothing else"
+    assert found == document
+    assert {**found} == document
+
+
+def test_a_failed_look_reads_nothing(several):
+    with pytest.raises(ValueError, match="key must be one of"):
+        several.metric("unknown")
+    assert several.read == set()
+
+
+# Comparisons --------------------------------------------------------------------------
+
+
+def test_a_comparison_counts_the_seeds_ahead_and_the_differences():
+    first = np.r_[np.full(17, 1.0), np.full(3, 0.0)] + 0.01 * np.arange(20)
+    second = np.full(20, 0.5) + 0.01 * np.arange(20)
+    found = comparing.compare(first, second)
+    assert (found.ahead, found.differ) == (17, 20)
+    assert found.share == intervals.wilson(17, 20)
+    assert found.difference == pytest.approx((0.5, 0.5, 0.5))
+    turned = comparing.compare(first, second, smaller=True)
+    assert (turned.ahead, turned.difference) == (3, found.difference)
+    assert comparing.compare(second, first).ahead == 3
+
+
+def test_seeds_without_a_difference_are_on_no_side():
+    solved = np.arange(20) < 12
+    found = comparing.compare(solved, np.zeros(20, bool))
+    assert (found.ahead, found.differ) == (12, 12)
+    assert found.share == intervals.wilson(12, 12)
+    same = comparing.compare(solved, solved)
+    assert (same.ahead, same.differ, *same.share[1:]) == (0, 0, 0.0, 1.0)
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_pairs_agree_with_the_sign_test(seed, smaller):
+    a, b = np.random.default_rng(seed).normal([[0.0], [0.6]], size=(2, 20))
+    found = comparing.compare(a, b, smaller)
+    p = stats.binomtest(found.ahead, found.differ).pvalue
+    said = found.share.low > 0.5 or found.share.high < 0.5
+    assert said == (p < 0.05)
+    _, low, high = found.difference
+    assert said == (low > 0 or high < 0)
+
+
+def test_a_baseline_is_one_number():
+    errors = np.linspace(1, 2, 20)
+    assert comparing.compare(errors, 1.5, smaller=True).ahead == 10
+    assert comparing.compare(1.2, errors, smaller=True).ahead == 16
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (np.ones(20), np.ones(19), "shapes"),
+        (1.0, 2.0, "shapes"),
+        (np.ones((20, 2)), np.ones((20, 2)), "shapes"),
+        (np.r_[np.ones(19), np.nan], np.ones(20), "first must be finite"),
+        (np.ones(20), np.inf, "second must be finite"),
+        (np.ones(5), np.zeros(5), "at least 6"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(first, second, said):
+    with pytest.raises(ValueError, match=said):
+        comparing.compare(first, second)
+
+
+def test_the_table_of_comparisons():
+    first = np.r_[np.ones(17), np.zeros(3)] + 0.001 * np.arange(20)
+    assert comparing.comparisons({"one over half": (first, 0.5)}) == (
+        "comparison       ahead in (20 seeds)  median difference\n"
+        "-------------  ---------------------  -----------------\n"
+        "one over half  17 of 20 [0.64, 0.95]   0.51 [0.5, 0.51]"
+    )

@@ -9,7 +9,7 @@ options of `helpers.experiments`. `--list` names all.
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from helpers.bench import (
@@ -70,10 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def tables_in(document: dict) -> Iterator[tuple[str, list[dict]]]:
+def tables_in(document: Mapping) -> Iterator[tuple[str, list[dict]]]:
     """The lists of rows in a recorded file, each with its name."""
     for key, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             yield from tables_in(value)
         elif isinstance(value, list) and value:
             yield key, value

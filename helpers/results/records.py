@@ -1,7 +1,8 @@
 """Recorded results: an experiment's runs, seed by seed, as chapters read them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,13 @@ FOLDER = ROOT / "data" / "results"
 SCHEMA = "rnns-unrolled experiment 1"
 
 
+# What is about a record or a run, and not found out by it.
+ABOUT = {
+    *("schema", "summary", "command", "versions", "packages", "date", "note"),
+    *("machine", "cores", "threads", "rounds", "quick", "load_before", "duration_s"),
+    *("seed", "trace", "settings"),
+}
+
 T = TypeVar("T")
 
 
@@ -29,6 +37,7 @@ class Results:
     seeds: tuple[int, ...]
     runs: tuple[dict, ...]  # one per seed, in the order of `seeds`
     meta: dict  # summary, command, versions, engine, floatX, date, duration_s, ...
+    read: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def metric(self, key: str) -> np.ndarray:
         """One metric over the seeds, shape (n_seeds,).
@@ -36,7 +45,9 @@ class Results:
         `key` is dotted where metrics are nested: "validation.rmse". Raises
         ValueError for an unknown key.
         """
-        return _stack([run["metrics"] for run in self.runs], key)
+        values = _stack([run["metrics"] for run in self.runs], key)
+        self.read.add(f"metrics.{key}")
+        return values
 
     def curve(self, key: str) -> np.ndarray:
         """Any other value of the runs over the seeds, shape (n_seeds, ...).
@@ -44,7 +55,53 @@ class Results:
         `key` starts at the run: "trace.width 8". Raises ValueError for an unknown
         key, and for curves whose shapes differ between the seeds.
         """
-        return _stack(self.runs, key)
+        values = _stack(self.runs, key)
+        self.read.add(key)
+        return values
+
+
+class Watched(Mapping):
+    """A dict of a record that notes in `read` which of its values were asked for.
+
+    So do the dicts in it, also those in lists, which share the keys.
+    """
+
+    def __init__(self, values: dict, path: str, read: set[str]) -> None:
+        self._values, self._path, self._read = values, path, read
+
+    def __getitem__(self, key):
+        value = self._values[key]
+        self._read.add(f"{self._path}{key}")
+        return _watched(value, f"{self._path}{key}.", self._read)
+
+    def __iter__(self) -> Iterator:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+
+def _watched(value, path: str, read: set[str]):
+    if isinstance(value, dict):
+        return Watched(value, path, read)
+    if type(value) is list:
+        return [_watched(item, path, read) for item in value]
+    return value
+
+
+# What was loaded, for `also_recorded`: what each record holds, and the keys that were
+# read. A record that is loaded twice is one.
+LOADED: dict[str, tuple[dict, set[str]]] = {}
+
+
+def _read_of(name: str, found: dict) -> set[str]:
+    """The keys of `name` that were read; `found` is what it holds."""
+    read = LOADED[name][1] if name in LOADED else set()
+    LOADED[name] = ({k: v for k, v in found.items() if k not in ABOUT}, read)
+    return read
 
 
 def load(
@@ -81,7 +138,8 @@ def load(
         raise ValueError(
             f"{path} is no record of the experiment {name!r} ({what}); {remedy} again"
         ) from None
-    return Results(name, parameters, tuple(seeds), tuple(runs), document)
+    read = _read_of(name, runs[0])
+    return Results(name, parameters, tuple(seeds), tuple(runs), document, read)
 
 
 def load_measured(
@@ -95,7 +153,8 @@ def load_measured(
 ) -> T:
     """What `parse` makes of the file `name`, written by a command of its own.
 
-    Such files hold something else than a run for each seed. The dict must have this
+    Such files hold something else than a run for each seed. A dict comes as one that
+    cannot be changed, and that counts what is read of it (`Watched`). It must have this
     "schema" and something under `key`; `what` names its contents in an error. Raises
     FileNotFoundError where there is no file, and ValueError for one that is damaged, of
     another schema, or that `parse` cannot read; both say that `command` makes it.
@@ -105,7 +164,8 @@ def load_measured(
         document = read_json(path)
         if document["schema"] != schema or not document[key]:
             raise ValueError("another schema")
-        return parse(document)
+        found = parse(document)
+        return _watched(found, "", _read_of(name, _keys(found)))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; `{command}` makes it") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -125,6 +185,56 @@ def describe(result: Results) -> str:
     return (
         f"{result.name}: {seeds}, recorded {day} in {time}\n  {result.meta['command']}"
     )
+
+
+def also_recorded() -> str:
+    """What the records hold that were loaded so far, and nothing has read.
+
+    A paragraph for each record, to print at the end of a chapter. "a.{b; c}" stands for
+    a.b, a.c and all that begins with "a.b." or "a.c.".
+    """
+    lines = ["Also recorded:"]
+    for name, (found, read) in LOADED.items():
+        rest = {key: value for key, value in found.items() if key != "metrics"}
+        left = _unread(found.get("metrics", {}), "metrics.", read)
+        left += _unread(rest, "", read)
+        text = f"{name}: {'; '.join(left) or 'nothing else'}"
+        lines.append(textwrap.fill(text, 75, subsequent_indent="    "))
+    return "\n".join(lines)
+
+
+def _unread(node: dict, path: str, read: set[str]) -> list[str]:
+    """What of the values in `node`, which is at `path`, is not in `read`.
+
+    Keys below which the same is left are one entry.
+    """
+    groups: dict[str, list[str]] = {}
+    for key, value in node.items():
+        if read.isdisjoint(_leaves(value, f"{path}{key}")):
+            groups.setdefault("", []).append(key)
+        elif left := _unread(_keys(value), f"{path}{key}.", read):
+            groups.setdefault(f".{_one_of(left)}", []).append(key)
+    return [f"{_one_of(keys)}{left}" for left, keys in groups.items()]
+
+
+def _leaves(value, path: str) -> Iterator[str]:
+    below = _keys(value)
+    for key, inner in below.items():
+        yield from _leaves(inner, f"{path}.{key}")
+    if not below:
+        yield path
+
+
+def _keys(value) -> dict:
+    """What has keys of its own in a value: a dict, or all dicts of a list."""
+    if isinstance(value, dict):
+        return value
+    found = value if isinstance(value, list) else []
+    return {k: v for item in found if isinstance(item, dict) for k, v in item.items()}
+
+
+def _one_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{{{'; '.join(names)}}}"
 
 
 def flatten(nested: dict) -> dict:
