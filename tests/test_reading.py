@@ -1,5 +1,7 @@
 """The minutes of a chapter follow from what is read, by one rule."""
 
+import re
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
@@ -105,3 +107,9 @@ def test_the_guide_gets_the_minutes_of_one_chapter():
     ).replace("how) | 5 |", "how) | 3 |").replace(
         "together** | **5**", "together** | **8**", 1
     ).replace("deeper** | **5**", "deeper** | **3**")
+
+
+def test_the_command_prints_the_line_of_each_chapter(capsys):
+    assert reading.main([]) == 0
+    said = capsys.readouterr().out
+    assert len(re.findall(r"^\d\. \*\*It takes\*\* about \d+", said, re.M)) == 8

@@ -457,11 +457,11 @@ def several(write, monkeypatch):
 @pytest.mark.parametrize(
     ("read", "left"),
     [
-        ([], "{a; lr 0.1; rmse}; curves"),
-        (["rmse"], "{a; lr 0.1}; curves"),
+        ([], "a; lr 0.1; rmse; curves"),
+        (["rmse"], "a; lr 0.1; curves"),
         (["a.b", "rmse", "lr 0.1.x"], "a.{c; f}; curves"),
-        (["a.b", "a.c.d", "a.f.g.h", "rmse"], "a.{c.e; f.i}; lr 0.1; curves"),
-        (["a.b", "a.c.d", "a.f", "lr 0.1.x", "rmse"], "a.{c.e; f}; curves"),
+        (["a.b", "a.c.d", "a.f.g.h", "rmse"], "lr 0.1; a.{c.e; f.i}; curves"),
+        (["a.b", "a.c.d", "a.f", "lr 0.1.x", "rmse"], "a.{f; c.e}; curves"),
     ],
 )
 def test_what_was_not_read_is_named(several, read, left):
@@ -477,9 +477,9 @@ def test_keys_below_which_the_same_is_left_are_named_together(write, monkeypatch
     record = records.load("toy", write(runs=runs))
     for key in ("4.right", "5.right", "4.pure.a", "5.pure.a"):
         record.metric(key)
-    assert records.also_recorded() == "Also recorded:\ntoy: {4; 5}.{pure.b; n}"
+    assert records.also_recorded() == "Also recorded:\ntoy: {4; 5}.{n; pure.b}"
     record.metric("4.n")
-    assert records.also_recorded() == "Also recorded:\ntoy: 4.pure.b; 5.{pure.b; n}"
+    assert records.also_recorded() == "Also recorded:\ntoy: 4.pure.b; 5.{n; pure.b}"
 
 
 def test_what_was_read_counts_over_all_loads_of_a_record(several, write):
@@ -503,11 +503,11 @@ def test_what_is_asked_of_a_measured_record_counts(tmp_path, monkeypatch):
     }
     files.write_json(tmp_path / "toy.json", document)
     found = records.load_measured("toy", "toy 1", "toys", "ways", "make", tmp_path)
-    assert records.also_recorded() == "Also recorded:\ntoy: {ways; lr 0; lr 0.1}"
+    assert records.also_recorded() == "Also recorded:\ntoy: ways; lr 0; lr 0.1"
     assert [row["ms"] for rows in found["ways"].values() for row in rows] == [1, 3]
     assert found["lr 0.1"] == 2
     assert found.get("lr 1") is None
-    assert records.also_recorded() == "Also recorded:\ntoy: ways.a.{T; MB}; lr 0"
+    assert records.also_recorded() == "Also recorded:\ntoy: lr 0; ways.a.{T; MB}"
     assert dict(found["ways"]["a"][0].items())["T"] == 10
     found.get("lr 0")
     assert records.also_recorded() == "Also recorded:\ntoy: nothing else"

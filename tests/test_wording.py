@@ -142,6 +142,12 @@ def test_a_mark_is_not_shown_and_ends_no_paragraph():
     assert "compares" not in plain
 
 
+def test_the_command_lists_sentences_under_their_page(capsys):
+    assert wording.main() == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^glossary\.md\n  .+\b(best|better)\b", said, re.MULTILINE)
+
+
 # What is recorded and not shown -------------------------------------------------------
 
 READS = re.compile(r"results\.load\(|\.metric\(|\.curve\(")

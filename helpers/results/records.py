@@ -22,7 +22,7 @@ SCHEMA = "rnns-unrolled experiment 1"
 ABOUT = {
     *("schema", "summary", "command", "versions", "packages", "date", "note"),
     *("machine", "cores", "threads", "rounds", "quick", "load_before", "duration_s"),
-    *("seed", "trace", "settings"),
+    *("seed", "settings", "trace"),
 }
 
 T = TypeVar("T")
@@ -97,10 +97,10 @@ def _watched(value, path: str, read: set[str]):
 LOADED: dict[str, tuple[dict, set[str]]] = {}
 
 
-def _read_of(name: str, found: dict) -> set[str]:
+def _read_of(name: str, found) -> set[str]:
     """The keys of `name` that were read; `found` is what it holds."""
     read = LOADED[name][1] if name in LOADED else set()
-    LOADED[name] = ({k: v for k, v in found.items() if k not in ABOUT}, read)
+    LOADED[name] = (_keys(found), read)
     return read
 
 
@@ -165,7 +165,7 @@ def load_measured(
         if document["schema"] != schema or not document[key]:
             raise ValueError("another schema")
         found = parse(document)
-        return _watched(found, "", _read_of(name, _keys(found)))
+        return _watched(found, "", _read_of(name, found))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing; `{command}` makes it") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -214,7 +214,8 @@ def _unread(node: dict, path: str, read: set[str]) -> list[str]:
             groups.setdefault("", []).append(key)
         elif left := _unread(_keys(value), f"{path}{key}.", read):
             groups.setdefault(f".{_one_of(left)}", []).append(key)
-    return [f"{_one_of(keys)}{left}" for left, keys in groups.items()]
+    alone = groups.pop("", [])
+    return alone + [f"{_one_of(keys)}{left}" for left, keys in groups.items()]
 
 
 def _leaves(value, path: str) -> Iterator[str]:
@@ -226,11 +227,11 @@ def _leaves(value, path: str) -> Iterator[str]:
 
 
 def _keys(value) -> dict:
-    """What has keys of its own in a value: a dict, or all dicts of a list."""
-    if isinstance(value, dict):
-        return value
-    found = value if isinstance(value, list) else []
-    return {k: v for item in found if isinstance(item, dict) for k, v in item.items()}
+    """What was found out, by its keys, in a dict or in all dicts of a list."""
+    dicts = [value] if isinstance(value, dict) else value
+    if not isinstance(dicts, list) or not all(isinstance(d, dict) for d in dicts):
+        return {}
+    return {k: v for found in dicts for k, v in found.items() if k not in ABOUT}
 
 
 def _one_of(names: list[str]) -> str:
