@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -519,6 +520,7 @@ def _weights(
     return arrays
 
 
+@cache
 def bracket_streams(n: int, opening: int, closing: int) -> np.ndarray:
     """Streams of symbols of shape (LONGEST, streams): runs of one symbol, and mixed."""
     rng = np.random.default_rng([n, opening, closing])
@@ -530,7 +532,9 @@ def bracket_streams(n: int, opening: int, closing: int) -> np.ndarray:
     for _ in range(20):
         runs = rng.choice([1, 1, 2, 60], LONGEST)
         streams.append(np.repeat(rng.integers(0, n, LONGEST), runs))
-    return np.stack([stream[:LONGEST] for stream in streams], axis=1)
+    found = np.stack([stream[:LONGEST] for stream in streams], axis=1)
+    found.setflags(write=False)  # the same array each time
+    return found
 
 
 def bracket_states(
