@@ -874,7 +874,7 @@ TABLE = {
         "networks.capacity.recalled",
         capacity.recalled,
         recalled,
-        {"h": Array((40, 2)), "x": Array((40,)), "longest": Size(0, 4)},
+        {"h": Array((40, 2), free=True), "x": Array((40,)), "longest": Size(0, 4)},
     ),
     **entries(
         "networks.elman.initial_elman",

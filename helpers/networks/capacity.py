@@ -35,19 +35,20 @@ def recalled(h: np.ndarray, x: np.ndarray, longest: int) -> np.ndarray:
         raise ValueError(f"x must have at least {2 * fewest} steps; got {len(x)}")
     if np.ptp(x[: half - longest]) == 0 or np.ptp(x[half : -longest or None]) == 0:
         raise ValueError("x must change in both halves; got the same number throughout")
-    # The size of a unit is no matter, and should be none to the arithmetic.
-    units = np.column_stack([_of_size_1(h), np.ones(len(h))])
+    # The size of a unit is no matter, and should be none to the arithmetic of the fit.
+    units = np.column_stack([h / _size(h[longest:half]), np.ones(len(h))])
     # What is rolled around the end stands before the steps that are used.
-    past = np.column_stack([np.roll(_of_size_1(x), k) for k in range(longest + 1)])
+    past = np.column_stack([np.roll(x / _size(x), k) for k in range(longest + 1)])
     readout = np.linalg.lstsq(units[longest:half], past[longest:half], rcond=None)[0]
     told, past = units[half:] @ readout, past[half:]
-    told, past = (_of_size_1(v - v.mean(axis=0)) for v in (told, past))
+    told, past = told - told.mean(axis=0), past - past.mean(axis=0)
+    told, past = told / _size(told), past / _size(past)
     apart = (told**2).sum(axis=0) * (past**2).sum(axis=0)
     together = (told * past).sum(axis=0) ** 2
     return np.divide(together, apart, out=np.zeros_like(apart), where=apart > 0)
 
 
-def _of_size_1(values: np.ndarray) -> np.ndarray:
-    """Each column divided by its largest absolute value, if that is not 0."""
+def _size(values: np.ndarray) -> np.ndarray:
+    """The largest absolute value of each column, or 1 where that is 0."""
     size = np.abs(values).max(axis=0)
-    return values / np.where(size == 0, 1, size)
+    return np.where(size == 0, 1, size)
