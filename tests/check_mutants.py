@@ -39,6 +39,7 @@ from answer_mutants import SPOIL, Mutant, mutants, some
 
 from helpers import ROOT, engine
 from helpers.check import ch01_feedforward_checks as ch01
+from helpers.check import ch02_elman_checks as ch02
 from helpers.check.core import patience
 from helpers.check.core.calls import call
 from helpers.check.core.graphs import function as compiled
@@ -370,10 +371,32 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.all(np.abs(a - b) <= SAME * scale))
 
 
+def _brackets(function: Callable) -> Callable[[tuple], Any]:
+    """The runner of a function that gives weights, of which many are right.
+
+    What counts is when the state is high, when it is low, and when it is neither.
+    """
+
+    def run(arguments: tuple) -> Any:
+        weights = call("f()", function, *arguments)
+        if isinstance(weights, Verdict):
+            return weights
+        arrays = [np.asarray(weight, float) for weight in weights]
+        shapes = [(arguments[0], 1), (1, 1), (1,)]
+        if [array.shape for array in arrays] != shapes:
+            raise ValueError("weights of other shapes")
+        streams = ch02.bracket_streams(*arguments)
+        h = ch02.bracket_states(streams, *arrays)[1:]
+        return np.sign(h) * (np.abs(h) >= ch02.EDGE)
+
+    return run
+
+
 # Runners of what is no function of arrays.
 RUNNERS: dict[str, Callable] = {
     "ch01 l2_updates": _of_updates(_decay, 1),
     "ch01 momentum_updates": _of_updates(_bowl, ch01.UPDATES),
+    "ch02 bracket": _brackets,
     "ch03 running_product": _of_graph(),
     "ch03 leaky_step": _of_graph(),
     "ch03 herd": _of_graph(fixed=(1,), shared=False),

@@ -43,12 +43,27 @@ def latch():
     return 6, 4, 0
 
 
+def bracket(n, opening, closing):
+    W_ih = np.zeros((n, 1))
+    W_ih[opening], W_ih[closing] = 4.0, -4.0
+    return W_ih, np.array([[2.0]]), np.array([0.0])
+
+
+def recall(h, x, lag):
+    A = np.column_stack([h[lag:], np.ones(len(h) - lag)])
+    y = x[: len(x) - lag]
+    o = A @ np.linalg.lstsq(A, y, rcond=None)[0]
+    return 1 - ((y - o) ** 2).mean() / y.var()
+
+
 SOLUTIONS = {
     check.count_parameters: count_parameters,
     check.step_columns: step_columns,
     check.set_radius: set_radius,
     check.forward: forward,
     check.latch: latch,
+    check.bracket: bracket,
+    check.recall: recall,
 }
 
 
@@ -73,6 +88,29 @@ OTHER_WAYS = {
     ),
     "dict": (check.latch, lambda: {"w_ih": 6, "w_hh": 4, "b_h": 0}),
     "arrays": (check.latch, lambda: (np.array([[5.0]]), np.array([3.0]), 0.1)),
+    "lists, larger": (
+        check.bracket,
+        lambda n, opening, closing: {
+            "W_ih": [[9 * (i == opening) - 8 * (i == closing)] for i in range(n)],
+            "W_hh": [[3]],
+            "b_h": [0],
+        },
+    ),
+    "no symbol is quite silent": (
+        check.bracket,
+        lambda n, opening, closing: (bracket(n, opening, closing)[0] + 0.1, [[2]], [0]),
+    ),
+    "by the correlation": (
+        check.recall,
+        lambda h, x, lag: (
+            np.linalg.norm(
+                np.linalg.qr(h[lag:] - h[lag:].mean(axis=0))[0].T
+                @ (x[: len(x) - lag] - x[: len(x) - lag].mean())
+            )
+            ** 2
+            / ((x[: len(x) - lag] - x[: len(x) - lag].mean()) ** 2).sum()
+        ),
+    ),
 }
 
 
@@ -202,8 +240,71 @@ NEAR_LATCH = {
 }
 
 
+NEAR_BRACKET = slips(
+    bracket,
+    {
+        "pushes the state down and the closing one up": {"4.0, -4.0": "-4.0, 4.0"},
+        "it opens the bracket. Its weight must outweigh": {"4.0, -4": "1.0, -4"},
+        "it closes the bracket. Its weight must outweigh": {"-4.0": "-1.0"},
+        "W_hh is too small to hold a state of 0.5": {"[[2.0]]": "[[0.9]]"},
+        "no bracket. W_hh is too small": {"[[2.0]]": "[[1.05]]"},
+        "W_hh is negative": {"[[2.0]]": "[[-2.0]]"},
+        "Its weight is -3: it should leave": {
+            "np.zeros((n, 1))": "np.full((n, 1), -3.0)"
+        },
+        "b_h is too far from 0": {"np.array([0.0])": "np.array([1.0])"},
+        "W_ih has the shape (4,), expected (4, 1)": {"np.zeros((n, 1))": "np.zeros(n)"},
+        "W_hh has the shape (1,), expected (1, 1)": {"[[2.0]]": "[2.0]"},
+        "b_h must hold finite real numbers": {"[0.0]": "[np.nan]"},
+        "expected 3 results: W_ih, W_hh, b_h": {", np.array([0.0])": ""},
+    },
+)
+NEAR_RECALL = slips(
+    recall,
+    {
+        "no bias": {"np.column_stack([h[lag:], np.ones(len(h) - lag)])": "h[lag:]"},
+        "the share that is left over": {"1 - ((y": "((y"},
+        "the correlation, expected its square": {
+            "return 1 - ((y - o) ** 2).mean() / y.var()": (
+                "return (1 - ((y - o) ** 2).mean() / y.var()) ** 0.5"
+            )
+        },
+        "the mean squared error": {
+            "1 - ((y - o) ** 2).mean() / y.var()": "((y - o) ** 2).mean()"
+        },
+        "the sum of the squared errors": {
+            "1 - ((y - o) ** 2).mean() / y.var()": "((y - o) ** 2).sum()"
+        },
+        "divide it by the variance of the targets": {" / y.var()": ""},
+        "taken around 0, expected around their mean": {"y.var()": "(y**2).mean()"},
+        "of all of x, expected of the targets": {"y.var()": "x.var()"},
+        "the lag goes the other way": {
+            "h[lag:], np.ones": "h[: len(h) - lag], np.ones",
+            "x[: len(x) - lag]": "x[lag:]",
+        },
+        "come around from the end of x": {
+            "h[lag:], np.ones(len(h) - lag)": "h, np.ones(len(h))",
+            "x[: len(x) - lag]": "np.roll(x, lag)",
+        },
+        "those of the future": {
+            "h[lag:], np.ones(len(h) - lag)": "h, np.ones(len(h))",
+            "x[: len(x) - lag]": "np.roll(x, -lag)",
+        },
+    },
+)
+
+
 @each_near_miss(
-    SOLUTIONS, (NEAR_COUNT, NEAR_STEP, NEAR_RADIUS, NEAR_FORWARD, NEAR_LATCH)
+    SOLUTIONS,
+    (
+        NEAR_COUNT,
+        NEAR_STEP,
+        NEAR_RADIUS,
+        NEAR_FORWARD,
+        NEAR_LATCH,
+        NEAR_BRACKET,
+        NEAR_RECALL,
+    ),
 )
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
     check_tells(checked, sentence, student)

@@ -31,6 +31,7 @@ from helpers.lm import by_hand as lm
 from helpers.lm.model import LanguageModel
 from helpers.networks import (
     bptt,
+    capacity,
     elman,
     feedforward,
     gated,
@@ -269,6 +270,37 @@ def first_values(blocks, kind, n_in, n_hid, n_out, rng, forget_bias=None):
     W_ho = drawn(n_hid, n_out)
     rest = [np.zeros(n_hid)] * (2 if kind is LSTM else 1)
     return kind(W_ih, W_hh, np.array(b_h), W_ho, np.zeros(n_out), *rest)
+
+
+def recalled(h, x, longest):
+    """One lag at a time, by the normal equations in fractions."""
+    half, shares = len(x) // 2, []
+    units = [[*map(Fraction, row), Fraction(1)] for row in h.tolist()]
+    x = [Fraction(value) for value in x.tolist()]
+    for k in range(longest + 1):
+        fit, new = range(longest, half), range(half, len(x))
+        columns = range(len(units[0]))
+        rows = [
+            [sum(units[t][i] * units[t][j] for t in fit) for j in columns]
+            + [sum(units[t][i] * x[t - k] for t in fit)]
+            for i in columns
+        ]
+        for i in columns:  # Gauss and Jordan
+            rows[i:] = sorted(rows[i:], key=lambda row: -abs(row[i]))
+            rows[i] = [value / rows[i][i] for value in rows[i]]
+            for j in columns:
+                if j != i:
+                    factor = rows[j][i]
+                    pairs = zip(rows[j], rows[i], strict=True)
+                    rows[j] = [a - factor * b for a, b in pairs]
+        weights = [row[-1] for row in rows]
+        told = [sum(u * w for u, w in zip(units[t], weights, strict=True)) for t in new]
+        past = [x[t - k] for t in new]
+        told, past = ([v - sum(of) / len(of) for v in of] for of in (told, past))
+        apart = sum(v * v for v in told) * sum(v * v for v in past)
+        together = sum(a * b for a, b in zip(told, past, strict=True)) ** 2
+        shares.append(float(together / apart) if apart else 0.0)
+    return np.array(shares)
 
 
 def layers(sizes, rng):
@@ -837,6 +869,12 @@ TABLE = {
         initialisation.sparse,
         some_heard,
         {**IN_OUT, "connections": Size(1, 4)},
+    ),
+    **entries(
+        "networks.capacity.recalled",
+        capacity.recalled,
+        recalled,
+        {"h": Array((40, 2), free=True), "x": Array((40,)), "longest": Size(0, 4)},
     ),
     **entries(
         "networks.elman.initial_elman",

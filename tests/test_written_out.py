@@ -11,7 +11,15 @@ import pytest
 
 from helpers import ROOT
 from helpers.lm import by_hand, model
-from helpers.networks import bptt, elman, feedforward, gated, gradients, optimisers
+from helpers.networks import (
+    bptt,
+    capacity,
+    elman,
+    feedforward,
+    gated,
+    gradients,
+    optimisers,
+)
 
 pytestmark = pytest.mark.usefixtures("python_engine")
 
@@ -74,6 +82,32 @@ def test_hidden_states(shape):
     by_scan = elman.hidden_states(pt.constant(x), elman.shared(params))
     for graph in (unrolled, by_scan):
         np.testing.assert_allclose(graph.eval(), imported, rtol=0, atol=1e-12)
+
+
+def test_what_a_readout_recalls():
+    rng = np.random.default_rng(7)
+    x = rng.uniform(-1, 1, (600, 1))
+    h = elman.hidden_states_numpy(x, elman.initial_elman(1, 4, 1, rng))
+    written = functions("02_elman.ipynb")["recalled"](h, x[:, 0], 5)
+    imported = capacity.recalled(h, x[:, 0], 5)
+    np.testing.assert_allclose(written, imported, rtol=0, atol=1e-9)
+
+
+def test_the_parity_that_is_written_with_units_is_an_elman_network():
+    """With the weights of the table in the chapter."""
+    x = np.random.default_rng(8).integers(0, 2, (50, 3))
+    params = elman.Elman(
+        W_ih=np.array([[6.0, 6.0]]),
+        W_hh=np.array([[3.0, 3.0], [-3.0, -3.0]]),
+        b_h=np.array([-3.0, -9.0]),
+        W_ho=np.array([[0.5], [-0.5]]),
+        b_o=np.zeros(1),
+        h0=np.array([-1.0, -1.0]),
+    )
+    o = elman.readout(elman.hidden_states_numpy(x[:, :, None], params), params)
+    written = functions("02_elman.ipynb")["parity"](x)
+    np.testing.assert_allclose(o[:, :, 0], written, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(np.round(written), np.cumsum(x, axis=0) % 2)
 
 
 def test_minibatches(chapter):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from helpers.check.core.words import describe, number
 # The latch of exercise 2.5: inputs of at most NOISE, for HELD steps after each pulse.
 NOISE = 0.2
 HELD = 50
+
+# Exercise 2.6: symbols in the streams, and how far from 0 the state must stay.
+LONGEST = 300
+EDGE = 0.5
 
 
 # 2.1 ------------------------------------------------------------------------------
@@ -460,3 +465,226 @@ def _latch_fault(w_ih: float, w_hh: float, b_h: float) -> str:
                 "w_hh by more"
             )
     return ""
+
+
+# 2.6 ------------------------------------------------------------------------------
+
+
+def _draw_symbols(rng: np.random.Generator) -> tuple[int, int, int]:
+    n = int(rng.integers(3, 8))
+    opening, closing = rng.choice(n, 2, replace=False).tolist()
+    return n, opening, closing
+
+
+@exercise(
+    "The unit holds what the last bracket left, and each bracket can change it.",
+    Domain(
+        "bracket(n, opening, closing)",
+        "`n` is at least 3, and `opening` and `closing` are two different numbers from "
+        "0 to n - 1.",
+        _draw_symbols,
+        weak=((4, 1, 3), (3, 2, 0), (5, 0, 1)),
+    ),
+)
+def bracket(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `bracket(n, opening, closing)`: one unit that knows an open bracket."""
+    for probe in probes:
+        n = probe.arguments[0]
+        shapes = {"W_ih": (n, 1), "W_hh": (1, 1), "b_h": (1,)}
+        returned = call(probe.name, student, *probe.arguments)
+        weights = _weights(probe.name, unpack(probe.name, returned, [*shapes]), shapes)
+        if isinstance(weights, Verdict):
+            yield weights
+            return
+        fault = _bracket_fault(*probe.arguments, *weights)
+        yield wrong(probe.name, fault) if fault else right(probe.name)
+
+
+def _weights(
+    name: str, parts: Mapping[str, Any] | Verdict, shapes: Mapping[str, tuple]
+) -> list[np.ndarray] | Verdict:
+    """Each part as an array of its shape, or the Verdict on the first that is none."""
+    if isinstance(parts, Verdict):
+        return parts
+    arrays = []
+    for part, value in parts.items():
+        array = to_array(part, value)
+        if isinstance(array, Verdict):
+            return array
+        if array.shape != shapes[part]:
+            said = f"{part} has the shape {array.shape}, expected {shapes[part]}"
+            return wrong(name, said, "shape")
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            return wrong(name, f"{part} must hold finite real numbers", "type")
+        arrays.append(array.astype(float))
+    return arrays
+
+
+@cache
+def bracket_streams(n: int, opening: int, closing: int) -> np.ndarray:
+    """Streams of symbols of shape (LONGEST, streams): runs of one symbol, and mixed."""
+    rng = np.random.default_rng([n, opening, closing])
+    streams = []
+    for symbol in range(n):  # each alone, and after one or many of each bracket
+        for before in ([], [opening], [closing], [opening] * 100, [closing] * 100):
+            streams.append(before + [symbol] * LONGEST)
+            streams.append(before + [symbol, opening, symbol, closing] * LONGEST)
+    for _ in range(20):
+        runs = rng.choice([1, 1, 2, 60], LONGEST)
+        streams.append(np.repeat(rng.integers(0, n, LONGEST), runs))
+    found = np.stack([stream[:LONGEST] for stream in streams], axis=1)
+    found.setflags(write=False)  # the same array each time
+    return found
+
+
+def bracket_states(
+    streams: np.ndarray, W_ih: np.ndarray, W_hh: np.ndarray, b_h: np.ndarray
+) -> np.ndarray:
+    """The states of the unit before the first symbol and after each, from -1 on."""
+    h = [np.full(streams.shape[1], -1.0)]
+    for symbols in streams:
+        h.append(np.tanh(W_ih[symbols, 0] + W_hh[0, 0] * h[-1] + b_h[0]))
+    return np.stack(h)
+
+
+def _bracket_fault(n, opening, closing, W_ih, W_hh, b_h) -> str:
+    """What is wrong with the first state that is not where it should be, or ""."""
+    streams = bracket_streams(n, opening, closing)
+    h = bracket_states(streams, W_ih, W_hh, b_h)
+    is_open = np.zeros(h.shape, bool)
+    for t, symbols in enumerate(streams):
+        stays = is_open[t] & (symbols != closing)
+        is_open[t + 1] = stays | (symbols == opening)
+    wrongly = np.where(is_open, h < EDGE, h > -EDGE)
+    wrongly[0] = False
+    if not wrongly.any():
+        return ""
+    if W_ih[opening, 0] < 0 < W_ih[closing, 0]:
+        return "the opening symbol pushes the state down and the closing one up"
+    if W_hh[0, 0] < 0:
+        return "W_hh is negative: without a bracket the state changes its sign"
+    t = int(wrongly.any(axis=1).argmax())
+    stream = int(wrongly[t].argmax())
+    symbol, before, after = int(streams[t - 1, stream]), h[t - 1, stream], h[t, stream]
+    found = (
+        f"symbol {symbol} turns the state from {number(before)} to {number(after)}, "
+        f"expected {f'above {EDGE}' if is_open[t, stream] else f'below -{EDGE}'}"
+    )
+    if symbol in (opening, closing):
+        does = "opens" if symbol == opening else "closes"
+        return f"{found}: it {does} the bracket. Its weight must outweigh W_hh"
+    if W_hh[0, 0] <= math.atanh(EDGE) / EDGE:
+        return (
+            f"{found}, and it is no bracket. W_hh is too small to hold a state of "
+            f"{EDGE}: it fades"
+        )
+    if W_ih[symbol, 0] != 0:
+        return (
+            f"{found}, and it is no bracket. Its weight is "
+            f"{number(W_ih[symbol, 0])}: it should leave the state as it is"
+        )
+    return f"{found}, and it is no bracket. b_h is too far from 0 for this W_hh"
+
+
+# 2.7 ------------------------------------------------------------------------------
+
+
+def _draw_run(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    n_hid, lag = int(rng.integers(1, 5)), int(rng.integers(0, 5))
+    return _driven(rng, n_hid, lag, n_hid + 3 + int(rng.integers(0, 20)))
+
+
+def _driven(rng, n_hid: int, lag: int, targets: int) -> tuple:
+    """States of a random network, some noise on them, and the inputs that drove it."""
+    x = rng.uniform(-0.6, 1, lag + targets)
+    W_ih, W_hh = rng.normal(0, 0.8, n_hid), rng.normal(0, 0.6, (n_hid, n_hid))
+    h_t, h = np.zeros(n_hid), []
+    for x_t in x:
+        h_t = np.tanh(x_t * W_ih + h_t @ W_hh)
+        h.append(h_t + rng.normal(0, 0.1, n_hid))
+    return np.stack(h), x, lag
+
+
+@exercise(
+    "This is what a linear readout can decode; summed over the lags, on new steps, it "
+    "is the memory capacity.",
+    Domain(
+        "recall(h, x, lag)",
+        "`lag` is at least 0, at least $n_{hid} + 3$ steps have a target, and the "
+        "numbers of `h` and `x` are finite and change from step to step.",
+        _draw_run,
+        weak=(
+            _driven(np.random.default_rng(6), 3, 2, 30),
+            _driven(np.random.default_rng(7), 2, 0, 12),
+            _driven(np.random.default_rng(8), 4, 1, 7),
+        ),
+    ),
+)
+def recall(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `recall(h, x, lag)`: R^2 of a readout of the input of `lag` steps ago."""
+    yield judge(
+        student, probes, _recall, mistakes=_recall_mistakes, formulas=[_by_residuals]
+    )
+
+
+def _recall(h: np.ndarray, x: np.ndarray, lag: int) -> float:
+    return 1 - _unexplained(_with_bias(h[lag:]), x[: len(x) - lag])
+
+
+def _by_residuals(h: np.ndarray, x: np.ndarray, lag: int) -> float:
+    units = np.column_stack([h[lag:], np.ones(len(h) - lag)])
+    y = x[: len(x) - lag]
+    residuals = y - units @ np.linalg.lstsq(units, y, rcond=None)[0]
+    return 1 - (residuals**2).sum() / ((y - y.mean()) ** 2).sum()
+
+
+def _with_bias(h: np.ndarray) -> np.ndarray:
+    return np.column_stack([h, np.ones(len(h))])
+
+
+def _squared_error(units: np.ndarray, y: np.ndarray) -> float:
+    residuals = y - units @ np.linalg.lstsq(units, y, rcond=None)[0]
+    return float((residuals**2).sum())
+
+
+def _unexplained(units: np.ndarray, y: np.ndarray) -> float:
+    return _squared_error(units, y) / float(((y - y.mean()) ** 2).sum())
+
+
+def _recall_mistakes(h: np.ndarray, x: np.ndarray, lag: int) -> dict[str, float]:
+    """The share with one mistake each."""
+    steps = len(x) - lag
+    state, y = h[lag:], x[:steps]
+    units = _with_bias(state)
+    share = 1 - _unexplained(units, y)
+    error = _squared_error(units, y)
+    earlier = {  # where the lag is 0, these are right
+        "the readout is given the state of `lag` steps ago, and asked for the present "
+        "input: the lag goes the other way": (
+            1 - _unexplained(_with_bias(h[:steps]), x[lag:])
+        ),
+        "the targets of the first steps come around from the end of x: leave these "
+        "steps out": 1 - _unexplained(_with_bias(h), np.roll(x, lag)),
+        "the targets are those of the future: x[t - lag] stands before x[t]": (
+            1 - _unexplained(_with_bias(h), np.roll(x, -lag))
+        ),
+    }
+    return {
+        "the readout has no bias: give it a unit that is always 1": (
+            1 - _unexplained(state, y)
+        ),
+        "this is the share that is left over, expected 1 minus it": 1 - share,
+        "this is the correlation, expected its square": share**0.5,
+        "this is the square of the share": share**2,
+        "this is the mean squared error": error / steps,
+        "this is the sum of the squared errors": error,
+        "1 minus the mean squared error: divide it by the variance of the targets": (
+            1 - error / steps
+        ),
+        "the variance of the targets is taken around 0, expected around their mean": (
+            1 - error / float((y**2).sum())
+        ),
+        "the squared errors are divided by the variance of all of x, expected of the "
+        "targets": 1 - error / steps / float(x.var()),
+        **(earlier if lag else {}),
+    }
