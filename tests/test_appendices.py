@@ -44,7 +44,10 @@ def sections(chapter):
                 printed.setdefault(around[-1], "")
         else:
             for anchor in around:
-                said = [output.get("text", "") for output in cell.outputs]
+                said = [
+                    output.get("text") or output.get("data", {}).get("text/plain", "")
+                    for output in cell.outputs
+                ]
                 printed[anchor] = "\n".join([printed[anchor], *said])
     return printed
 

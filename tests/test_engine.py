@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -190,6 +191,15 @@ def asked_anew():
     selection.why_not.cache_clear()
     yield
     selection.why_not.cache_clear()
+
+
+@pytest.mark.skipif(not shutil.which("false"), reason="no program that always fails")
+def test_a_compiler_that_fails_is_the_reason_and_prints_nothing(
+    monkeypatch, asked_anew, capsys
+):
+    monkeypatch.setattr(selection, "_CXX", shutil.which("false"))
+    assert "fails to compile a line" in engine.why_not("c")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_numba_is_the_default_without_jax(monkeypatch, asked_anew, capsys):

@@ -184,6 +184,7 @@ def two_precisions():
     mode = {"jax": "JAX", "numba": "NUMBA", "c": "CVM", "python": "FAST_COMPILE"}
     code = (
         "import numpy as np, pytensor, pytensor.tensor as pt\n"
+        f"pytensor.config.cxx = {pytensor.config.cxx!r}\n"
         f"mode = {mode[selected()]!r}\n"
         "for floatX in ('float32', 'float64'):\n"
         "    pytensor.config.floatX = floatX\n"

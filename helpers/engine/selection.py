@@ -1,12 +1,13 @@
 """Choose the engine that PyTensor compiles for, as `engine.select()`."""
 
+import io
 import os
 import platform
 import shutil
 import sys
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -91,9 +92,9 @@ def why_not(name: str) -> str:
     before = {key: getattr(config, key) for key in ("floatX", "cxx", "mode")}
     try:
         _prepare(name, config.floatX)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            x = pt.vector("x")
+            x = pt.vector("x")  # PyTensor prints where a C++ program that fails lies
             result = pytensor.function([x], pt.tanh(x @ x))(np.ones(2, config.floatX))
     except Exception as error:
         message = (str(error).strip().splitlines() or [""])[0]
