@@ -40,6 +40,7 @@ from answer_mutants import SPOIL, Mutant, mutants, some
 from helpers import ROOT, engine
 from helpers.check import ch01_feedforward_checks as ch01
 from helpers.check import ch02_elman_checks as ch02
+from helpers.check import ch03_scan_checks as ch03
 from helpers.check.core import patience
 from helpers.check.core.calls import call
 from helpers.check.core.graphs import function as compiled
@@ -203,6 +204,11 @@ class Outcome(NamedTuple):
 def _called(function: Callable) -> Callable[[tuple], Any]:
     """As it is called on NumPy arrays; what it changes is an error of `call`."""
     return lambda arguments: call("f()", function, *arguments)
+
+
+def _in_pieces(function: Callable) -> Callable[[tuple], Any]:
+    """As it is called with the `run` that is made of what is drawn."""
+    return lambda arguments: call("f()", function, *ch03.with_run(arguments))
 
 
 def _of_graph(fixed: tuple[int, ...] = (), shared: bool = True) -> Callable:
@@ -401,6 +407,8 @@ RUNNERS: dict[str, Callable] = {
     "ch03 leaky_step": _of_graph(),
     "ch03 herd": _of_graph(fixed=(1,), shared=False),
     "ch03 masked_states": _of_graph(),
+    "ch03 in_pieces": _in_pieces,
+    "ch03 gated_states": _of_graph(),
     "ch05 softmax_loss": _of_graph(),
     "ch06 coupled_step": _of_graph(),
 }

@@ -53,6 +53,28 @@ def masked_states(x, mask, h0, W_ih, W_hh, b_h):
     )
 
 
+def in_pieces(run, x, h0, size):
+    state, pieces = h0, []
+    for start in range(0, len(x), size):
+        h = run(x[start : start + size], state)
+        pieces.append(h)
+        state = h[-1]
+    return np.concatenate(pieces)
+
+
+def gated_states(x, h0, W_z, b_z, W_ih, W_hh, b_h):
+    def step(z_t, a_t, h_tm1, W_hh):
+        return (1 - z_t) * h_tm1 + z_t * pt.tanh(a_t + h_tm1 @ W_hh)
+
+    return scan(
+        step,
+        sequences=[pt.sigmoid(x @ W_z + b_z), x @ W_ih + b_h],
+        outputs_info=h0,
+        non_sequences=[W_hh],
+        return_updates=False,
+    )
+
+
 def delayed(x, delay=3, scale=0.95):
     """An echo by hand, with an error that a trained network could have."""
     x = x[:, :, 0]
@@ -64,6 +86,8 @@ SOLUTIONS = {
     check.leaky_step: leaky_step,
     check.herd: herd,
     check.masked_states: masked_states,
+    check.in_pieces: in_pieces,
+    check.gated_states: gated_states,
     check.echo: delayed,
 }
 
@@ -81,6 +105,25 @@ def states_by_arithmetic(x, mask, h0, W_ih, W_hh, b_h):
     return running(step, [x, mask[:, :, None]], h0)
 
 
+def pieces_by_recursion(run, x, h0, size):
+    h = run(x[:size], h0)
+    rest = x[size:]
+    return np.vstack(
+        [h, pieces_by_recursion(run, rest, h[-1], size)] if len(rest) else h
+    )
+
+
+def gated_by_one_large_product(x, h0, W_z, b_z, W_ih, W_hh, b_h):
+    n_hid = b_z.shape[0]
+    both = pt.dot(x, pt.concatenate([W_z, W_ih], axis=1))
+    z, a = pt.sigmoid(both[:, :, :n_hid] + b_z), both[:, :, n_hid:]
+    return running(
+        lambda z_t, a_t, h: h + z_t * (pt.tanh(a_t + b_h + pt.dot(h, W_hh)) - h),
+        [z, a],
+        h0,
+    )
+
+
 OTHER_WAYS = {
     "the first number as the start": (check.running_product, product_from_the_first),
     "a NumPy start": (
@@ -92,6 +135,12 @@ OTHER_WAYS = {
         edited(herd, {"y_tm3, y_tm1:": "y_tm3, _, y_tm1:", "[-3, -1]": "[-3, -2, -1]"}),
     ),
     "by arithmetic": (check.masked_states, states_by_arithmetic),
+    "by recursion": (check.in_pieces, pieces_by_recursion),
+    "one step a piece": (
+        check.in_pieces,
+        lambda run, x, h0, size: in_pieces(run, x, h0, 1),
+    ),
+    "by one large product": (check.gated_states, gated_by_one_large_product),
 }
 
 
@@ -102,7 +151,13 @@ def test_a_right_answer_is_right(checked, student):
 
 @pytest.mark.parametrize("floatX", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "checked", [check.running_product, check.leaky_step, check.masked_states]
+    "checked",
+    [
+        check.running_product,
+        check.leaky_step,
+        check.masked_states,
+        check.gated_states,
+    ],
 )
 def test_graphs_are_judged_in_the_precision_of_the_engine(checked, floatX):
     with pytensor.config.change_flags(floatX=floatX):
@@ -229,6 +284,75 @@ NEAR_MASK = slips(
 }
 
 
+NEAR_PIECES = slips(
+    in_pieces,
+    {
+        "each piece begins from h0": {"        state = h[-1]\n": ""},
+        "begins from zeros but the first": {"state = h[-1]": "state = 0 * h0"},
+        "each piece begins from zeros, expected": {
+            "state, pieces = h0": "state, pieces = 0 * h0",
+            "        state = h[-1]\n": "",
+        },
+        "the first piece begins from zeros": {
+            "state, pieces = h0": "state, pieces = 0 * h0"
+        },
+        "from the first state of the piece before": {"h[-1]": "h[0]"},
+        "from the mean state": {"h[-1]": "h.mean(axis=0)"},
+        "missing where it is shorter": {"len(x), size": "len(x) - size + 1, size"},
+        "only the states of the last piece": {"np.concatenate(pieces)": "pieces[-1]"},
+        "only the states of the first piece": {"np.concatenate(pieces)": "pieces[0]"},
+        "only the last state of each piece": {"append(h)": "append(h[-1:])"},
+        "only the last state, expected all": {"np.concatenate(pieces)": "state"},
+        "run was given a piece of 7 steps, and takes 1 to 3": {
+            "run(x[start : start + size], state)": "run(x, state)"
+        },
+        "run was given a piece of 4 steps": {"start + size]": "start + size + 1]"},
+    },
+) | {
+    "h0 stands among": lambda run, x, h0, size: np.concatenate(
+        [h0[None], in_pieces(run, x, h0, size)]
+    ),
+}
+
+
+BOTH = "x @ W_ih + b_h]"
+NEAR_GATED = slips(
+    gated_states,
+    {
+        "z_t and 1 - z_t are exchanged": {
+            "(1 - z_t) * h_tm1 + z_t": "z_t * h_tm1 + (1 - z_t)"
+        },
+        "the gate has no sigmoid": {"pt.sigmoid": ""},
+        "the gate has a tanh": {"pt.sigmoid": "pt.tanh"},
+        "the gate does nothing": {"(1 - z_t) * h_tm1 + z_t * ": ""},
+        "b_z is missing": {" + b_z": ""},
+        "b_h is missing": {" + b_h": ""},
+        "the tanh is missing": {"pt.tanh": ""},
+        "W_z and W_ih are exchanged": {"x @ W_z": "x @ W_ih", BOTH: "x @ W_z + b_h]"},
+        "b_z and b_h are exchanged": {"+ b_z": "+ b_h", BOTH: "x @ W_ih + b_z]"},
+        "W_hh is transposed": {"@ W_hh": "@ W_hh.T"},
+        "is missing inside the tanh": {" + h_tm1 @ W_hh": ""},
+        "the factor 1 - z_t": {"(1 - z_t) * ": ""},
+        "the factor z_t is missing": {"z_t * pt.tanh": "pt.tanh"},
+        "the last state is missing in front": {"(1 - z_t) * h_tm1 + ": ""},
+        "starts from zero": {"outputs_info=h0": "outputs_info=0 * h0"},
+        "each step makes 2 products, expected 1": {
+            "a_t + h_tm1": "a_t @ W_ih + b_h + h_tm1",
+            BOTH: "x]",
+        },
+        "the loop holds no product": {
+            "h_tm1 @ W_hh": "(h_tm1[:, :, None] * W_hh).sum(axis=1)"
+        },
+    },
+) | {
+    "h0 stands among": lambda x, h0, *a: pt.concatenate(
+        [h0[None], gated_states(x, h0, *a)]
+    ),
+    "only the last states": lambda *a: gated_states(*a)[-1],
+    "time and batch are exchanged": lambda *a: gated_states(*a).swapaxes(0, 1),
+}
+
+
 def untrained(x):
     rng = np.random.default_rng(0)
     W_ih, W_hh, W_ho = (rng.normal(size=shape) for shape in ((1, 9), (9, 9), 9))
@@ -282,6 +406,17 @@ NEAR_ECHO = {
 }
 
 
-@each_near_miss(SOLUTIONS, (NEAR_PRODUCT, NEAR_LEAKY, NEAR_HERD, NEAR_MASK, NEAR_ECHO))
+TABLES = (
+    NEAR_PRODUCT,
+    NEAR_LEAKY,
+    NEAR_HERD,
+    NEAR_MASK,
+    NEAR_PIECES,
+    NEAR_GATED,
+    NEAR_ECHO,
+)
+
+
+@each_near_miss(SOLUTIONS, TABLES)
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
     check_tells(checked, sentence, student)

@@ -219,6 +219,7 @@ VERSIONS = {
         "lengths": [2, 4],
         "noise": [0.1],
     },
+    "streams-plateau": {},
     "streams-batch": {
         "updates": {"1": 100, "4": 50},
         "every": {"1": 25, "4": 25},
@@ -245,6 +246,29 @@ def test_published_reports_each_rate_at_the_same_update(tiny):
         assert result["metrics"][f"lr {lr:g}"] == curve[2]
     long = result["curves"][f"lr {parameters['long_lr']:g}"]
     assert result["metrics"]["long"] == long[-1]
+
+
+@pytest.mark.parametrize("tiny", ["streams-plateau"], indirect=True)
+def test_plateau_makes_one_thing_easier_at_a_time(tiny):
+    result, parameters = tiny
+    keys = {"no memory", "no product", "larger W_ih", "larger W_hh", "larger W_ho"}
+    assert result["curves"].keys() == result["metrics"]["R2"].keys() == keys
+    for key, curve in result["curves"].items():
+        assert len(curve) == 3
+        assert result["metrics"]["R2"][key] == curve[-1]
+    x = streams.fresh(0, parameters).x
+    np.testing.assert_array_equal(
+        streams.last_product(x)[:, 0], x[-1, :, 0] * x[-1, :, 1]
+    )
+    np.testing.assert_array_equal(streams.first_sum(x)[:, 0], x[:, :, 0].sum(axis=0))
+
+
+def test_one_parameter_can_begin_by_another_initialisation():
+    small, large = (streams.first_values(3, 5, init) for init in ("normal", "unit"))
+    mixed = streams.first_values(3, 5, "normal", {"W_hh": "unit"})
+    np.testing.assert_array_equal(mixed.W_hh, large.W_hh)
+    for name in ("W_ih", "b_h", "W_ho", "b_o", "h0"):
+        np.testing.assert_array_equal(getattr(mixed, name), getattr(small, name))
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 `of_readers` are those that were given to the checks when the chapters were read and
 tried, and `of_the_tests` the near-misses of tests/test_ch0*_checks.py. An echo that is
-the rule and some noise is not among them: it has the error that exercise 3.5 asks for.
+the rule and some noise is not among them: it has the error that exercise 3.7 asks for.
 """
 
 from collections.abc import Callable, Iterator

@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 import pytensor
 from pytensor.graph.basic import Variable
+from pytensor.graph.op import Op
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.blas import BatchedDot
+from pytensor.tensor.math import Dot
 
 from helpers.check.ch02_elman_checks import held_states
 from helpers.check.core import Domain, Probe, Verdict, call, exercise, judge
 from helpers.check.core.values import SAME, to_numbers
 from helpers.check.core.verdicts import right, wrong
 from helpers.check.core.words import describe, number
+from helpers.networks.elman import Elman, hidden_states_numpy
 
-# The echo of exercise 3.5: how far it lies back, and what is good enough.
+# The echo of exercise 3.7: how far it lies back, and what is good enough.
 DELAY = 3
 GOOD = 0.9
 
@@ -107,7 +111,7 @@ def _leaky_example(rng, n_in, n_hid, batch, alpha) -> tuple:
 def leaky_step(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
     """Judge `leaky_step(x_t, h_tm1, W_ih, W_hh, b_h, alpha)`: a slow Elman step."""
     yield from _judge_graph(
-        student, probes, _leaky, _leaky_mistakes, numbers=True, scan=False
+        student, probes, _leaky, _leaky_mistakes, numbers=True, look=None
     )
 
 
@@ -321,6 +325,225 @@ def _mask_mistakes(x, mask, h0, W_ih, W_hh, b_h) -> dict[str, np.ndarray]:
 # 3.5 ------------------------------------------------------------------------------
 
 
+def _draw_pieces(rng: np.random.Generator) -> tuple:
+    T, size = rng.integers(1, 9), int(rng.integers(1, 6))
+    return _cut(rng, T, size, *rng.integers(1, 5, 2))
+
+
+def _cut(rng, T, size, n_in, n_hid) -> tuple:
+    shapes = ((T, n_in), (n_hid,), (n_in, n_hid), (n_hid, n_hid), (n_hid,))
+    x, h0, *weights = (rng.normal(0, 0.8, shape) for shape in shapes)
+    return x, h0, size, *weights
+
+
+@exercise(
+    "Each piece goes on from the last state of the one before it.",
+    Domain(
+        "in_pieces(run, x, h0, size)",
+        "`x` holds at least one step, and `size` is at least 1.",
+        _draw_pieces,
+        # The last piece is shorter, is as long as the others, and is the only one.
+        weak=(
+            _cut(np.random.default_rng(3), 7, 3, 2, 4),
+            _cut(np.random.default_rng(4), 6, 2, 3, 3),
+            _cut(np.random.default_rng(5), 2, 4, 1, 2),
+        ),
+        drawn=5,
+        arguments=("x", "h0", "size", "W_ih", "W_hh", "b_h"),
+    ),
+)
+def in_pieces(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `in_pieces(run, x, h0, size)`: all states, run piece by piece."""
+    yield judge(
+        student,
+        probes,
+        _pieces,
+        mistakes=_piece_mistakes,
+        give=with_run,
+        explain=lambda error: str(error) if isinstance(error, _WrongSizeError) else "",
+    )
+
+
+def with_run(arguments: tuple) -> list:
+    """What `in_pieces` is called with: (run, x, h0, size), made of what is drawn."""
+    x, h0, size, *weights = arguments
+
+    def run(piece, state):
+        if not 1 <= len(piece) <= size:
+            raise _WrongSizeError(len(piece), size)
+        return _states(piece, state, *weights)
+
+    return [run, x, h0, size]
+
+
+class _WrongSizeError(ValueError):
+    """A piece of a length that `run` does not take."""
+
+    def __init__(self, length: int, size: int) -> None:
+        super().__init__(
+            f"run was given a piece of {length} steps, and takes 1 to {size}"
+        )
+
+
+def _states(x, h0, W_ih, W_hh, b_h) -> np.ndarray:
+    no_readout = np.zeros((len(h0), 1)), np.zeros(1)
+    return hidden_states_numpy(x, Elman(W_ih, W_hh, b_h, *no_readout, h0))
+
+
+def _pieces(x, h0, size, *weights, begin=lambda h, h0: h[-1]) -> np.ndarray:
+    """All states; begin(states of a piece, h0) is where the next piece begins."""
+    state, pieces = h0, []
+    for start in range(0, len(x), size):
+        h = _states(x[start : start + size], state, *weights)
+        pieces.append(h)
+        state = begin(h, h0)
+    return np.concatenate(pieces)
+
+
+def _piece_mistakes(x, h0, size, *weights) -> dict[str, np.ndarray]:
+    """The states with one mistake each."""
+
+    def pieces(begin) -> np.ndarray:
+        return _pieces(x, h0, size, *weights, begin=begin)
+
+    h = _pieces(x, h0, size, *weights)
+    last = (len(x) - 1) // size * size  # where the last piece begins
+    whole = len(x) // size * size
+    return {
+        "each piece begins from h0, expected from the last state of the piece before": (
+            pieces(lambda h, h0: h0)
+        ),
+        "each piece begins from zeros, expected from the last state of the piece "
+        "before": _pieces(x, 0 * h0, size, *weights, begin=lambda h, h0: h0),
+        "the first piece begins from zeros, expected from h0": (
+            _pieces(x, 0 * h0, size, *weights)
+        ),
+        "each piece begins from zeros but the first, expected from the last state of "
+        "the piece before": pieces(lambda h, h0: 0 * h0),
+        "a piece begins from the first state of the piece before, expected from the "
+        "last": pieces(lambda h, h0: h[0]),
+        "a piece begins from the mean state of the piece before, expected from the "
+        "last": pieces(lambda h, h0: h.mean(axis=0)),
+        "the last piece is missing where it is shorter than size": h[:whole],
+        "the last piece is missing": h[:last],
+        "only the states of the first piece, expected those of all": h[:size],
+        "only the states of the last piece, expected those of all": h[last:],
+        "only the last state of each piece, expected all": (
+            h[[*range(size - 1, last, size), len(x) - 1]]
+        ),
+        "only the last state, expected all": h[-1],
+        "h0 stands among the states, expected h_1 as the first": (
+            np.concatenate([h0[None], h])
+        ),
+    }
+
+
+# 3.6 ------------------------------------------------------------------------------
+
+
+def _draw_gated(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    return _gated_example(rng, rng.integers(1, 6), *rng.integers(1, 5, 3))
+
+
+def _gated_example(rng, T, batch, n_in, n_hid) -> tuple[np.ndarray, ...]:
+    shapes = (
+        (T, batch, n_in),
+        (batch, n_hid),
+        (n_in, n_hid),
+        (n_hid,),
+        (n_in, n_hid),
+        (n_hid, n_hid),
+        (n_hid,),
+    )
+    return tuple(rng.normal(0, 0.8, shape) for shape in shapes)
+
+
+@exercise(
+    "One product waits for the state, and only that one is in the loop.",
+    Domain(
+        "gated_states(x, h0, W_z, b_z, W_ih, W_hh, b_h)",
+        "All arguments are symbolic, and there is at least one step, example, input "
+        "and hidden unit.",
+        _draw_gated,
+        weak=(
+            _gated_example(np.random.default_rng(3), 4, 2, 3, 5),
+            _gated_example(np.random.default_rng(4), 3, 2, 3, 3),
+        ),
+        drawn=1,
+    ),
+)
+def gated_states(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `gated_states(x, h0, W_z, b_z, W_ih, W_hh, b_h)`: one product a step."""
+    yield from _judge_graph(student, probes, _gated, _gate_mistakes, look=_one_product)
+
+
+def _sigmoid(a: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-a))
+
+
+def _gated(x, h0, W_z, b_z, W_ih, W_hh, b_h) -> np.ndarray:
+    """The right states, in NumPy, written as the answer is: slips are made in it."""
+    h_t, h = h0, []
+    for z_t, a_t in zip(_sigmoid(x @ W_z + b_z), x @ W_ih + b_h, strict=True):
+        h_t = (1 - z_t) * h_t + z_t * np.tanh(a_t + h_t @ W_hh)
+        h.append(h_t)
+    return np.stack(h)
+
+
+def _mixed(
+    x, h0, z, W_ih, W_hh, b_h, g=np.tanh, mix=lambda z, h, new: (1 - z) * h + z * new
+) -> np.ndarray:
+    h_t, h = h0, []
+    for x_t, z_t in zip(x, z, strict=True):
+        h_t = mix(z_t, h_t, g(x_t @ W_ih + h_t @ W_hh + b_h))
+        h.append(h_t)
+    return np.stack(h)
+
+
+def _gate_mistakes(x, h0, W_z, b_z, W_ih, W_hh, b_h) -> dict[str, np.ndarray]:
+    """The states with one mistake each."""
+    params, a = (W_ih, W_hh, b_h), x @ W_z + b_z
+    z = _sigmoid(a)
+    h = _mixed(x, h0, z, *params)
+    return {
+        "z_t and 1 - z_t are exchanged": _mixed(x, h0, 1 - z, *params),
+        "the gate has no sigmoid": _mixed(x, h0, a, *params),
+        "the gate has a tanh, expected the sigmoid": _mixed(x, h0, np.tanh(a), *params),
+        "the gate does nothing: this is the plain Elman step": (
+            _mixed(x, h0, 0 * z + 1, *params)
+        ),
+        "b_z is missing": _mixed(x, h0, _sigmoid(x @ W_z), *params),
+        "b_h is missing": _mixed(x, h0, z, W_ih, W_hh, 0 * b_h),
+        "the tanh is missing": _mixed(x, h0, z, *params, g=np.positive),
+        "W_z and W_ih are exchanged": _gated(x, h0, W_ih, b_z, W_z, W_hh, b_h),
+        "b_z and b_h are exchanged": _gated(x, h0, W_z, b_h, W_ih, W_hh, b_z),
+        "W_hh is transposed": _mixed(x, h0, z, W_ih, W_hh.T, b_h),
+        "h_{t-1} @ W_hh is missing inside the tanh": (
+            _mixed(x, h0, z, W_ih, 0 * W_hh, b_h)
+        ),
+        "the factor 1 - z_t is missing": (
+            _mixed(x, h0, z, *params, mix=lambda z, h, new: h + z * new)
+        ),
+        "the factor z_t is missing": (
+            _mixed(x, h0, z, *params, mix=lambda z, h, new: (1 - z) * h + new)
+        ),
+        "the last state is missing in front of the tanh": (
+            _mixed(x, h0, z, *params, mix=lambda z, h, new: z * new)
+        ),
+        "starts from zero, expected from h0": _mixed(x, 0 * h0, z, *params),
+        "h0 stands among the states, expected h_1 as the first": (
+            np.concatenate([h0[None], h])
+        ),
+        "only the last states, expected those of all steps": h[-1],
+        "time and batch are exchanged, expected shape (T, batch, n_hid)": (
+            h.swapaxes(0, 1)
+        ),
+    }
+
+
+# 3.7 ------------------------------------------------------------------------------
+
+
 @exercise(
     "The state carries the last three inputs, at lengths never trained on as well, "
     "and the network looks only at the past."
@@ -432,18 +655,59 @@ def _follows(name: str, o: np.ndarray, x: np.ndarray) -> Verdict:
 # What is built with scan ----------------------------------------------------------
 
 
+def _scans(result: Variable) -> list:
+    """The scans in the graph."""
+    ops = [variable.owner.op for variable in ancestors([result]) if variable.owner]
+    return [op for op in ops if type(op).__name__ == "Scan"]
+
+
+def _uses_scan(name: str, result: Variable) -> Verdict:
+    """Whether there is a scan in the graph."""
+    if _scans(result):
+        return right(name)
+    return wrong(name, "the numbers are right, but the graph holds no scan")
+
+
+def _is_product(op: Op) -> bool:
+    """Whether this multiplies matrices; @ wraps the product into a Blockwise."""
+    return isinstance(getattr(op, "core_op", op), (Dot, BatchedDot))
+
+
+def _one_product(name: str, result: Variable) -> Verdict:
+    """Whether there is a scan, with one product of matrices in each step."""
+    verdict = _uses_scan(name, result)
+    if not verdict.ok:
+        return verdict
+    inner = [node.op for op in set(_scans(result)) for node in op.fgraph.toposort()]
+    products = sum(_is_product(op) for op in inner)
+    if products == 1:
+        return right(name)
+    if products == 0:
+        return wrong(
+            name,
+            "the numbers are right, but the loop holds no product of matrices, and "
+            "h_{t-1} @ W_hh must wait for the state",
+        )
+    return wrong(
+        name,
+        f"the numbers are right, but each step makes {products} products, expected 1: "
+        "what needs no state can be done before the loop",
+    )
+
+
 def _judge_graph(
     student: Callable,
     probes: list[Probe],
     answer: Callable,
     mistakes: Callable,
     numbers: bool = False,
-    scan: bool = True,
+    look: Callable[[str, Variable], Verdict] | None = _uses_scan,
 ) -> Iterator[Verdict]:
     """The verdicts on a function that builds a graph, by scan or without.
 
     Arrays are given as shared variables, and with `numbers` numbers as well, all in
-    floatX, the type that a graph expects.
+    floatX, the type that a graph expects. Where the numbers are right, `look` judges
+    the graph.
     """
     probes = [
         probe._replace(arguments=tuple(map(_in_floatX, probe.arguments)))
@@ -471,8 +735,8 @@ def _judge_graph(
         take=take,
         explain=_start_refused,
     )
-    if scan:
-        yield _uses_scan(probes[0].name, graphs[0])
+    if look:
+        yield look(probes[0].name, graphs[0])
 
 
 def _in_floatX(value: Any) -> Any:
@@ -526,11 +790,3 @@ def _expression(name: str, result: Any) -> Variable | Verdict:
             name, f"returned {describe(result)}, expected a symbolic expression", "type"
         )
     return result
-
-
-def _uses_scan(name: str, result: Variable) -> Verdict:
-    """Whether there is a scan in the graph."""
-    ops = (variable.owner.op for variable in ancestors([result]) if variable.owner)
-    if any(type(op).__name__ == "Scan" for op in ops):
-        return right(name)
-    return wrong(name, "the numbers are right, but the graph holds no scan")

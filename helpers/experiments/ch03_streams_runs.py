@@ -7,9 +7,10 @@ is nothing to overfit. The measure is R^2 on examples that no update has seen: 1
 the mean squared error over the variance of the target, which is T / 9.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +71,16 @@ def dot_product(x: np.ndarray) -> np.ndarray:
     return x.prod(axis=2).sum(axis=0)[:, None]
 
 
+def last_product(x: np.ndarray) -> np.ndarray:
+    """x0 * x1 of the last step alone, which needs no memory; shapes as above."""
+    return x[-1].prod(axis=1)[:, None]
+
+
+def first_sum(x: np.ndarray) -> np.ndarray:
+    """The sum over t of x0[t] alone, which needs no product; shapes as above."""
+    return x[:, :, 0].sum(axis=0)[:, None]
+
+
 def r_squared(o: np.ndarray, y: np.ndarray) -> float:
     """1 - mean squared error / variance of y: 0 for the mean, 1 for no error."""
     return float(1 - np.mean((o - y) ** 2) / y.var())
@@ -119,19 +130,21 @@ def train(
     updates: int,
     l1: float = 0.0,
     noise: float = 0.0,
+    target: Callable[[np.ndarray], np.ndarray] = dot_product,
     look: Callable[[int], bool] = lambda k: False,
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Train `net` from `start` on fresh examples; yields (k, loss) as `Trainer.train`.
 
-    `noise` is the standard deviation of the white noise on the inputs; the targets are
-    those of the clean inputs.
+    `noise` is the standard deviation of the white noise on the inputs; the targets,
+    `target` of the inputs, are those of the clean ones.
     """
     net.reset(start)
     length, batch, _ = net.inputs[0].type.shape
 
     def batches() -> Iterator[tuple]:
         while True:
-            x, y = examples(length, batch, rng)
+            x = examples(length, batch, rng).x
+            y = target(x)
             if noise:
                 x += noise * rng.standard_normal(x.shape)
             yield x, y, lr, l1
@@ -154,10 +167,20 @@ def fresh(seed: int, parameters: dict, length: int | None = None) -> Examples:
     return examples(length or parameters["length"], parameters["test"], rng)
 
 
-def first_values(seed: int, hidden: int, init: str) -> Elman:
-    """The weights that all trainings of a seed and an initialisation start from."""
-    rng = np.random.default_rng([seed, 0])
-    return initial_elman(2, hidden, 1, rng, INITIALISATIONS[init])
+def first_values(
+    seed: int, hidden: int, init: str, but: Mapping[str, str] = MappingProxyType({})
+) -> Elman:
+    """The weights that all trainings of a seed and an initialisation start from.
+
+    `but` leads from names of parameters to the initialisation that these have instead.
+    """
+
+    def values(init: str) -> Elman:
+        rng = np.random.default_rng([seed, 0])
+        return initial_elman(2, hidden, 1, rng, INITIALISATIONS[init])
+
+    others = {name: getattr(values(other), name) for name, other in but.items()}
+    return values(init)._replace(**others)
 
 
 def learn(
@@ -170,22 +193,25 @@ def learn(
     batch: int,
     every: int,
     train_h0: bool = True,
+    but: Mapping[str, str] = MappingProxyType({}),
+    target: Callable[[np.ndarray], np.ndarray] = dot_product,
     **options,
 ) -> Learned:
     """One training, its curve R^2 on the test examples; `options` as in `train`.
 
-    All trainings of a seed and a batch size see the same examples.
+    All trainings of a seed and a batch size see the same inputs.
     """
     length, hidden = parameters["length"], parameters["hidden"]
     net = compiled(
         activation, optimiser, batch, length=length, hidden=hidden, train_h0=train_h0
     )
-    start = first_values(seed, hidden, init)
-    test = fresh(seed, parameters)
-    rng = np.random.default_rng([seed, 1])
+    start = first_values(seed, hidden, init, but)
+    x = fresh(seed, parameters).x
+    y = target(x)
+    options |= {"target": target, "look": lambda k: k % every == 0}
     curve = [
-        r_squared(outputs(test.x, net.now(), activation), test.y)
-        for _ in train(net, start, rng, look=lambda k: k % every == 0, **options)
+        r_squared(outputs(x, net.now(), activation), y)
+        for _ in train(net, start, np.random.default_rng([seed, 1]), **options)
     ]
     return Learned(net.trace, np.round(curve, 4), net.now())
 
@@ -230,6 +256,49 @@ def published(seed: int, parameters: dict, updates: int | None = None) -> dict:
         up_to = parameters["updates"] // parameters["every"] + 1
         metrics[key] = learned.curve[:up_to][-1]
     return {"trace": traces, "metrics": metrics, "curves": curves}
+
+
+# Why it waits: tasks that need only one of the two things, and one matrix made larger.
+
+PLATEAU = {
+    "length": 10,
+    "hidden": 20,
+    "setting": PUBLISHED["setting"],
+    "lr": 0.05,
+    "updates": 40_000,
+    "every": 2000,
+    "test": 2000,
+    "larger": "unit",
+}
+TARGETS = {"no memory": last_product, "no product": first_sum}
+
+
+def plateau(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed, trained as it was published, with one thing made easier at a time.
+
+    "no memory" and "no product": another target, that of `TARGETS`. "larger W_ih",
+    "larger W_hh" and "larger W_ho": the product of two streams, but this matrix begins
+    by the initialisation `larger`. The training to compare with is that of `published`,
+    which sees the same inputs.
+    """
+    common = {
+        **parameters["setting"],
+        "every": parameters["every"],
+        "lr": parameters["lr"],
+        "updates": updates or parameters["updates"],
+    }
+    runs = {
+        key: learn(seed, parameters, target=target, **common)
+        for key, target in TARGETS.items()
+    }
+    for name in ("W_ih", "W_hh", "W_ho"):
+        but = {name: parameters["larger"]}
+        runs[f"larger {name}"] = learn(seed, parameters, but=but, **common)
+    return {
+        "trace": {key: learned.trace for key, learned in runs.items()},
+        "metrics": {"R2": {key: learned.curve[-1] for key, learned in runs.items()}},
+        "curves": {key: learned.curve for key, learned in runs.items()},
+    }
 
 
 # Done well: what the activation, the initialisation and the optimiser decide.
@@ -457,6 +526,16 @@ EXPERIMENTS = (
         parameters=PUBLISHED,
         run=published,
         metrics=("lr 0.01", "lr 0.05", "lr 0.1", "long"),
+    ),
+    Experiment(
+        name="streams-plateau",
+        summary="Why it waits: without memory, without a product, one matrix larger.",
+        parameters=PLATEAU,
+        run=plateau,
+        metrics=tuple(
+            f"R2.{key}"
+            for key in (*TARGETS, "larger W_ih", "larger W_hh", "larger W_ho")
+        ),
     ),
     Experiment(
         name="streams-well",
