@@ -606,12 +606,27 @@ def relu_lags(x, W_ih, W_hh, b_h, d_h):
     return np.array(norms)
 
 
+def jacobian(h, W_hh):
+    J = np.eye(len(W_hh))
+    for h_t in h:
+        J = J @ W_hh @ np.diag(1 - h_t**2)
+    return J
+
+
+def mean_of_clipped(g, limit):
+    norms = np.sqrt((g**2).sum(axis=1))
+    shares = limit / np.maximum(norms, limit)
+    return shares @ g / len(g)
+
+
 SOLUTIONS = {
     check.backward: plain,
     check.bound: bound,
     check.leaky_backward: leaky_backward,
     check.window_gradients: window_gradients,
     check.relu_lags: relu_lags,
+    check.jacobian: jacobian,
+    check.mean_of_clipped: mean_of_clipped,
 }
 
 
@@ -625,6 +640,12 @@ def by_way(way, more=0):
     return student
 
 
+def by_errors(error, h, W_hh):
+    for h_t in h[::-1]:
+        error = W_hh @ (error * (1 - h_t**2))
+    return error
+
+
 OTHER_WAYS = {
     "a product": (
         check.bound,
@@ -632,6 +653,14 @@ OTHER_WAYS = {
     ),
     "the helper": (check.window_gradients, by_way(bptt.windows)),
     "a list": (check.relu_lags, lambda *a: relu_lags(*a).tolist()),
+    "by errors that go back": (
+        check.jacobian,
+        lambda h, W: np.transpose([by_errors(e, h, W) for e in np.eye(len(W))]),
+    ),
+    "by the mean of a list": (
+        check.mean_of_clipped,
+        lambda g, c: np.mean([v / max(1, np.linalg.norm(v) / c) for v in g], axis=0),
+    ),
 }
 
 
@@ -707,11 +736,73 @@ NEAR_RELU = slips(
         "divided by the first": {"array(norms)": "array(norms) / norms[0]"},
     },
 )
+NEAR_JACOBIAN = slips(
+    jacobian,
+    {
+        "rows and columns are exchanged": {"return J": "return J.T"},
+        "W_hh is transposed": {"J @ W_hh @": "J @ W_hh.T @"},
+        "in the reverse order": {"in h:": "in h[::-1]:"},
+        "the slopes are missing": {" @ np.diag(1 - h_t**2)": ""},
+        "on the wrong side": {
+            "W_hh @ np.diag(1 - h_t**2)": "np.diag(1 - h_t**2) @ W_hh"
+        },
+        "taken as 1 - h,": {"1 - h_t**2": "1 - h_t"},
+        "the slopes are the states": {"1 - h_t**2": "h_t"},
+        "the first step is missing": {"in h:": "in h[1:]:"},
+        "the last step is missing": {"in h:": "in h[:-1]:"},
+        "element by element": {
+            "np.eye(len(W_hh))": "np.ones_like(W_hh)",
+            "J @ W_hh @ np.diag(1 - h_t**2)": "J * W_hh * (1 - h_t**2)",
+        },
+        "the factors are added": {
+            "np.eye(len(W_hh))": "np.zeros_like(W_hh)",
+            "J @ W_hh @ np.diag": "J + W_hh @ np.diag",
+        },
+    },
+)
+NEAR_CLIPPED = slips(
+    mean_of_clipped,
+    {
+        "the sum over the examples": {" / len(g)": ""},
+        "is made longer": {"np.maximum(norms, limit)": "np.maximum(norms, 1e-300)"},
+        "the largest element": {"np.sqrt((g**2).sum(axis=1))": "abs(g).max(axis=1)"},
+        "gets the length 1": {
+            "limit / np.maximum(norms, limit)": "np.where(norms > limit, 1 / norms, 1)"
+        },
+        "is left out": {
+            "limit / np.maximum(norms, limit)": "np.where(norms > limit, 0, 1)"
+        },
+        "nothing is clipped": {"limit / np.maximum(norms, limit)": "norms**0"},
+        "one norm of the whole batch": {
+            "(g**2).sum(axis=1)": "(g**2).sum() + 0 * g[:, 0]"
+        },
+    },
+) | {
+    "the mean is clipped": lambda g, c: mean_of_clipped(g.mean(axis=0)[None], c),
+    "clipped by value": lambda g, c: np.clip(g, -c, c).mean(axis=0),
+    "a norm for each parameter": lambda g, c: (
+        g * c / np.maximum(np.linalg.norm(g, axis=0), c)
+    ).mean(axis=0),
+}
 
 
 @each_near_miss(
-    (check.bound, check.leaky_backward, check.window_gradients, check.relu_lags),
-    (NEAR_BOUND, NEAR_LEAKY, NEAR_WINDOW, NEAR_RELU),
+    (
+        check.bound,
+        check.leaky_backward,
+        check.window_gradients,
+        check.relu_lags,
+        check.jacobian,
+        check.mean_of_clipped,
+    ),
+    (
+        NEAR_BOUND,
+        NEAR_LEAKY,
+        NEAR_WINDOW,
+        NEAR_RELU,
+        NEAR_JACOBIAN,
+        NEAR_CLIPPED,
+    ),
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
@@ -727,3 +818,18 @@ def test_garbage_in_one_place_is_answered(loss, garbage):
         lambda *a: [a[2], garbage, *a[4:]],
     )
     assert said.startswith(("Not yet. ", "Not started yet: ")), said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_jacobian_is_that_of_central_differences(seed):
+    rng = np.random.default_rng(seed)
+    params = elman.initial_elman(2, 4, 1, rng)._replace(h0=rng.normal(0, 0.5, 4))
+    x, h0 = rng.standard_normal((6, 2)), params.h0
+    h = elman.hidden_states_numpy(x, params)
+    ends = [
+        elman.hidden_states_numpy(x, params._replace(h0=h0 + step * e))[-1]
+        for e in np.eye(4)
+        for step in (1e-6, -1e-6)
+    ]
+    differences = (np.array(ends[::2]) - ends[1::2]) / 2e-6
+    np.testing.assert_allclose(check._jacobian(h, params.W_hh), differences, atol=1e-8)

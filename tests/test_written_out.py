@@ -148,6 +148,27 @@ def test_backpropagation_through_time(every):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("k", [1, 3, 4, 12, 20])
+@pytest.mark.parametrize("name", ["last_steps", "chunks", "windows"])
+def test_errors_of_states_and_truncations(name, k):
+    written = functions("04_bptt.ipynb")
+    rng = np.random.default_rng(7)
+    params = elman.initial_elman(3, 5, 2, rng)._replace(h0=rng.uniform(-1, 1, 5))
+    x, d_o = rng.standard_normal((12, 3)), rng.standard_normal((12, 2))
+    h = elman.hidden_states_numpy(x, params)
+    np.testing.assert_allclose(
+        written["state_errors"](h, d_o, params),
+        bptt.state_errors(h, d_o, params),
+        rtol=0,
+        atol=1e-12,
+    )
+    d_a = written[name](h, d_o, params, k)
+    imported = vars(bptt)[name](x, h, d_o, params, k)
+    before = np.vstack([params.h0, h[:-1]])
+    for part, d in (("W_ih", x.T @ d_a), ("W_hh", before.T @ d_a), ("b_h", d_a.sum(0))):
+        np.testing.assert_allclose(d, getattr(imported, part), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("limit", [0.5, 2.0, 9.0])
 @pytest.mark.parametrize("name", ["clip_by_value", "clip_by_norm"])
 def test_clipping(name, limit):

@@ -584,3 +584,168 @@ RELU_MISTAKES: dict[str, dict[str, Callable]] = {
     "these are the states of tanh units": {"h_t": lambda w: np.tanh(w.a_t)},
     "these are the states without a relu": {"h_t": lambda w: w.a_t},
 }
+
+
+def _draw_states(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    T, n = rng.integers(1, 6, 2)
+    return rng.uniform(-0.9, 0.9, (T, n)), rng.normal(0, 0.8, (n, n))
+
+
+@exercise(
+    "Row i tells what a change of unit i at the start does to all units at the end.",
+    Domain(
+        "jacobian(h, W_hh)",
+        "There is at least one step and one hidden unit, the states lie between -1 "
+        "and 1, and all numbers are finite.",
+        _draw_states,
+        weak=(
+            (
+                np.array([[0.5, -0.8, 0.1], [-0.3, 0.6, 0.9], [0.7, 0.2, -0.4]]),
+                np.array([[0.5, 2, 0], [-1, 0.5, 1], [0.2, 0.3, 0.4]]),
+            ),
+            (np.array([[0.5, -0.8]]), np.array([[1.5, -1], [2, 0.5]])),
+        ),
+    ),
+)
+def jacobian(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `jacobian(h, W_hh)`: the derivative of the last state by the first."""
+    yield judge(
+        student,
+        probes,
+        _jacobian,
+        mistakes=_jacobian_mistakes,
+        formulas=[_unit_by_unit],
+    )
+
+
+def _jacobian(h: np.ndarray, W_hh: np.ndarray) -> np.ndarray:
+    J = np.eye(len(W_hh))
+    for h_t in h:
+        J = J @ (W_hh * (1 - h_t**2))
+    return J
+
+
+def _unit_by_unit(h: np.ndarray, W_hh: np.ndarray) -> np.ndarray:
+    """The same, by the errors of single units on their way back."""
+    columns = []
+    for error in np.eye(len(W_hh)):
+        for h_t in h[::-1]:
+            error = (error * (1 - h_t**2)) @ W_hh.T
+        columns.append(error)
+    return np.array(columns).T
+
+
+def _jacobian_mistakes(h: np.ndarray, W_hh: np.ndarray) -> dict[str, np.ndarray]:
+    """The matrices with one mistake each."""
+    slopes = 1 - h**2
+    power = np.linalg.matrix_power(W_hh, len(h))
+
+    def product(factors):
+        J = np.eye(len(W_hh))
+        for factor in factors:
+            J = J @ factor
+        return J
+
+    return {
+        "rows and columns are exchanged: row i belongs to unit i at the start": (
+            _jacobian(h, W_hh).T
+        ),
+        "W_hh is transposed: what goes forward meets W_hh itself": (
+            _jacobian(h, W_hh.T)
+        ),
+        "the factors are in the reverse order: the first step comes first": (
+            _jacobian(h[::-1], W_hh)
+        ),
+        "the slopes are missing": power,
+        "the slopes are on the wrong side: they are those of the units that W_hh "
+        "leads to, its columns": product(s[:, None] * W_hh for s in slopes),
+        "the slope is taken as 1 - h, expected 1 - h^2": (
+            product(W_hh * (1 - h_t) for h_t in h)
+        ),
+        "the slopes are the states, expected 1 - h^2": product(W_hh * h_t for h_t in h),
+        "the first step is missing": _jacobian(h[1:], W_hh),
+        "the last step is missing": _jacobian(h[:-1], W_hh),
+        "multiplied element by element, expected the product of matrices": (
+            np.prod([W_hh * s for s in slopes], axis=0)
+        ),
+        "the factors are added, expected their product": (
+            np.sum([W_hh * s for s in slopes], axis=0)
+        ),
+    }
+
+
+def _draw_batch(rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    n, size = rng.integers(1, 6, 2)
+    g = rng.standard_normal((n, size)) * rng.choice([0.1, 1, 10], (n, 1))
+    return g, round(rng.uniform(0.5, 2), 2)
+
+
+@exercise(
+    "No example moves the mean further than its share of the limit.",
+    Domain(
+        "mean_of_clipped(g, limit)",
+        "There is at least one example and one parameter, all numbers are finite, and "
+        "`limit` is positive.",
+        _draw_batch,
+        weak=(
+            (np.array([[3.0, 4.0, 0.0], [0.1, -0.2, 0.3], [-9.0, 2.0, 6.0]]), 2.0),
+            (np.array([[0.0, 0.0], [0.3, -0.4], [30.0, 40.0]]), 1.0),
+        ),
+    ),
+)
+def mean_of_clipped(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `mean_of_clipped(g, limit)`: clipped example by example."""
+    yield judge(
+        student,
+        probes,
+        _mean_of_clipped,
+        mistakes=_clipping_mistakes,
+        formulas=[_row_by_row],
+    )
+
+
+def _mean_of_clipped(g: np.ndarray, limit: float) -> np.ndarray:
+    norms = np.linalg.norm(g, axis=1, keepdims=True)
+    return (g * limit / np.maximum(norms, limit)).mean(axis=0)
+
+
+def _row_by_row(g: np.ndarray, limit: float) -> np.ndarray:
+    """The same, by a loop."""
+    total = np.zeros(g.shape[1])
+    for row in g:
+        norm = np.sqrt((row**2).sum())
+        total += row * limit / norm if norm > limit else row
+    return total / len(g)
+
+
+def _clipping_mistakes(g: np.ndarray, limit: float) -> dict[str, np.ndarray]:
+    """The means with one mistake each."""
+    mean, norms = g.mean(axis=0), np.linalg.norm(g, axis=1, keepdims=True)
+    columns, largest = np.linalg.norm(g, axis=0), np.abs(g).max(axis=1, keepdims=True)
+    right = _mean_of_clipped(g, limit)
+    return {
+        "the mean is clipped: clip each example first, then take the mean": (
+            mean * limit / max(np.linalg.norm(mean), limit)
+        ),
+        "clipped by value, expected by norm": np.clip(g, -limit, limit).mean(axis=0),
+        "the sum over the examples, expected the mean": right * len(g),
+        "what is shorter than the limit is made longer, expected as it is": (
+            g * limit / np.where(norms > 0, norms, 1)
+        ).mean(axis=0),
+        "one norm of the whole batch, expected one for each example": (
+            (g * limit / max(np.linalg.norm(g), limit)).mean(axis=0)
+        ),
+        "a norm for each parameter, expected one for each example": (
+            (g * limit / np.maximum(columns, limit)).mean(axis=0)
+        ),
+        "the largest element is taken for the norm": (
+            (g * limit / np.maximum(largest, limit)).mean(axis=0)
+        ),
+        "what is longer than the limit gets the length 1, expected the limit": (
+            np.where(norms > limit, g / np.maximum(norms, limit), g).mean(axis=0)
+        ),
+        "what is longer than the limit is left out, expected shortened": (
+            np.where(norms > limit, 0, g).mean(axis=0)
+        ),
+        "nothing is clipped": mean,
+    }

@@ -88,8 +88,14 @@ CLIPPING = {
     "hidden": 20,
     "init": "unit",
     "batch": 32,
-    "lr": [0.02, 0.05, 0.1, 0.2],
-    "clips": [None, ["value", 0.1], ["norm", 0.3], ["norm", 1.0]],
+    "lr": [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0],
+    "clips": [
+        None,
+        ["value", 0.03],
+        ["value", 0.1],
+        ["norm", 0.3],
+        ["norm", 1.0],
+    ],
     "updates": 2000,
     "test": 2000,
     # R^2 of a network with NaN or infinite weights, and the least that is recorded.
