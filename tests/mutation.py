@@ -58,6 +58,7 @@ JUDGES = {
     "networks/gated": "cells",
     "networks/trained": "ch05_reber_runs",
     "press/model_in_page": "explorables",
+    "results/comparing": "results",
     "results/console": "files",
     "results/described": "files ch05_reber_runs",
     "results/files": "files results notebooks",
