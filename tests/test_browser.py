@@ -330,7 +330,7 @@ def test_a_formula_is_copied_as_tex(browser, address):
                 return clipboardData.getData("text/plain");
             }"""
         )
-        assert "The state before the first step is $h_0 = (0, 0)$." in copied
+        assert "The inputs are $x_1 = 1$ and $x_2 = 0$: a pulse" in copied
         assert r"$$\begin{gathered}" in copied
 
 

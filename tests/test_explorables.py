@@ -118,7 +118,10 @@ LOAD = re.compile("Load the model")
 
 
 def opened(figure):
-    """The figure, its model loaded where it has one."""
+    """The figure, in sight where it was folded, its model loaded where it has one."""
+    figure.evaluate(
+        "e => { const fold = e.closest('details'); if (fold) fold.open = 1 }"
+    )
     load = figure.get_by_role("button", name=LOAD)
     if load.count():
         load.click()
