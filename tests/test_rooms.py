@@ -1,6 +1,7 @@
 """The house: who imports whom, and where a stranger looks for a thing."""
 
 import ast
+import logging
 import re
 
 import pytest
@@ -48,6 +49,19 @@ def imported(source):
 # Who imports whom ----------------------------------------------------------------
 
 
+@pytest.fixture
+def loggers_as_before():
+    """Import-linter switches off all loggers that are there, also those of Sphinx."""
+    names = list(logging.root.manager.loggerDict)
+    there = {
+        logging.getLogger(name): logging.getLogger(name).disabled for name in names
+    }
+    yield
+    for logger, disabled in there.items():
+        logger.disabled = disabled
+
+
+@pytest.mark.usefixtures("loggers_as_before")
 def test_the_contracts_hold(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     assert cli.lint_imports(no_cache=True) == 0, capsys.readouterr().out
