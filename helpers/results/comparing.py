@@ -12,7 +12,7 @@ import numpy as np
 
 from helpers import arguments
 from helpers.results.intervals import Estimate, median_interval, wilson
-from helpers.results.tables import table
+from helpers.results.tables import Table, table
 
 
 class Comparison(NamedTuple):
@@ -55,7 +55,7 @@ def compare(first, second, smaller: bool = False) -> Comparison:
     return Comparison(ahead, differ, share, median_interval(difference))
 
 
-def comparisons(pairs: Mapping[str, tuple], smaller: bool = False) -> str:
+def comparisons(pairs: Mapping[str, tuple], smaller: bool = False) -> Table:
     """A table of comparisons, {name: (first, second)}, each as `compare` takes them.
 
     A sentence about a comparison carries its name: see "How a chapter is built" in the
