@@ -175,9 +175,9 @@ USUAL = "not slow and not browser and not network and not nightly"
 @pytest.mark.parametrize(
     ("variables", "marks"),
     [
-        ([], USUAL),
+        ([], f"not records and {USUAL}"),
         (["ENGINE=numba"], f"engine and {USUAL}"),
-        (["PYTHON=python3.12"], f"python and {USUAL}"),
+        (["PYTHON=python3.12"], f"not records and python and {USUAL}"),
         (["ENGINE=c", "PYTHON=/usr/bin/python3"], f"engine and python and {USUAL}"),
         (["ENGINE=numba", "AND=not records"], f"engine and not records and {USUAL}"),
         (["MARKS=nightly"], "nightly"),
@@ -190,4 +190,4 @@ def test_make_test_runs_what_another_engine_or_python_can_change(variables, mark
 
 @pytest.mark.documents
 def test_pytest_alone_runs_what_make_test_does(pytestconfig):
-    assert USUAL in pytestconfig.getini("addopts")
+    assert f"not records and {USUAL}" in pytestconfig.getini("addopts")
