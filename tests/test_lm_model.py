@@ -149,7 +149,7 @@ def test_truncate_must_be_positive(params):
 
 
 @pytest.mark.skipif(not find_spec("jax"), reason="JAX is not installed")
-@pytest.mark.parametrize("truncate", [None, 3])
+@pytest.mark.parametrize("truncate", [None, pytest.param(3, marks=pytest.mark.slow)])
 def test_jax_gives_the_same_gradients(params, words, truncate):
     d_o = np.random.default_rng(5).normal(size=(T, B, V))
     expected = gradients(words, params, d_o, truncate)
