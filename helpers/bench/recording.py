@@ -182,7 +182,8 @@ def measure(part: Part, ways: Sequence[str], caches: Path, agreed: dict) -> dict
     with contextlib.ExitStack() as stack:
 
         def start(way: str) -> worker.Process:
-            cache = caches / (part.name if part.cold else "shared") / way
+            # PyTorch hands its folder to a compiler, where a blank would end it.
+            cache = caches / _plain(part.name if part.cold else "shared") / _plain(way)
             process = worker.Process(part.module, way, cache, part.threads)
             return stack.enter_context(contextlib.closing(process))
 
@@ -235,7 +236,7 @@ def _finish(part: Part, machine: dict, partial: Path, caches: Path) -> dict:
     pieces = [part.ways] if part.together else [(way,) for way in part.ways]
     for ways in pieces:
         name = part.name if part.together else f"{part.name} {ways[0]}"
-        path = partial / f"{re.sub(r'[^0-9A-Za-z]+', '-', name)}.json"
+        path = partial / f"{_plain(name)}.json"
         found = None
         with contextlib.suppress(FileNotFoundError, KeyError, TypeError, ValueError):
             kept = files.read_json(path)
@@ -251,6 +252,11 @@ def _finish(part: Part, machine: dict, partial: Path, caches: Path) -> dict:
         rows += found["rows"]
         left_out += found["left_out"]
     return {"rows": rows, "left_out": left_out}
+
+
+def _plain(name: str) -> str:
+    """A name of a file or a folder, of letters, digits and hyphens."""
+    return re.sub(r"[^0-9A-Za-z]+", "-", name)
 
 
 def _forget(partial: Path) -> None:
