@@ -28,6 +28,7 @@ def processes(monkeypatch):
 
     class Pretended:
         def __init__(self, module, way, cache, threads):
+            assert not {*cache.name, *cache.parent.name} & {" ", "/"}
             self.way = way
             asked.append((way, "start", threads))
 
