@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytensor
+import pytensor.tensor as pt
 from pytensor.graph.replace import graph_replace
 
 from helpers import engine
@@ -196,7 +197,10 @@ def compile_updates(
 
     def one(*values):
         replaced = dict(zip([*inputs, *variables], values, strict=True))
-        return graph_replace([*new, loss], replaced, strict=False)
+        *after, cost = graph_replace([*new, loss], replaced, strict=False)
+        # A state keeps its type, also where an update leaves a length open.
+        typed = zip(after, variables, strict=True)
+        return [*(pt.specify_shape(a, v.type.shape) for a, v in typed), cost]
 
     sequences = [v.type.clone(shape=(n, *v.type.shape))(v.name) for v in inputs]
     *states, losses = pytensor.scan(
