@@ -375,6 +375,27 @@ def test_all_engines_give_the_numbers_of_numpy(name):
 
 
 @pytest.mark.parametrize("name", FAST_ENGINES)
+@pytest.mark.parametrize("mode", [None, "FAST_COMPILE"])
+def test_a_reduction_in_a_scan_has_its_first_element(name, mode):
+    """PyTensor 3.0.7 fuses x**2 and sum for C++; without it x[0] stayed unsquared."""
+    engine.select(name)
+    v = pt.matrix("v", shape=(4, 3))
+    reductions = [
+        pytensor.scan(each, sequences=[v], return_updates=False)
+        for each in (
+            lambda row: (row**2).sum(),
+            lambda row: pt.exp(row).prod(),
+            lambda row: pt.abs(row).max(),
+        )
+    ]
+    values = np.random.default_rng(0).normal(size=(4, 3))
+    squares, exponentials, sizes = pytensor.function([v], reductions, mode=mode)(values)
+    np.testing.assert_allclose(squares, (values**2).sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(exponentials, np.exp(values).prod(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(sizes, np.abs(values).max(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", FAST_ENGINES)
 def test_both_precisions_in_one_process_and_in_silence(name, recwarn, capsys):
     """JAX's 64-bit switch does not follow floatX by itself; the numbers show it.
 

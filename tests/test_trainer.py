@@ -173,3 +173,19 @@ def test_networks_side_by_side_have_losses_of_their_own(jax):
     assert k == 3
     np.testing.assert_allclose(last, [1 / 16, 4 / 16])
     np.testing.assert_allclose(net.now()[0], 0, atol=1e-100)
+
+
+@pytest.mark.usefixtures("python_engine")
+def test_an_update_may_leave_a_length_open_that_its_variable_has_fixed():
+    W = pytensor.shared(np.ones((1, 3)), shape=(1, 3))
+    x = pt.matrix("x")  # of any shape, and so is x.T @ ...
+    h = x @ W
+    updates = [(W, W - 0.1 * x.T @ h)]
+    assert updates[0][1].type.shape != W.type.shape
+    net = Trainer([x], (h**2).sum(), updates, [W])
+    X = np.random.default_rng(0).normal(size=(4, 2, 1))
+    many = net.steps(4, X), W.get_value()
+    net.reset([np.ones((1, 3))])
+    one = [net.step(x_) for x_ in X], W.get_value()
+    for ours, theirs in zip(many, one, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)

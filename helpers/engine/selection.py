@@ -21,6 +21,7 @@ from pytensor.compile import mode as modes
 from pytensor.compile.maker import FunctionMaker
 from pytensor.link.jax.linker import JAXLinker
 from pytensor.link.numba.linker import NumbaLinker
+from pytensor.link.vm import VMLinker
 
 from helpers import compiled_code
 from helpers.engine import memory, until
@@ -205,6 +206,10 @@ def _prepare(name: str, floatX: str) -> None:
         # With a compiler at hand PyTensor would use it inside the Python engine too:
         # seconds of compiling, and a warning that it found no BLAS to link to.
         config.cxx = ""
+    # PyTensor made this linker, which compiles the steps of a scan, when it was imported.
+    # With C++ in it that nothing compiles, PyTensor 3.0.7 sums squares wrongly there: it
+    # fuses the square with the sum, and Python then leaves the first one unsquared.
+    modes.predefined_linkers["cvm"] = VMLinker(use_cloop=True)
     if name == "numba":
         # Sets which warnings are shown; later, `why_not` would undo it.
         from pytensor.link.numba.dispatch import basic  # noqa: F401
