@@ -307,7 +307,7 @@ LAST = {
 } | {"errors of all outputs: ": edited(plain, {'loss == "last"': "False"})}
 
 
-# With another loss and other units the diagnosis is the same code: `make test` asks once.
+# With another loss and other units the diagnosis is the same code: it is slow.
 @pytest.mark.parametrize(
     ("loss", "units", "sentence", "student"),
     [

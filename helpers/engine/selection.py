@@ -206,9 +206,9 @@ def _prepare(name: str, floatX: str) -> None:
         # With a compiler at hand PyTensor would use it inside the Python engine too:
         # seconds of compiling, and a warning that it found no BLAS to link to.
         config.cxx = ""
-    # PyTensor made this linker, which compiles the steps of a scan, when it was imported.
-    # With C++ in it that nothing compiles, PyTensor 3.0.7 sums squares wrongly there: it
-    # fuses the square with the sum, and Python then leaves the first one unsquared.
+    # The linker for the steps of a scan knows from PyTensor's import whether there is C++.
+    # Left so, 3.0.7 fuses the square with the sum in a sum of squares, as only C++ can:
+    # Python then leaves the first element unsquared.
     modes.predefined_linkers["cvm"] = VMLinker(use_cloop=True)
     if name == "numba":
         # Sets which warnings are shown; later, `why_not` would undo it.
