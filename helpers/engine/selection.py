@@ -206,7 +206,7 @@ def _prepare(name: str, floatX: str) -> None:
         # With a compiler at hand PyTensor would use it inside the Python engine too:
         # seconds of compiling, and a warning that it found no BLAS to link to.
         config.cxx = ""
-    # The linker for the steps of a scan knows from PyTensor's import whether there is C++.
+    # The linker for the steps of a scan has looked for C++ when PyTensor was imported.
     # Left so, 3.0.7 fuses the square with the sum in a sum of squares, as only C++ can:
     # Python then leaves the first element unsquared.
     modes.predefined_linkers["cvm"] = VMLinker(use_cloop=True)
