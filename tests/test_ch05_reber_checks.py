@@ -43,8 +43,8 @@ def without(*keys):
     return {key: state for key, state in MOVES.items() if key not in keys}
 
 
-def mean_length(P):
-    visits = np.linalg.solve(np.eye(len(P)) - P.T, np.eye(len(P))[0])
+def mean_length(M):
+    visits = np.linalg.solve(np.eye(len(M)) - M.T, np.eye(len(M))[0])
     return visits[:-1].sum()
 
 
@@ -109,10 +109,6 @@ def by_two_symbols(string):
 
 
 OTHER_WAYS = {
-    "by the grammar itself": (
-        check.grammatical,
-        lambda string: REBER.check(string) is None,
-    ),
     "a NumPy truth value": (check.grammatical, lambda s: np.bool_(grammatical(s))),
     "0 and 1": (check.grammatical, lambda s: int(grammatical(s))),
     "one of an array": (check.grammatical, lambda s: np.array([grammatical(s)])),
@@ -190,6 +186,7 @@ NEAR_MEMBERSHIP = {
     "the way on by X at state 4 is missing": (
         lambda s: grammatical(s, without((4, "X")))
     ),
+    "`REBER.check` is used, which is the answer": lambda s: REBER.check(s) is None,
     "it does not look at the first symbol": lambda s: grammatical("B" + s[1:]),
     "it does not look at the last symbol": lambda s: grammatical(s[:-1] + "E"),
     "it looks neither at the first symbol nor at the last": (
@@ -227,7 +224,7 @@ NEAR_LENGTH = slips(
         "the last state is counted": {"visits[:-1]": "visits"},
         "these are the visits of each state, expected": {"[:-1].sum()": ""},
         "these are the visits of each state but the last": {".sum()": ""},
-        "P and its transpose are exchanged": {"P.T": "P"},
+        "M and its transpose are exchanged": {"M.T": "M"},
         "B and E are not counted": {".sum()": ".sum() - 2"},
         "the first symbol, B, is not counted": {".sum()": ".sum() - 1"},
     },

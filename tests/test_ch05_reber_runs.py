@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.vq import kmeans2
+from scipy.optimize import least_squares
 from scipy.special import expit, softmax
 from test_cells import random_cell
 from test_written_out import functions
@@ -20,7 +21,7 @@ from test_written_out import functions
 from helpers import engine
 from helpers.experiments import ch05_reber_runs as experiments
 from helpers.experiments.ch05_reber_runs import SOURCE
-from helpers.networks import elman, trained
+from helpers.networks import elman, fixed_points, trained
 from helpers.networks.bptt import bptt
 from helpers.networks.elman import Elman, hidden_states_numpy, readout
 from helpers.results import records
@@ -423,8 +424,9 @@ def test_outputs_measures_each_setting_on_each_grammar(short_epochs):
     assert result["metrics"].keys() == result["trace"].keys()
     metrics = result["metrics"]["uneven softmax next"]
     assert metrics.keys() == {
-        *("loss", "grammatical", "length", "pairs", "stray", "next", "legal")
+        *("loss", "grammatical", "length", "pairs", "stray", "next", "legal", "S")
     }
+    assert 0 < metrics["S"] < 1
     # On the even grammar the two distances are one.
     even = result["metrics"]["even sigmoid legal"]
     assert even["next"] == pytest.approx(even["legal"])
@@ -441,7 +443,8 @@ def test_shares_of_made_strings_are_of_enough_of_them():
 @pytest.fixture(scope="module")
 def chapter():
     written = functions("05_reber.ipynb")
-    names = {"SYMBOLS": SYMBOLS, "elman": elman, "kmeans2": kmeans2}
+    names = {"SYMBOLS": SYMBOLS, "REBER": REBER, "elman": elman, "encode": encode}
+    names |= {"kmeans2": kmeans2, "least_squares": least_squares}
     written.update(names, Counter=Counter, defaultdict=defaultdict)
     return written
 
@@ -471,6 +474,69 @@ def test_the_chapter_reads_back_as_the_helper(chapter):
     np.testing.assert_array_equal(found, written)
     labels = np.split(found, np.cumsum([len(part) for part in h])[:-1])
     assert experiments.read_back(labels, made) == chapter["read_back"](labels, made)
+
+
+def some_automata():
+    """Read back from the grammar's own states, from all ways in, and from chance."""
+    made = strings(100)
+    rng, keys = np.random.default_rng(0), {}
+    yield made, labelled(made, lambda state, symbol: state - 1)
+    yield made, labelled(made, lambda *key: keys.setdefault(key, len(keys)))
+    for k in (2, 5, 9):
+        yield made, [np.append(0, rng.integers(k, size=len(s) - 2)) for s in made]
+
+
+def test_the_chapter_merges_names_and_compares_as_the_helper(chapter):
+    verdicts = set()
+    for made, labels in some_automata():
+        states = [REBER.states(string[:-1]) for string in made]
+        found = experiments.read_back(labels, made)
+        assert chapter["merged"](found) == experiments.merged(found)
+        first = int(labels[0][0])
+        equal = experiments.same_language(found, first, REBER)
+        assert chapter["same_language"](found, first, REBER) == equal
+        names, _ = experiments.most_common_states(labels, states)
+        chapter["states"] = states  # which the cell of the chapter has made
+        assert chapter["names_of"](labels) == names
+        wrong = experiments.wrong_transitions(found, names, REBER)
+        assert chapter["wrong_transitions"](found, names) == wrong
+        verdicts.add((equal, not wrong))
+    assert verdicts == {(True, True), (False, False)}
+
+
+def test_the_chapter_says_what_a_loss_by_string_gives_to_s(chapter):
+    """By all strings of up to 24 symbols, one by one."""
+    for odds in ({}, {"S": 3, "V": 3}):
+        grammar = Grammar("uneven", REBER.transitions, odds=odds)
+        given = defaultdict(float)  # p / T of the strings that begin so
+        walks = [("BT", 2, 1.0)]
+        for string, state, p in walks:  # the list grows while we walk through it
+            if state == 7:
+                for n in range(2, len(string)):
+                    given[string[:n]] += p / (len(string) - 1)
+            elif len(string) < 24:
+                for a, after in REBER.transitions[state].items():
+                    p_a = grammar.next_symbol[state, SYMBOLS.index(a)]
+                    walks.append((string + a, after, p * p_a))
+        read = ["BT" + n * "S" for n in range(8)]
+        shares = [given[string + "S"] / given[string] for string in read]
+        p_S = grammar.next_symbol[2, SYMBOLS.index("S")]
+        expected = np.average(shares, weights=p_S ** np.arange(8))
+        assert chapter["given_to_S"](grammar) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_chapter_searches_for_fixed_points_as_the_helper(chapter):
+    params = trained.load("reber", Elman)
+    starts = np.random.default_rng(0).uniform(-1, 1, (6, 10))
+    for word in ("S", "VPX"):
+        for start in starts:
+            F, J = chapter["around"](start, word, params)
+            expected = fixed_points.run(start, encode(word), params)
+            np.testing.assert_allclose(F, expected[0], rtol=1e-13)
+            np.testing.assert_allclose(J, expected[1], rtol=1e-10, atol=1e-12)
+            (only,) = fixed_points.minima(encode(word), [start], params)
+            end = chapter["search"](start, word, params)
+            np.testing.assert_allclose(end, only.h, atol=1e-4)
 
 
 # The trained network that the book ships --------------------------------------------

@@ -34,6 +34,7 @@ from helpers.networks import (
     capacity,
     elman,
     feedforward,
+    fixed_points,
     gated,
     gradients,
     initialisation,
@@ -270,6 +271,30 @@ def first_values(blocks, kind, n_in, n_hid, n_out, rng, forget_bias=None):
     W_ho = drawn(n_hid, n_out)
     rest = [np.zeros(n_hid)] * (2 if kind is LSTM else 1)
     return kind(W_ih, W_hh, np.array(b_h), W_ho, np.zeros(n_out), *rest)
+
+
+def run_and_differ(h, x, params):
+    """The last state, and the derivative by each unit of the first, carried forward."""
+    visited = states(x, params._replace(h0=h))
+    J = []
+    for d in np.eye(len(h)):
+        for h_t in visited:
+            before = zip(d, params.W_hh, strict=True)
+            d = sum(a * row for a, row in before) * (1 - np.square(h_t))
+        J.append(d)
+    return visited[-1], np.array(J)
+
+
+CONTRACTING = random_cell(Elman, 1)
+CONTRACTING = CONTRACTING._replace(W_hh=CONTRACTING.W_hh / 4)  # its norm is below 1
+
+
+def resting_places(x, starts, params):
+    """The one place to which all states are drawn."""
+    h = params.h0
+    for _ in range(200):
+        h = states(x, params._replace(h0=h))[-1]
+    return np.array([h])
 
 
 def recalled(h, x, longest):
@@ -875,6 +900,25 @@ TABLE = {
         capacity.recalled,
         recalled,
         {"h": Array((40, 2), free=True), "x": Array((40,)), "longest": Size(0, 4)},
+    ),
+    **entries(
+        "networks.fixed_points.run",
+        fixed_points.run,
+        run_and_differ,
+        *(
+            {"h": Array((3,)), "x": Array((T, 2)), "params": Cell(Elman)}
+            for T in (3, 1)
+        ),
+    ),
+    **entries(
+        "networks.fixed_points.minima",
+        lambda **given: np.array([m.h for m in fixed_points.minima(**given)]),
+        resting_places,
+        {
+            "x": Array((2, 2)),
+            "starts": Array((2, 3), free=True),
+            "params": Given(CONTRACTING),
+        },
     ),
     **entries(
         "networks.elman.initial_elman",
@@ -1958,6 +2002,7 @@ ELSEWHERE = {
     "networks.gated": dict.fromkeys(
         ("lstm_from", "gru_from", "lstm_step", "gru_step"), STEPS
     ),
+    "networks.fixed_points": dict.fromkeys(("is_fixed", "radius"), NO_ARGUMENT),
     "networks.suspects": dict.fromkeys(
         ("in_one_type", *(f"suspect_{i}" for i in range(1, 8))), WRONG
     ),

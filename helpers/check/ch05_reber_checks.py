@@ -1,7 +1,7 @@
 """The checks of the exercises of chapter 5."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
@@ -111,7 +111,9 @@ def grammatical(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]
     """Judge `grammatical(string)`: True if the Reber grammar makes the string."""
     said: dict[str, bool] = {}
     for name, (string,), _ in probes:
-        answer = _truth(name, call(name, student, string))
+        with _without_its_check():
+            result = call(name, student, string, explain=_borrowed)
+        answer = _truth(name, result)
         if isinstance(answer, Verdict):
             yield answer
             return
@@ -128,6 +130,31 @@ def grammatical(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]
     string = wrongly[0]
     expected = f"returned {said[string]}, expected {not said[string]}{_why(string)}"
     yield wrong(f'grammatical("{string}")', expected, "step")
+
+
+class Borrowed(Exception):
+    """The answer has asked the grammar itself."""
+
+
+@contextmanager
+def _without_its_check() -> Iterator[None]:
+    """Grammar.check, and what is built on it, is the answer and not to be had."""
+    kept = Grammar.check
+
+    def refuse(grammar: Grammar, string: str) -> None:
+        raise Borrowed
+
+    Grammar.check = refuse
+    try:
+        yield
+    finally:
+        Grammar.check = kept
+
+
+def _borrowed(error: BaseException) -> str:
+    if not isinstance(error, Borrowed):
+        return ""
+    return "`REBER.check` is used, which is the answer: walk the automaton yourself"
 
 
 def _truth(name: str, result: Any) -> bool | Verdict:
@@ -256,17 +283,17 @@ SLOW = 1000  # steps that the slowest of the automata takes on average
 def _draw_steps(rng: np.random.Generator) -> tuple[np.ndarray]:
     """A matrix of probabilities, from each of whose states the last can be reached."""
     n = rng.integers(2, 8)
-    P = rng.dirichlet(np.ones(n), n) * (rng.random((n, n)) < 0.7)
-    P[:, -1] += rng.uniform(0.02, 0.3, n)
-    P /= P.sum(axis=1, keepdims=True)
-    P[-1] = 0
-    return (P,)
+    M = rng.dirichlet(np.ones(n), n) * (rng.random((n, n)) < 0.7)
+    M[:, -1] += rng.uniform(0.02, 0.3, n)
+    M /= M.sum(axis=1, keepdims=True)
+    M[-1] = 0
+    return (M,)
 
 
 @exercise(
     "This is the mean over all strings that there can be, the long ones too.",
     Domain(
-        "mean_length(P)",
+        "mean_length(M)",
         "It can be reached from every other state.",
         _draw_steps,
         [
@@ -278,25 +305,25 @@ def _draw_steps(rng: np.random.Generator) -> tuple[np.ndarray]:
     ),
 )
 def mean_length(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
-    """Judge `mean_length(P)`: the mean number of steps from state 0 to the last one."""
+    """Judge `mean_length(M)`: the mean number of steps from state 0 to the last one."""
     verdict = judge(student, probes, _mean_length, mistakes=_length_mistakes)
     yield with_clue(verdict, _length_clues(student, probes))
 
 
-def _mean_length(P: np.ndarray) -> float:
-    return _visits(P)[:-1].sum()
+def _mean_length(M: np.ndarray) -> float:
+    return _visits(M)[:-1].sum()
 
 
-def _visits(P: np.ndarray) -> np.ndarray:
+def _visits(M: np.ndarray) -> np.ndarray:
     """How often each state is passed, on average."""
-    return np.linalg.solve(np.eye(len(P)) - P.T, np.eye(len(P))[0])
+    return np.linalg.solve(np.eye(len(M)) - M.T, np.eye(len(M))[0])
 
 
-def _length_mistakes(P: np.ndarray) -> dict[str, Any]:
-    n, last = len(P), len(P) - 1
-    visits = _visits(P)
-    steps = np.linalg.solve(np.eye(last) - P[:last, :last], np.ones(last))
-    from_the_end = np.linalg.solve(np.eye(n) - P.T, np.eye(n)[-1])
+def _length_mistakes(M: np.ndarray) -> dict[str, Any]:
+    n, last = len(M), len(M) - 1
+    visits = _visits(M)
+    steps = np.linalg.solve(np.eye(last) - M[:last, :last], np.ones(last))
+    from_the_end = np.linalg.solve(np.eye(n) - M.T, np.eye(n)[-1])
     return {
         "the last state is counted, but no symbol comes after it": visits.sum(),
         "these are the visits of each state, expected their sum over all but "
@@ -306,14 +333,14 @@ def _length_mistakes(P: np.ndarray) -> dict[str, Any]:
         ),
         "this is the mean number of steps from each state, expected that from "
         "state 0": steps,
-        "P and its transpose are exchanged": (
-            np.linalg.solve(np.eye(n) - P, np.eye(n)[0])[:last].sum()
+        "M and its transpose are exchanged": (
+            np.linalg.solve(np.eye(n) - M, np.eye(n)[0])[:last].sum()
         ),
         "each state is taken as a start, expected state 0": steps.sum(),
         "this is the mean over all states as starts, expected state 0": steps.mean(),
         "the first symbol, B, is not counted": visits[:last].sum() - 1,
         "B and E are not counted": visits[:last].sum() - 2,
-        "this is the length of the shortest string": _shortest(P),
+        "this is the length of the shortest string": _shortest(M),
         "this is the number of states": n,
         "this is the number of states but the last": last,
         "these are the visits on average over the states, expected their sum": (
@@ -333,20 +360,20 @@ def _length_mistakes(P: np.ndarray) -> dict[str, Any]:
         "the walk begins in the last state, expected in state 0": (
             from_the_end[:last].sum()
         ),
-        "P is added to the identity, expected subtracted": (
-            np.linalg.solve(np.eye(n) + P.T, np.eye(n)[0])[:last].sum()
+        "M is added to the identity, expected subtracted": (
+            np.linalg.solve(np.eye(n) + M.T, np.eye(n)[0])[:last].sum()
         ),
         "only one step is taken: each visit leads to other visits": (
-            (np.eye(n)[0] + P[0])[:last].sum()
+            (np.eye(n)[0] + M[0])[:last].sum()
         ),
     }
 
 
-def _shortest(P: np.ndarray) -> int:
+def _shortest(M: np.ndarray) -> int:
     """The least number of steps from state 0 to the last."""
-    at, steps = np.eye(len(P))[0], 0
+    at, steps = np.eye(len(M))[0], 0
     while not at[-1]:
-        at, steps = at @ P, steps + 1
+        at, steps = at @ M, steps + 1
     return steps
 
 

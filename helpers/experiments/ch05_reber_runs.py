@@ -247,18 +247,28 @@ def judge_strings(strings: Sequence[str], grammar: Grammar) -> dict[str, float]:
     }
 
 
+def said_of(params: Elman, test: Data, outputs: str) -> np.ndarray:
+    """What a network says after each symbol of test strings, (n, 7).
+
+    Its probabilities of the next symbol, string after string, without the padding.
+    """
+    o = readout(hidden_states_numpy(test.x, params), params)
+    o = np.concatenate([o[: len(s) - 1, i] for i, s in enumerate(test.strings)])
+    return PROBABILITIES[outputs](o)
+
+
+def states_of(test: Data, grammar: Grammar) -> np.ndarray:
+    """The automaton's state at the same places, (n,)."""
+    return np.concatenate([grammar.states(s[:-1]) for s in test.strings])
+
+
 def judge_outputs(params: Elman, test: Data, grammar: Grammar, outputs: str) -> dict:
     """A network's probabilities on test strings, the mean over all predictions.
 
     "stray": what illegal symbols get; "next" and "legal": the distance from the true
     probabilities of the next symbol, and from equal ones for the legal symbols.
     """
-    o = readout(hidden_states_numpy(test.x, params), params)
-    p = np.concatenate(
-        [o[: len(s) - 1, i] for i, s in enumerate(test.strings)]  # without padding
-    )
-    p = PROBABILITIES[outputs](p)
-    states = np.concatenate([grammar.states(s[:-1]) for s in test.strings])
+    p, states = said_of(params, test, outputs), states_of(test, grammar)
     legal = grammar.legal_next[states]
     return {
         "stray": (p * (1 - legal)).sum(axis=1).mean(),
@@ -530,7 +540,11 @@ OUTPUTS = {
 
 
 def outputs(seed: int, parameters: dict, updates: int | None = None) -> dict:
-    """One seed: outputs and targets of both kinds, on an even and an uneven grammar."""
+    """One seed: outputs and targets of both kinds, on an even and an uneven grammar.
+
+    "S": the probability that the network gives to S in state 2, the mean over all
+    predictions there.
+    """
     traces, metrics = {}, {}
     for name, odds in parameters["odds"].items():
         grammar = Grammar(f"{name} Reber", REBER.transitions, odds=odds)
@@ -547,8 +561,10 @@ def outputs(seed: int, parameters: dict, updates: int | None = None) -> dict:
                 np.random.default_rng([seed, 3]),
                 setting["outputs"],
             )
+            p = said_of(params, test, setting["outputs"])
             metrics[f"{name} {kind}"] = {
                 "loss": run.curve[-1],
+                "S": p[states_of(test, grammar) == 2, SYMBOLS.index("S")].mean(),
                 **judge_strings(made, grammar),
                 **judge_outputs(params, test, grammar, setting["outputs"]),
             }
@@ -583,7 +599,7 @@ EXPERIMENTS = (
             f"{grammar} {kind}.{what}"
             for grammar in OUTPUTS["odds"]
             for kind in OUTPUTS["settings"]
-            for what in ("next", "legal", "length")
+            for what in ("next", "legal", "length", "S")
         ),
     ),
 )

@@ -303,7 +303,7 @@ class Grammar:
     def visits(self) -> np.ndarray:
         """How often a string passes each state, in the mean: (n_states,).
 
-        The visits v solve v = start + v P, where P is `matrix`. They are infinite where
+        The visits v solve v = start + v M, where M is `matrix`. They are infinite where
         strings never end.
         """
         n = len(self.transitions)
