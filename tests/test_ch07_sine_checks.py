@@ -49,13 +49,39 @@ def forecast(x, error=0.01):
     return 2 * cosine * c - b + error * np.cos(50 * c)
 
 
+def scaled_look_up(x, y, x_new):
+    factors = x_new.T @ x / (x**2).sum(axis=0)
+    distances = ((x_new[:, :, None] - factors * x[:, None]) ** 2).sum(axis=0)
+    nearest = distances.argmin(axis=1)
+    return factors[np.arange(len(nearest)), nearest] * y[nearest]
+
+
 SOLUTIONS = {
     check.next_value: next_value,
     check.split_apart: split_apart,
     check.exact_rule: exact_rule,
     check.roll_on: roll_on,
     check.forecast: forecast,
+    check.scaled_look_up: scaled_look_up,
 }
+
+
+def one_window_after_another(x, y, x_new):
+    answers = []
+    for w in x_new.T:
+        fits = [np.linalg.lstsq(v[:, None], w, rcond=None) for v in x.T]
+        nearest = min(
+            range(len(y)), key=lambda i: np.sum((w - fits[i][0] * x[:, i]) ** 2)
+        )
+        answers.append(fits[nearest][0].item() * y[nearest])
+    return answers
+
+
+def by_cosines(x, y, x_new):
+    """The smallest distance is the largest cosine, whatever its sign."""
+    product, length = x_new.T @ x, np.linalg.norm(x, axis=0)
+    nearest = np.abs(product / length).argmax(axis=1)
+    return (product / length**2 * y)[np.arange(x_new.shape[1]), nearest]
 
 
 def said_one_by_one(*arguments):
@@ -86,6 +112,8 @@ OTHER_WAYS = {
         lambda start, n, *p: roll_on(start.reshape(-1), n, *p).tolist(),
     ),
     "float32": (check.forecast, lambda x: forecast(x).astype(np.float32)),
+    "least squares one by one": (check.scaled_look_up, one_window_after_another),
+    "the largest cosine of either sign": (check.scaled_look_up, by_cosines),
 }
 
 
@@ -247,8 +275,42 @@ NEAR_FORECAST = {
 }
 
 
+NEAR_TABLE = slips(
+    scaled_look_up,
+    {
+        "this is the plain table": {
+            "x_new.T @ x / (x**2).sum(axis=0)": "1 + 0 * x_new.T @ x"
+        },
+        "the table that changes signs": {
+            "x_new.T @ x / (x**2).sum(axis=0)": "np.sign(x_new.T @ x)"
+        },
+        "the target is not multiplied": {
+            "factors[np.arange(len(nearest)), nearest] * y": "y"
+        },
+        "the largest distance is taken": {"argmin": "argmax"},
+        "the factor has the wrong sign": {"x_new.T @ x": "-x_new.T @ x"},
+        "the factor is never negative": {"x_new.T @ x": "np.abs(x_new.T @ x)"},
+        "is not divided by the square": {" / (x**2).sum(axis=0)": ""},
+        "by the length of the known window": {
+            "(x**2).sum(axis=0)": "np.linalg.norm(x, axis=0)"
+        },
+        "these are the factors": {" * y[nearest]": ""},
+        "the window is chosen before it is multiplied": {"- factors * x": "- x"},
+        "the square of the new window": {
+            "(x**2).sum(axis=0)": "(x_new**2).sum(axis=0)[:, None]"
+        },
+    },
+) | {
+    "the numbers are right, the shape is not": lambda *a: scaled_look_up(*a)[:, None],
+    "are averaged": lambda x, y, x_new: (x_new.T @ x / (x**2).sum(axis=0) * y).mean(
+        axis=1
+    ),
+}
+
+
 @each_near_miss(
-    SOLUTIONS, (NEAR_VALUE, NEAR_SPLIT, NEAR_RULE, NEAR_ROLL, NEAR_FORECAST)
+    SOLUTIONS,
+    (NEAR_VALUE, NEAR_SPLIT, NEAR_RULE, NEAR_ROLL, NEAR_FORECAST, NEAR_TABLE),
 )
 def test_a_near_miss_is_named(checked, sentence, student):
     check_tells(checked, sentence, student)
@@ -263,7 +325,7 @@ def test_a_small_error_is_never_right(checked, sentence, student):
     check_tells(checked, sentence, student)
 
 
-SPOILED = [check.exact_rule, check.roll_on, check.forecast]
+SPOILED = [check.exact_rule, check.roll_on, check.forecast, check.scaled_look_up]
 
 
 @each_near_miss(SPOILED, ({CHANGED: spoiling(SOLUTIONS[c])} for c in SPOILED))
@@ -316,3 +378,16 @@ def test_the_baselines_are_as_the_exercise_says():
 
 def rmse(o, y):
     return float(np.sqrt(np.mean((o - y) ** 2)))
+
+
+def test_a_long_table_that_may_multiply_has_what_the_exercise_says():
+    x, y, _ = check.waves(20_000, np.random.default_rng(1))
+    x_new, y_new, _ = check.waves(500, np.random.default_rng(7))
+    known, new = x[:, :, 0].T, x_new[:, :, 0].T
+    lengths = np.linalg.norm(known, axis=1)
+    unit = known / lengths[:, None]
+    tree = KDTree(np.concatenate([unit, -unit]))
+    new_lengths = np.linalg.norm(new, axis=1)
+    nearest = tree.query(new / new_lengths[:, None])[1]
+    told = np.concatenate([y / lengths, -y / lengths])[nearest] * new_lengths
+    assert round(rmse(told, y_new), 3) == 0.015

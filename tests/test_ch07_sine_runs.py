@@ -249,6 +249,32 @@ def test_wrong_gradients_are_trained_by_adam(python_engine):
     assert ends[1] < ends[0]
 
 
+def test_a_split_asks_for_what_it_holds_out_and_how_odd_the_answers_are(python_engine):
+    parameters = experiments.SPLITS | {
+        "hidden": 3,
+        "asked": {"new half": ["new half"], "amplitude": ["amplitude", "louder"]},
+        "settings": {
+            "tanh": experiments.TRAINING["settings"]["adam tanh"] | {"updates": 50}
+        },
+    }
+    result = experiments.splits(0, parameters)
+    assert result["trace"].keys() == {"new half, tanh", "amplitude, tanh"}
+    metrics = result["metrics"]
+    for key in ("validation", "odd"):
+        assert metrics[key].keys() == {"new half", "amplitude", "louder"}
+    # What was trained on "amplitude" is asked for "louder", too.
+    net = experiments.compiled("tanh", "adam", 10, -1, biases=True, hidden=3).now()
+    for how in ("amplitude", "louder"):
+        x, y = sine.split(how)[1]
+        says, of_negatives = (
+            readout(hidden_states_numpy(x * sign, net)[-1], net) for sign in (1, -1)
+        )
+        error = np.sqrt(np.mean((says - y) ** 2))
+        odd = np.sqrt(np.mean((says + of_negatives) ** 2))
+        assert metrics["validation"][how]["tanh"] == pytest.approx(error)
+        assert metrics["odd"][how]["tanh"] == pytest.approx(odd)
+
+
 # Channels --------------------------------------------------------------------------
 
 
@@ -344,9 +370,20 @@ def test_proper_training_reaches_a_hundredth_and_the_classic_budget_nothing():
     assert np.all(record.metric("validation.sgd sigmoid") > 0.01)
 
 
-def test_the_rule_is_learned_and_not_the_table():
+def test_the_new_half_measures_how_odd_a_network_is():
     record = records.load("sine-splits")
-    assert np.median(record.metric("new half.validation")) < 0.02
+    for units in ("tanh", "sigmoid"):
+        odd, error = (
+            np.median(record.metric(f"{key}.new half.{units}"))
+            for key in ("odd", "validation")
+        )
+        assert odd == pytest.approx(error, rel=0.25)
+    tanh, sigmoid = (
+        record.metric(f"validation.new half.{units}") for units in ("tanh", "sigmoid")
+    )
+    # a table that changes signs has 0.028
+    assert np.all(tanh < 0.028)
+    assert np.median(sigmoid) > 0.028
 
 
 def test_one_channel_needs_memory_and_two_do_not():

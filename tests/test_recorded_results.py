@@ -85,7 +85,7 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
 
 
 # The networks of several settings or lengths, each compiled: more than ten seconds.
-SLOW = ("sine-training", "streams-batch", "streams-well")
+SLOW = ("sine-splits", "sine-training", "streams-batch", "streams-well")
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name in EXPERIMENTS

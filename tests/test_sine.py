@@ -54,8 +54,58 @@ def test_the_new_half_asks_for_what_was_never_a_target():
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="'published', 'apart' or 'new half'; got 1"):
+    with pytest.raises(ValueError, match=r"'apart', .* 'louder' or 'frequency'; got 1"):
         sine.split(1)
+
+
+def found(part):
+    """Step and amplitude of each wave, by least squares on neighbours."""
+    v = np.concatenate([part.x[:, :, 0], part.y.T])
+    before, now, after = v[:-2], v[1:-1], v[2:]
+    cosine = (now * (before + after)).sum(axis=0) / (now**2).sum(axis=0) / 2
+    step = np.arccos(cosine)
+    quadrature = (now * cosine - before) / np.sin(step)
+    return step, np.hypot(now, quadrature)[0]
+
+
+def within(values, *ranges):
+    return all(any(a - 1e-9 <= v <= b + 1e-9 for a, b in ranges) for v in values)
+
+
+@pytest.mark.parametrize(
+    ("how", "varies", "asked"),
+    [
+        ("amplitude", 1, (0.9, 1.1)),
+        ("louder", 1, (1.6, 2.0)),
+        ("frequency", 0, (0.9, 1.1)),
+    ],
+)
+def test_a_range_is_held_out_and_waves_on_both_sides_of_it_are_known(
+    how, varies, asked
+):
+    training, validation = sine.split(how)
+    assert training.x.shape == (50, 400, 1)
+    assert validation.x.shape == (50, 50, 1)
+    known, new = found(training), found(validation)
+    assert within(known[varies], (0.5, 0.8), (1.2, 1.5))
+    assert 190 < np.sum(known[varies] < 1) < 210
+    assert within(new[varies], asked)
+    assert np.ptp(new[varies]) > 0.9 * (asked[1] - asked[0])
+    for part in (known, new):
+        np.testing.assert_allclose(part[1 - varies], 1)
+    # The phases are spread over all of a period.
+    assert np.histogram(validation.y / new[1][:, None], 4)[0].min() > 4
+
+
+def test_no_change_of_sign_brings_a_table_near_what_is_held_out():
+    for how, least in (("new half", 0.0), ("amplitude", 0.1), ("frequency", 0.5)):
+        training, validation = sine.split(how)
+        known = np.concatenate([training.x, -training.x], axis=1)[:, None, :, 0]
+        nearest = ((known - validation.x) ** 2).sum(axis=0).argmin(axis=1)
+        told = np.concatenate([training.y, -training.y])[nearest]
+        error = np.sqrt(np.mean((told - validation.y) ** 2))
+        assert error > least
+        assert (error < 0.03) == (how == "new half")
 
 
 def test_channels_go_on_for_32_steps_of_a_fifth_where_nothing_is_said():
@@ -167,3 +217,14 @@ def test_look_up_finds_the_nearest_window(written):
     np.testing.assert_array_equal(again, training.y[::-1])
     nearly = written["look_up"](training, training.x[:, [17]] + 0.001)
     np.testing.assert_array_equal(nearly, training.y[[17]])
+
+
+def test_with_negatives_knows_each_window_with_both_signs(written):
+    training, _ = sine.split()
+    both = written["with_negatives"](training)
+    np.testing.assert_array_equal(both.x[:, :100], training.x)
+    np.testing.assert_array_equal(both.x[:, 100:], -training.x)
+    np.testing.assert_array_equal(both.y[:100], training.y)
+    np.testing.assert_array_equal(both.y[100:], -training.y)
+    told = written["look_up"](both, -training.x[:, [17]] + 0.001)
+    np.testing.assert_array_equal(told, -training.y[[17]])

@@ -662,3 +662,134 @@ def _close(name: str, o, x, y, steps) -> Verdict:
     if rmse > 0.6:
         said = "always 0 would do about as well, so nothing is learned yet"
     return wrong(name, f"the RMSE is {number(rmse)}, expected at most {GOOD}: {said}")
+
+
+# Exercise 7.6 --------------------------------------------------------------------
+
+
+def _draw_table(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    return _table(rng, int(rng.integers(2, 7)), *map(int, rng.integers(1, 9, 2)))
+
+
+def _table(rng: np.random.Generator, T: int, n: int, m: int) -> tuple[np.ndarray, ...]:
+    """Random known windows, and new ones that are not far from multiples of them."""
+    x, y = rng.standard_normal((T, n)), rng.standard_normal(n)
+    x_new = x[:, rng.integers(n, size=m)] * rng.uniform(-3, 3, m)
+    return x, y, x_new + 0.3 * rng.standard_normal((T, m))
+
+
+# Two known windows: the nearest is the second, the nearest multiple that of the first,
+# by a factor of -2; and the same with a factor of 3.
+TABLES = [
+    (
+        np.array([[1.0, -1.0], [2.0, -2.0], [0.0, 2.0]]),
+        np.array([5.0, 7.0]),
+        np.array([[-2.0], [-4.0], [0.5]]),
+    ),
+    (
+        np.array([[1.0, 2.0], [0.0, 2.0]]),
+        np.array([5.0, 7.0]),
+        np.array([[3.0, -1.0], [0.5, -0.9]]),
+    ),
+    *(
+        _table(np.random.default_rng(s), *n)
+        for s, n in enumerate(((4, 6, 5), (3, 3, 3)))
+    ),
+]
+
+
+@exercise(
+    "A table that may multiply knows waves of every amplitude, and learns nothing.",
+    Domain(
+        "scaled_look_up(x, y, x_new)",
+        "`T` is at least 2, `n` and `m` are at least 1, and no known window is zero "
+        "throughout.",
+        _draw_table,
+        TABLES,
+        drawn=12,
+    ),
+)
+def scaled_look_up(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
+    """Judge `scaled_look_up(x, y, x_new)`: the target of the nearest multiple."""
+    probes = [
+        p._replace(
+            name="scaled_look_up(x, y, x_new) with x of shape "
+            f"{p.arguments[0].shape} and x_new of shape {p.arguments[2].shape}"
+        )
+        for p in probes
+    ]
+    yield judge(student, probes, _multiplied, mistakes=_table_mistakes)
+
+
+def _multiplied(x: np.ndarray, y: np.ndarray, x_new: np.ndarray) -> np.ndarray:
+    factors = x_new.T @ x / (x**2).sum(axis=0)
+    return _answers(y, factors, factors, _distances(x, x_new, factors))
+
+
+def _distances(x: np.ndarray, x_new: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Squared distances (m, n) of new windows from multiples of the known ones."""
+    return ((x_new[:, :, None] - factors * x[:, None, :]) ** 2).sum(axis=0)
+
+
+def _answers(y, factors, told, distances) -> np.ndarray:
+    """Of the known window at the smallest distance: its target times what is told."""
+    nearest = distances.argmin(axis=1)
+    return told[np.arange(len(factors)), nearest] * y[nearest]
+
+
+def _table_mistakes(x, y, x_new) -> dict[str, np.ndarray]:
+    """The answers with one mistake each."""
+    product, length = x_new.T @ x, (x**2).sum(axis=0)
+    new_length = (x_new**2).sum(axis=0)[:, None]
+    right, one = product / length, np.ones_like(product)
+    sign = np.where(product < 0, -1.0, 1.0)
+
+    def told(factors, answered=None, distances=None) -> np.ndarray:
+        found = _distances(x, x_new, factors) if distances is None else distances
+        return _answers(y, factors, factors if answered is None else answered, found)
+
+    plain = _distances(x, x_new, one)
+    return {
+        "this is the plain table: no known window is multiplied": told(one),
+        "this is the table that changes signs: the factor may be any number": told(
+            sign
+        ),
+        "the target is not multiplied by the factor": told(right, one),
+        "the target is divided by the factor, expected multiplied": told(
+            right, 1 / np.where(right == 0, np.nan, right)
+        ),
+        "the factor is right, but the window is chosen before it is multiplied": told(
+            right, right, plain
+        ),
+        "the known window is chosen by the plain distance or by that with a changed "
+        "sign": told(right, right, _distances(x, x_new, sign)),
+        "the largest distance is taken, expected the smallest": told(
+            right, right, -_distances(x, x_new, right)
+        ),
+        "the factor has the wrong sign": told(-right),
+        "the factor is never negative here": told(np.abs(right)),
+        "negative factors are cut off at 0": told(np.maximum(right, 0)),
+        "the factor is that of the lengths, and knows no sign": told(
+            np.sqrt(new_length / length)
+        ),
+        "the product is not divided by the square of the known window": told(product),
+        "the product is divided by the length of the known window, expected by its "
+        "square": told(product / np.sqrt(length)),
+        "the product is divided by the square of the new window, expected by that of "
+        "the known one": told(product / np.where(new_length == 0, np.nan, new_length)),
+        "the window with the largest product is taken, expected the smallest "
+        "distance": told(right, right, -product),
+        "the window with the largest cosine is taken, but a negative factor may be "
+        "nearer": told(right, right, -product / np.sqrt(length)),
+        "the distances are not squared before they are added": told(
+            right,
+            right,
+            np.abs(x_new[:, :, None] - right * x[:, None, :]).sum(axis=0),
+        ),
+        "these are the factors, expected the targets times the factors": _answers(
+            np.ones_like(y), right, right, _distances(x, x_new, right)
+        ),
+        "the targets of all known windows are averaged, expected the nearest alone": (
+            (right * y).mean(axis=1)
+        ),
+    }

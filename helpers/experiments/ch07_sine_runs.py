@@ -98,11 +98,13 @@ def learn(
     k: int = -1,
     falling: bool = True,
     published_weights: bool = False,
+    every: int = 100,
 ) -> Learned:
     """One training; `falling` lets the rate fall to zero along a straight line.
 
-    The curve, (marks, 2), is training and validation RMSE every 100 updates. A rate
-    that does not fall goes with windows that are not shuffled, as published.
+    The curve, (marks, 2), is training and validation RMSE at the start and after each
+    `every` updates. A rate that does not fall goes with windows that are not shuffled,
+    as published.
     `stop` ends the training early, at the rates that it would have had.
     """
     rng = np.random.default_rng(seed)
@@ -120,7 +122,7 @@ def learn(
 
     curve = [
         [rmse(forecast(x, net.now(), activation), y) for x, y in data]
-        for _ in net.train(batches(), stop or updates, lambda k: k % 100 == 0)
+        for _ in net.train(batches(), stop or updates, lambda k: k % every == 0)
     ]
     return Learned(net.trace, np.array(curve), net.now())
 
@@ -182,23 +184,54 @@ def training(seed: int, parameters: dict, updates: int | None = None) -> dict:
     return {"trace": traces, "metrics": metrics, "curves": curves, "phases": phases}
 
 
+# The published budget with tanh units alone, over more seeds than the others.
+BUDGET = TRAINING | {"settings": {"classic tanh": TRAINING["settings"]["classic tanh"]}}
+
 SPLITS = {
-    "hidden": 100,
-    "setting": TRAINING["settings"]["adam tanh"],
-    "splits": ["published", "apart", "new half"],
+    "hidden": 40,
+    "settings": {
+        "tanh": TRAINING["settings"]["adam tanh"],
+        "sigmoid": TRAINING["settings"]["adam sigmoid"],
+    },
+    # What is trained on, and the splits whose validation windows are asked after it.
+    "asked": {
+        "published": ["published", "apart"],
+        "new half": ["new half"],
+        "amplitude": ["amplitude", "louder"],
+        "frequency": ["frequency"],
+    },
 }
 
 
 def splits(seed: int, parameters: dict, updates: int | None = None) -> dict:
-    """One seed: training and validation RMSE of one recipe for each way to split."""
+    """One seed: two kinds of units by one recipe, for each way to split.
+
+    "training" and "validation" are RMSEs at the end. "odd" is the root mean square of
+    f(x) + f(-x) over the validation windows, where f is what the network says: it is
+    zero for an odd function.
+    """
     traces: dict = {}
-    metrics: dict = {}
-    for how in parameters["splits"]:
-        hidden, setting = parameters["hidden"], parameters["setting"]
-        learned = learn(seed, sine.split(how), hidden=hidden, stop=updates, **setting)
-        traces[how] = learned.trace
-        training, validation = learned.curve[-1]
-        metrics[how] = {"training": training, "validation": validation}
+    metrics: dict = {"training": {}, "validation": {}, "odd": {}}
+    for how, asked in parameters["asked"].items():
+        data = sine.split(how)
+        for units, setting in parameters["settings"].items():
+            learned = learn(
+                seed,
+                data,
+                hidden=parameters["hidden"],
+                stop=updates,
+                every=setting["updates"],
+                **setting,
+            )
+            traces[f"{how}, {units}"] = learned.trace
+            say = partial(forecast, params=learned.params, activation=units)
+            metrics["training"].setdefault(how, {})[units] = rmse(
+                say(data[0].x), data[0].y
+            )
+            for name in asked:
+                x, y = sine.split(name)[1]
+                metrics["validation"].setdefault(name, {})[units] = rmse(say(x), y)
+                metrics["odd"].setdefault(name, {})[units] = rmse(say(x), -say(-x))
     return {"trace": traces, "metrics": metrics}
 
 
@@ -568,7 +601,7 @@ def recurrent_sunspots(hidden: int, window: int, lr: float) -> Trainer:
 def window_sunspots(hidden: int, window: int, lr: float) -> Trainer:
     """The same for the window network of chapter 1, on all training windows."""
     first = initial_values((window, hidden, 1), np.random.default_rng(0))
-    params = [pytensor.shared(value) for value in first]
+    params = [pytensor.shared(value, shape=value.shape) for value in first]
     mean, sd = scale(window)
     X, y = ((part - mean) / sd for part in sunspots.split_windows(window)[0])
     loss = mean_squared_error(network(pt.constant(X), params), y)
@@ -717,11 +750,23 @@ EXPERIMENTS = (
         ),
     ),
     Experiment(
+        name="sine-budget",
+        summary="The classic budget with tanh units, for more seeds.",
+        parameters=BUDGET,
+        run=training,
+        metrics=("validation.classic tanh",),
+    ),
+    Experiment(
         name="sine-splits",
-        summary="The same with training and validation split in three ways.",
+        summary="Tanh and sigmoid units, asked for waves of a kind that was held out.",
         parameters=SPLITS,
         run=splits,
-        metrics=tuple(f"{how}.validation" for how in SPLITS["splits"]),
+        metrics=tuple(
+            f"validation.{how}.{units}"
+            for asked in SPLITS["asked"].values()
+            for how in asked
+            for units in SPLITS["settings"]
+        ),
     ),
     Experiment(
         name="sine-bugs",

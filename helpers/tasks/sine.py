@@ -3,7 +3,7 @@
 Time is axis 0, examples are axis 1, features last, as in `helpers.networks.elman`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,31 @@ def windows(series: np.ndarray, length: int = LENGTH) -> Windows:
     return Windows(X.T[:, :, None].copy(), y[:, None])
 
 
+# What the waves of two splits are trained on, and what is held out: of the amplitudes,
+# or of the steps in radians.
+TRAINED_ON, HELD_OUT, LOUDER = ((0.5, 0.8), (1.2, 1.5)), ((0.9, 1.1),), ((1.6, 2.0),)
+
+
+def _waves(steps, phases, amplitudes) -> Windows:
+    """A window of each of n waves; steps or amplitudes may be one number for all.
+
+    Value t of wave i is amplitudes[i] sin(phases[i] + t steps[i]).
+    """
+    t = np.arange(LENGTH + 1)[:, None]
+    values = amplitudes * np.sin(phases + t * steps)
+    return Windows(values[:-1, :, None].copy(), values[-1][:, None].copy())
+
+
+def _spread(n: int, ranges: Sequence[tuple[float, float]]) -> np.ndarray:
+    """n numbers (n,), as many in each of the ranges, spread evenly and in no order.
+
+    They are the multiples of the golden ratio, without their whole parts.
+    """
+    place = np.arange(n) * (5**0.5 - 1) / 2 % 1 * len(ranges)
+    low, high = np.array(ranges)[place.astype(int)].T
+    return low + place % 1 * (high - low)
+
+
 def split(how: str = "published") -> tuple[Windows, Windows]:
     """Training and validation windows of sin(0), sin(1), sin(2), ...
 
@@ -58,9 +83,28 @@ def split(how: str = "published") -> tuple[Windows, Windows]:
     in both. But sin(t + 44) is close to sin(t), because 44 steps are nearly 7 periods.
     "new half": of these, training on the windows whose next value is negative or zero,
     and validation on those whose next value is positive, so that no target is known.
+    But 22 steps are nearly 7 half periods, and sin(t + 22) is close to -sin(t).
+    "amplitude": 400 windows, each with an amplitude of its own, from 0.5 to 0.8 or from
+    1.2 to 1.5, and 50 with amplitudes from 0.9 to 1.1.
+    "louder": the same training, and 50 with amplitudes from 1.6 to 2.
+    "frequency": 400 windows of waves of amplitude 1, each with a step of its own, from
+    0.5 to 0.8 or from 1.2 to 1.5 radians, and 50 with steps from 0.9 to 1.1.
 
     Raises ValueError for another name.
     """
+    phases = np.arange(450.0)
+    first, last = phases[:400], phases[400:]
+    if how in ("amplitude", "louder"):
+        asked = HELD_OUT if how == "amplitude" else LOUDER
+        return (
+            _waves(1.0, first, _spread(400, TRAINED_ON)),
+            _waves(1.0, last, _spread(50, asked)),
+        )
+    if how == "frequency":
+        return (
+            _waves(_spread(400, TRAINED_ON), first, 1.0),
+            _waves(_spread(50, HELD_OUT), last, 1.0),
+        )
     all_windows = windows(np.sin(np.arange(250)))
     training = all_windows.take(slice(0, 100))
     if how == "published":
@@ -70,7 +114,10 @@ def split(how: str = "published") -> tuple[Windows, Windows]:
         return training, apart
     if how == "new half":
         return training.take(training.y[:, 0] <= 0), apart.take(apart.y[:, 0] > 0)
-    raise ValueError(f"how must be 'published', 'apart' or 'new half'; got {how!r}")
+    raise ValueError(
+        "how must be 'published', 'apart', 'new half', 'amplitude', 'louder' or "
+        f"'frequency'; got {how!r}"
+    )
 
 
 def channels(phases: np.ndarray, steps: int = 32, step: float = 0.2) -> np.ndarray:
