@@ -24,6 +24,7 @@ from scipy.special import softmax
 from helpers.check import ch08_language_model_checks as check
 from helpers.check.core.probabilities import to_probabilities
 from helpers.check.core.verdicts import Verdict
+from helpers.experiments import ch08_ladder_runs as ladder
 from helpers.lm import ngrams
 from helpers.networks.gradients import numerical_gradient, relative_error
 from helpers.tasks.text import Vocabulary
@@ -85,6 +86,18 @@ def mixed(share):
     return language_model
 
 
+def window_logits(words, W_ih, C, b_h, W_ho, b_o):
+    n = len(C) // W_ih.shape[1]
+    padded = [words[0]] * (n - 1) + list(words)
+    rows = [W_ih[padded[t : t + n][::-1]].ravel() for t in range(len(words))]
+    return np.tanh(rows @ C + b_h) @ W_ho + b_o
+
+
+def nats_lost(whole, forgot, k):
+    lost = [a[k:] - b[k:] for a, b in zip(whole, forgot, strict=True)]
+    return np.concatenate(lost).mean()
+
+
 SOLUTIONS = {
     check.training_pair: training_pair,
     check.perplexity: perplexity,
@@ -92,6 +105,8 @@ SOLUTIONS = {
     check.logits_gradient: logits_gradient,
     check.discounted: discounted,
     check.language_model: mixed(0.05),
+    check.window_logits: window_logits,
+    check.nats_lost: nats_lost,
 }
 
 
@@ -138,7 +153,27 @@ def in_a_matrix(counts, D):
     return (shares + np.outer(weight, low)).tolist()
 
 
+def by_blocks(words, W_ih, C, b_h, W_ho, b_o):
+    """Each place of the window has its own block of C."""
+    T, m = len(words), W_ih.shape[1]
+    a = np.tile(b_h, (T, 1))
+    for k, block in enumerate(C.reshape(-1, m, C.shape[1])):
+        a += W_ih[words[np.maximum(np.arange(T) - k, 0)]] @ block
+    return (np.tanh(a) @ W_ho + b_o).tolist()
+
+
+def word_by_word(whole, forgot, k):
+    total, n = 0.0, 0
+    for a, b in zip(whole, forgot, strict=True):
+        for t, (x, y) in enumerate(zip(a, b, strict=True), start=1):
+            if t > k:
+                total, n = total + x - y, n + 1
+    return total / n
+
+
 OTHER_WAYS = {
+    "a block for each place": (check.window_logits, by_blocks),
+    "word by word": (check.nats_lost, word_by_word),
     "zip": (
         check.training_pair,
         lambda words, v: zip(*pairwise_ids(words, v), strict=True),
@@ -396,6 +431,63 @@ NEAR_DISCOUNT = slips(
 }
 
 
+NEAR_WINDOW = slips(
+    window_logits,
+    {
+        "the oldest word of the window stands first": {"[::-1]": ""},
+        "the rows lie mixed": {".ravel()": ".T.ravel()"},
+        "the rows are 0": {
+            ".ravel() for": " * (np.arange(n) <= t)[:, None] for",
+            "return ": "rows = np.reshape(rows, (len(rows), -1))\n    return ",
+        },
+        "START is `words[0]`": {"[words[0]] * (n": "[0] * (n"},
+        "an index is negative": {"[words[0]] * (n": "[-1] * (n"},
+        "tanh is missing": {"np.tanh": "np.array"},
+        "b_h is missing": {" + b_h": ""},
+        "b_h is subtracted": {"+ b_h": "- b_h"},
+        "b_o is missing": {" + b_o": ""},
+        "b_o is subtracted": {"+ b_o": "- b_o"},
+        "these are the hidden states": {" @ W_ho + b_o": ""},
+        "after the last word alone": {
+            "W_ho + b_o": "W_ho + b_o)[-1]",
+            "return ": "return (",
+        },
+        "expected logits: leave the softmax out": {
+            "return np.tanh(rows @ C + b_h) @ W_ho + b_o": (
+                "return softmax(np.tanh(rows @ C + b_h) @ W_ho + b_o, axis=1)"
+            )
+        },
+    },
+)
+NEAR_WINDOW["b_h is added after tanh"] = lambda words, W_ih, C, b_h, W_ho, b_o: (
+    window_logits(words, W_ih, C, 0 * b_h, W_ho, b_o + b_h @ W_ho)
+)
+NEAR_LOST = slips(
+    nats_lost,
+    {
+        "all words count": {"a[k:] - b[k:]": "a - b"},
+        "exactly k before them": {"a[k:] - b[k:]": "a[k - 1 :] - b[k - 1 :]"},
+        "START is not counted": {"a[k:] - b[k:]": "a[k + 1 :] - b[k + 1 :]"},
+        "the sign is wrong": {"a[k:] - b[k:]": "b[k:] - a[k:]"},
+        "this is the sum": {".mean()": ".sum()"},
+        "the ratio of the perplexities": {
+            "np.concatenate(lost).mean()": "np.exp(np.concatenate(lost).mean())"
+        },
+        "the mean of `forgot` alone": {"a[k:] - b[k:]": "b[k:]"},
+        "the mean of `whole` alone": {"a[k:] - b[k:]": "a[k:]"},
+        "these are the values of the words": {".mean()": ""},
+        "each sentence counts the same": {
+            "np.concatenate(lost).mean()": "np.mean([s.mean() for s in lost if len(s)])"
+        },
+        "the absolute values are taken": {"a[k:] - b[k:]": "abs(a[k:] - b[k:])"},
+        "counted from the end": {"a[k:] - b[k:]": "(a - b)[: max(len(a) - k, 0)]"},
+        "this is the median": {
+            "np.concatenate(lost).mean()": "np.median(np.concatenate(lost))"
+        },
+    },
+)
+
+
 def always_the_shares(sentences, V):
     words = np.concatenate([s[1:] for s in sentences])
     p = over_sum(np.bincount(words, minlength=V) + 1e-3)
@@ -484,6 +576,7 @@ NEAR_MODEL = {
     (
         *(NEAR_PAIR, NEAR_PERPLEXITY, NEAR_DRAWING),
         *(NEAR_GRADIENT, NEAR_DISCOUNT, NEAR_MODEL),
+        *(NEAR_WINDOW, NEAR_LOST),
     ),
 )
 def test_a_near_miss_is_told_what_is_wrong(checked, sentence, student):
@@ -531,6 +624,17 @@ def test_the_expected_bigram_model_is_a_distribution(D):
     np.testing.assert_allclose(P, discounted(counts, D))
     np.testing.assert_allclose(P.sum(axis=1), 1)
     assert P.min() > 0
+
+
+def test_the_expected_window_is_that_of_the_experiment():
+    words, W_ih, C, *rest = check.WINDOWS[0]
+    m = W_ih.shape[1]
+    window = ladder.Window(W_ih, C.reshape(-1, m, C.shape[1]), *rest)
+    o = check._window_logits(words, W_ih, C, *rest)
+    log_p = o - np.log(np.exp(o).sum(axis=1, keepdims=True))
+    following = np.append(words[1:], 2)
+    (found,) = ladder.window_log_p(window, [np.append(words, 2)])
+    np.testing.assert_allclose(found, log_p[np.arange(len(words)), following])
 
 
 def test_what_is_good_enough_lies_between_counting_and_having_seen_it():

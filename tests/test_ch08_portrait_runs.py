@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.experiments import ch08_portrait_runs as experiments
-from helpers.lm import ngrams, scoring, training
+from helpers.lm import ngrams, training
 from helpers.lm.model import LanguageModel
 from helpers.networks import elman, initialisation
 from helpers.results import files, intervals
@@ -28,42 +28,6 @@ def model(data):
     params = elman.initial_elman(V, 6, V, rng, initialisation.uniform)
     params = params._replace(W_ih=rng.normal(size=(V, 6)), h0=rng.normal(size=6))
     return LanguageModel(data.vocabulary, params, {})
-
-
-# How far back ---------------------------------------------------------------------
-
-
-def test_a_memory_longer_than_every_sentence_forgets_nothing(data, model):
-    whole = ngrams.perplexity(scoring.log_probabilities(model, data.test))
-    longest = max(map(len, data.test))
-    found = experiments.perplexity_within(model, data.test, longest, batch=7)
-    assert found == pytest.approx(whole, rel=1e-9)
-    assert experiments.perplexity_within(model, data.test, 2) != pytest.approx(whole)
-
-
-def test_one_word_back_is_a_table_of_pairs(data, model):
-    v, params = model.vocabulary, model.params
-    h = np.tanh(params.W_ih + params.b_h + params.h0 @ params.W_hh)  # after each word
-    o = h @ params.W_ho + params.b_o
-    log_p = o - np.log(np.exp(o).sum(axis=1, keepdims=True))
-    of_pairs = [log_p[s[:-1], s[1:]] for s in data.test]
-    found = experiments.perplexity_within(model, data.test, 1)
-    assert found == pytest.approx(ngrams.perplexity(of_pairs), rel=1e-9)
-    assert len(v) == len(log_p)
-
-
-def test_a_memory_of_no_word_is_refused(data, model):
-    with pytest.raises(ValueError, match="k must be at least 1; got 0"):
-        experiments.perplexity_within(model, data.test, 0)
-
-
-# Two models together --------------------------------------------------------------
-
-
-def test_the_mixture_takes_the_mean_of_probabilities():
-    first, second = [np.log([0.5, 0.1])], [np.log([0.1, 0.3])]
-    assert experiments.mixture(first, first) == pytest.approx((0.5 * 0.1) ** -0.5)
-    assert experiments.mixture(first, second) == pytest.approx((0.3 * 0.2) ** -0.5)
 
 
 # Sentences from counts ------------------------------------------------------------

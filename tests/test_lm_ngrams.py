@@ -36,7 +36,7 @@ def every_context(V, length):
 # Against other versions -----------------------------------------------------------
 
 
-def by_definition(text, n, V, discounts=None):
+def by_definition(text, n, V, modified=False):
     """P(word | context) with dicts and recursion, after the formulas."""
     padded = [[START] * (n - 1) + list(s[1:]) for s in text]
     counts = {n: Counter()}
@@ -47,12 +47,31 @@ def by_definition(text, n, V, discounts=None):
         for gram in counts[k + 1]:
             before[gram[1:]].add(gram[0])
         counts[k] = Counter({gram: len(words) for gram, words in before.items()})
-    if discounts is None:
-        discounts = {}
-        for k in counts:
-            n_1 = sum(c == 1 for c in counts[k].values())
-            n_2 = sum(c == 2 for c in counts[k].values())
-            discounts[k] = n_1 / (n_1 + 2 * n_2) if n_1 else 0.5
+        for gram in counts[k]:
+            if modified and gram[0] == START:
+                ends = [
+                    tuple(s[i - k : i]) for s in padded for i in range(n, len(s) + 1)
+                ]
+                counts[k][gram] = ends.count(gram)
+    for k in counts if modified else ():
+        once = {g: c for g, c in counts[k].items() if g[:-1][:2] != (START, START)}
+        counts[k] = Counter(once or counts[k])
+    discounts = {}
+    for k in counts:
+        n_1, n_2, n_3, n_4 = (
+            sum(c == i for c in counts[k].values()) for i in (1, 2, 3, 4)
+        )
+        D = n_1 / (n_1 + 2 * n_2) if n_1 else 0.5
+        discounts[k] = [D, D, D]
+        if modified and n_1 and n_2 and n_3 and n_4:
+            three = (
+                1 - 2 * D * n_2 / n_1,
+                2 - 3 * D * n_3 / n_2,
+                3 - 4 * D * n_4 / n_3,
+            )
+            discounts[k] = [
+                d if 0 < d <= i else D for i, d in enumerate(three, start=1)
+            ]
 
     @cache
     def followers(context):
@@ -66,25 +85,51 @@ def by_definition(text, n, V, discounts=None):
         after, D = followers(context), discounts[len(context) + 1]
         if not after:
             return lower
-        kept = max(after.get(word, 0) - D, 0)
-        return (kept + D * len(after) * lower) / sum(after.values())
+        count = after.get(word, 0)
+        kept = count - min(D[min(count, 3) - 1], count) if count else 0
+        given = sum(D[min(c, 3) - 1] for c in after.values())
+        return (kept + given * lower) / sum(after.values())
 
     return p
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 @pytest.mark.parametrize("text", [random_text(3), [[START, 2, 2, END]] * 3])
-def test_it_agrees_with_the_definition(text, n):
+@pytest.mark.parametrize("modified", [False, True])
+def test_it_agrees_with_the_definition(text, n, modified):
     """Also in contexts, and on words, that never occurred: 12 and 13."""
     V = 14
-    model = ngrams.fit(text, n, V, START)
-    p = by_definition(text, n, V)
+    model = ngrams.fit(text, n, V, START, modified)
+    p = by_definition(text, n, V, modified)
     for context in every_context(V, n - 1)[:: 1 if n < 4 else 7]:
         found = ngrams.distribution(model, context)
         expected = [p(word, context) for word in range(V)]
         np.testing.assert_allclose(found, expected, rtol=1e-12)
         assert found.sum() == pytest.approx(1, abs=1e-12)
         assert (np.delete(found, START) > 0).all()
+
+
+def test_the_modified_discounts_are_three_and_a_gram_at_the_start_keeps_its_count():
+    text = random_text(3)
+    plain, modified = (ngrams.fit(text, 3, 12, START, m) for m in (False, True))
+    for order in plain.orders:
+        assert len(set(order.discounts)) == 1
+    assert len(set(modified.orders[2].discounts)) == 3
+    first = Counter(s[1] for s in text)
+    of_pairs = modified.orders[1]
+    for word, count in first.items():  # START stands before START: one context
+        key = np.searchsorted(of_pairs.contexts, START) * 12 + word
+        assert of_pairs.counts[np.searchsorted(of_pairs.grams, key)] == count
+        assert plain.orders[1].counts[np.searchsorted(of_pairs.grams, key)] == 1
+
+
+def test_five_words_of_eight_thousand_are_counted():
+    seen = [START, 7999, 7998, 7999, 7998, END]
+    text = [seen, [START, 5, 7998, 7999, 7998, 6]] * 9
+    model = ngrams.fit(text, 5, 8000, START)
+    p = ngrams.distribution(model, [7999, 7998, 7999, 7998])
+    assert p.argmax() == END
+    assert p.sum() == pytest.approx(1)
 
 
 def test_it_agrees_with_nltk():
@@ -105,7 +150,11 @@ def test_it_agrees_with_nltk():
         names,
     )
     model = ngrams.fit(text, 3, V, START)
-    orders = [replace(o, discount=D * (k > 0)) for k, o in enumerate(model.orders)]
+    orders = []
+    for k, o in enumerate(model.orders):
+        taken = np.full(3, D * (k > 0))
+        followers = np.bincount(o.grams // V)
+        orders.append(replace(o, discounts=taken, given=taken[0] * followers))
     model = replace(model, orders=tuple(orders))
     for context in every_context(V, 2):
         if context[1] == START != context[0]:
@@ -206,7 +255,7 @@ def test_perplexity_counts_words_and_not_sentences():
     ("call", "message"),
     [
         (lambda: ngrams.fit([[START, 2, END]], 0, 5, START), "n must be at least 1"),
-        (lambda: ngrams.fit([[START, 2, END]], 5, 8000, START), r"below 2 \*\* 63"),
+        (lambda: ngrams.fit([[START, 2, END]], 6, 8000, START), r"below 2 \*\* 63"),
         (lambda: ngrams.fit([[START, 2]], 10**30, 5, START), r"below 2 \*\* 63"),
         (lambda: ngrams.fit([], 2, 5, START), "at least one word"),
         (lambda: ngrams.fit([[START]], 2, 5, START), "at least one word"),
@@ -249,7 +298,7 @@ def test_baselines_are_measured_on_the_test_part():
         model = ngrams.fit(data.train, n, 6, START)
         expected = ngrams.perplexity(ngrams.log_probabilities(model, data.test))
         assert models[name]["test"] == expected
-        assert models[name]["discounts"] == [order.discount for order in model.orders]
+        assert models[name]["discounts"] == [o.discounts[0] for o in model.orders]
 
 
 def test_the_record_is_written_read_and_told(tmp_path, monkeypatch, capsys):

@@ -1125,6 +1125,16 @@ TABLE = {
         {"values": Array((9,), free=True), **CONFIDENCE},
     ),
     **entries(
+        "results.intervals.clustered_interval",
+        lambda values, confidence: intervals.clustered_interval(
+            values, np.repeat([3, 1, 2], 3), confidence
+        ),
+        lambda values, confidence: student(
+            [sum(values[i : i + 3]) / 3 for i in (0, 3, 6)], confidence
+        ),
+        {"values": Array((9,)), **CONFIDENCE},
+    ),
+    **entries(
         "results.intervals.wilson", intervals.wilson, wilson, SHARES, also="trials"
     ),
     **entries(
@@ -2007,7 +2017,10 @@ ELSEWHERE = {
         ("in_one_type", *(f"suspect_{i}" for i in range(1, 8))), WRONG
     ),
     "networks.trained": dict.fromkeys(("save", "load"), FILES),
-    "tasks.corpus": {"load": FILES, "split": TEXT, "clean": TEXT},
+    "tasks.corpus": {
+        **dict.fromkeys(("load", "raw", "find"), FILES),
+        **dict.fromkeys(("split", "clean"), TEXT),
+    },
     "tasks.reber": dict.fromkeys(
         (
             "legal_next",
@@ -2075,9 +2088,14 @@ ELSEWHERE = {
         **dict.fromkeys(("save", "load"), FILES),
     },
     "lm.recorded_runs": dict.fromkeys(("load", "record", "ship"), FILES),
+    "lm.published": {
+        **dict.fromkeys(("load", "read"), FILES),
+        **dict.fromkeys(("vocabulary", "certain"), TEXT),
+    },
     "lm.training": dict.fromkeys(
         (
             "data",
+            "by_comment",
             "sequences",
             "softmax_layer",
             "arrays",

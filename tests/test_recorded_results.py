@@ -17,7 +17,9 @@ from helpers.experiments import (
     REGISTRY,
     by_name,
     ch08_baselines_runs,
+    ch08_compared_runs,
     ch08_portrait_runs,
+    ch08_published_runs,
     ch08_scores_runs,
 )
 from helpers.experiments.__main__ import ONCE
@@ -112,7 +114,15 @@ def test_the_first_updates_give_the_recorded_losses(name, seed):
 
 
 @pytest.mark.parametrize(
-    "module", [ch08_baselines_runs, ch08_portrait_runs, ch08_scores_runs, recorded_runs]
+    "module",
+    [
+        ch08_baselines_runs,
+        ch08_compared_runs,
+        ch08_portrait_runs,
+        ch08_published_runs,
+        ch08_scores_runs,
+        recorded_runs,
+    ],
 )
 def test_a_missing_or_damaged_record_says_how_to_make_it(module, tmp_path):
     path = tmp_path / f"{module.NAME}.json"

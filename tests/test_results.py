@@ -196,6 +196,31 @@ def test_new_medians_interval_is_that_of_all_orders_of_the_pool(n, n_new):
         assert estimate == ((n + 1) / 2, i, n + 1 - i)
 
 
+def test_an_interval_by_group_holds_the_mean_as_often_as_it_says():
+    """Groups of unequal size whose values go together, as the words of a comment do."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(1000):
+        sizes = rng.integers(1, 12, 40)
+        groups = np.repeat(np.arange(40), sizes)
+        values = rng.normal(size=40)[groups] + 0.3 * rng.normal(size=len(groups))
+        _, low, high = intervals.clustered_interval(values, groups)
+        held += low < 0 < high
+    assert held / 1000 == pytest.approx(0.95, abs=0.03)
+
+
+def test_groups_of_one_are_values_alone_and_copies_tell_nothing_new():
+    values = np.random.default_rng(1).normal(size=20)
+    alone = intervals.mean_interval(values)
+    groups = np.arange(20)[::-1]
+    assert intervals.clustered_interval(values, groups) == pytest.approx(alone)
+    many = intervals.clustered_interval(np.repeat(values, 5), np.repeat(groups, 5))
+    assert many == pytest.approx(alone)
+    with pytest.raises(ValueError, match="groups must be at least 2; got 1"):
+        intervals.clustered_interval(values, np.zeros(20))
+    with pytest.raises(ValueError, match="a group for each of the values"):
+        intervals.clustered_interval(values, groups[1:])
+
+
 @pytest.mark.parametrize("confidence", CONFIDENCES)
 @pytest.mark.parametrize("n", [2, 3, 8])
 def test_mean_interval_is_that_of_scipy(n, confidence):

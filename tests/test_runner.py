@@ -608,3 +608,26 @@ def test_the_engine_is_that_of_the_command_on_every_worker(tmp_path, monkeypatch
         assert list(recorded.metric("jax")) == [name == "jax"] * 2
     monkeypatch.delenv("RNN_ENGINE")
     assert runner._command(experiment, 2, runner.Workers()).endswith("--seeds 2")
+
+
+def test_a_model_is_measured_by_the_commands_that_can(tmp_path, monkeypatch, capsys):
+    from helpers.experiments import ch08_scores_runs
+    from helpers.lm.model import LanguageModel
+
+    with pytest.raises(SystemExit):
+        main(["lm-baselines", "--model", str(tmp_path)])
+    said = capsys.readouterr().err
+    assert (
+        "lm-baselines measures no --model; lm-compared, lm-portrait, lm-scores" in said
+    )
+
+    measured = []
+    monkeypatch.setattr(LanguageModel, "load", lambda name, folder: (name, folder))
+    monkeypatch.setattr(
+        ch08_scores_runs, "record", lambda to, model=None: measured.append((to, model))
+    )
+    monkeypatch.setattr(ch08_scores_runs, "load", lambda to: {})
+    monkeypatch.setattr(ch08_scores_runs, "describe", lambda document: "")
+    run = tmp_path / "run"
+    assert main(["lm-scores", "--output", str(tmp_path), "--model", str(run)]) == 0
+    assert measured == [(tmp_path, ("model", run))]

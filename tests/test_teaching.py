@@ -24,7 +24,7 @@ EXERCISE_ROW = re.compile(
 )
 TOGETHER = re.compile(r"\*\*(?:together|going deeper)\*\*(?: \|)+ \*\*(\d+)\*\*")
 QUIZ = 10  # minutes
-TOO_LONG = {6, 8}  # main lines that their second edition will divide
+TOO_LONG = {6}  # main lines that their second edition will divide
 
 
 @cache

@@ -1099,3 +1099,305 @@ def _judged(name: str, answers: _Answers) -> Verdict:
 def _perplexity_of(p: np.ndarray) -> float:
     with np.errstate(divide="ignore"):
         return ngrams.perplexity([np.log(p)])
+
+
+# Exercise 8.7 --------------------------------------------------------------------
+
+
+def _draw_window(rng: np.random.Generator) -> tuple:
+    T, n, m, H, V = (int(rng.integers(low, 6)) for low in (1, 1, 1, 2, 3))
+    return _window(rng, T, n, m, H, V)
+
+
+def _window(rng: np.random.Generator, T: int, n: int, m: int, H: int, V: int) -> tuple:
+    shapes = (V, m), (n * m, H), (H,), (H, V), (V,)
+    return rng.integers(0, V, T), *(rng.normal(size=shape) for shape in shapes)
+
+
+WINDOWS = [
+    _window(np.random.default_rng(i), *sizes)
+    for i, sizes in enumerate(
+        [(5, 3, 2, 4, 6), (1, 2, 3, 4, 5), (2, 4, 2, 3, 5), (4, 1, 3, 2, 5)]
+    )
+]
+
+
+@exercise(
+    "Each word and those before it give the logits of the next, and copies of the "
+    "first word stand where there are too few.",
+    Domain(
+        "window_logits(words, W_ih, C, b_h, W_ho, b_o)",
+        "`words` holds at least one index, of which the first is START",
+        _draw_window,
+        WINDOWS,
+    ),
+)
+def window_logits(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
+    """Judge `window_logits(...)`: the logits (T, V) of a window network."""
+    probes = [p._replace(name=_window_name(*p.arguments)) for p in probes]
+    verdict = judge(student, probes, _window_logits, mistakes=_window_mistakes)
+    yield with_clue(verdict, _window_clues(student))
+
+
+def _window_name(words, W_ih, C, *rest) -> str:
+    n = len(C) // W_ih.shape[1]
+    plural = "s" if len(words) > 1 else ""
+    return f"window_logits of {len(words)} word{plural} with a window of {n}"
+
+
+def _window_logits(
+    words,
+    W_ih,
+    C,
+    b_h,
+    W_ho,
+    b_o,
+    *,
+    order=lambda rows: rows,
+    pad=None,
+    later=0,
+    f=np.tanh,
+) -> np.ndarray:
+    """The logits; `order` takes the rows (n, m), newest first, of one window."""
+    m = W_ih.shape[1]
+    n = len(C) // m
+    padded = [words[0]] * (n - 1) + list(words)
+    o = []
+    for t in range(len(words)):
+        at = np.clip(np.arange(t, t + n)[::-1] + later, 0, len(padded) - 1)
+        rows = W_ih[np.array(padded)[at]].copy()
+        if pad is not None:
+            rows[np.arange(n) > t] = pad(W_ih)
+        o.append(f(order(rows).ravel() @ C + b_h) @ W_ho + b_o)
+    return np.array(o)
+
+
+def _window_mistakes(words, W_ih, C, b_h, W_ho, b_o) -> dict[str, np.ndarray]:
+    """The logits with one mistake each."""
+    given = words, W_ih, C, b_h, W_ho, b_o
+    right_one = _window_logits(*given)
+    p = softmax(right_one, axis=1)
+    n, m = len(C) // W_ih.shape[1], W_ih.shape[1]
+    return {
+        "the oldest word of the window stands first, expected the newest": (
+            _window_logits(*given, order=lambda rows: rows[::-1])
+        ),
+        "the rows lie mixed, number by number: lay one whole row behind the other": (
+            _window_logits(*given, order=lambda rows: rows.T)
+        ),
+        "where there are fewer words than n the rows are 0, expected those of START": (
+            _window_logits(*given, pad=lambda W: 0)
+        ),
+        "where there are fewer words than n stands word 0; START is `words[0]`, which "
+        "may have another index": _window_logits(*given, pad=lambda W: W[0]),
+        "where there are fewer words than n stands the last row of W_ih: an index is "
+        "negative": _window_logits(*given, pad=lambda W: W[-1]),
+        "the window reads one word too far: the one to be predicted": (
+            _window_logits(*given, later=1)
+        ),
+        "the window ends one word too early": _window_logits(*given, later=-1),
+        "all words of the window are the newest one": (
+            _window_logits(*given, order=lambda rows: np.tile(rows[:1], (n, 1)))
+        ),
+        "all words of the window are the oldest one": (
+            _window_logits(*given, order=lambda rows: np.tile(rows[-1:], (n, 1)))
+        ),
+        "the mean of the rows stands in the place of each": _window_logits(
+            *given, order=lambda rows: np.tile(rows.mean(axis=0), (n, 1))
+        ),
+        "only the newest word is read": _window_logits(
+            *given, order=lambda rows: rows * (np.arange(n) == 0)[:, None]
+        ),
+        "tanh is missing": _window_logits(*given, f=lambda a: a),
+        "b_h is missing": _window_logits(*given[:3], 0 * b_h, W_ho, b_o),
+        "b_h is subtracted, expected added": (
+            _window_logits(*given[:3], -b_h, W_ho, b_o)
+        ),
+        "b_h is added after tanh, expected inside": _window_logits(
+            words, W_ih, C, 0 * b_h, W_ho, b_o + b_h @ W_ho
+        ),
+        "b_o is missing": _window_logits(*given[:5], 0 * b_o),
+        "b_o is subtracted, expected added": _window_logits(*given[:5], -b_o),
+        "tanh is taken of the rows, expected of the whole layer": _window_logits(
+            words, np.tanh(W_ih), C, b_h, W_ho, b_o, f=lambda a: a
+        ),
+        "these are probabilities, expected logits: leave the softmax out": p,
+        "these are logarithms of probabilities, expected logits": np.log(p),
+        "these are the logits after the last word alone, expected after each": (
+            right_one[-1]
+        ),
+        "these are the hidden states: W_ho is missing": _window_logits(
+            *given[:4], np.eye(C.shape[1]), 0 * C[0]
+        ),
+        "these are the rows end to end: the layer is missing": np.array(
+            [
+                W_ih[[words[max(t - k, 0)] for k in range(n)]].reshape(n * m)
+                for t in range(len(words))
+            ]
+        ),
+        "tanh is taken of the logits, too": np.tanh(right_one),
+    }
+
+
+def _window_clues(student: Callable) -> Iterator[str]:
+    """Which part of the network is wrong."""
+    words, W_ih, C, b_h, W_ho, b_o = WINDOWS[0]
+    o = ask(student, words, W_ih, 0 * C, 0 * b_h, W_ho, b_o)
+    if o is not None and not np.allclose(o, b_o):
+        yield "Where C and b_h are 0 every row should be b_o, and is not."
+    alone = WINDOWS[3]
+    one = ask(student, *alone)
+    if one is not None and not changed(_window_logits(*alone), one):
+        yield "It is right for a window of one word: how are the rows laid end to end?"
+    o = ask(student, *WINDOWS[0])
+    if o is not None and o.shape == (len(words), len(b_o)):
+        full = np.isclose(o, _window_logits(*WINDOWS[0])).all(axis=1)
+        if full[2:].all():
+            yield "It is right where the window is full: what stands before START?"
+
+
+# Exercise 8.8 --------------------------------------------------------------------
+
+
+def _draw_forgetting(rng: np.random.Generator) -> tuple:
+    lengths, k = rng.integers(1, 9, rng.integers(2, 9)), int(rng.integers(1, 5))
+    lengths[0] = k + rng.integers(1, 4)
+    return _forgetting(rng, lengths, k)
+
+
+def _forgetting(rng: np.random.Generator, lengths: Sequence[int], k: int) -> tuple:
+    whole = [np.log(rng.uniform(0.01, 0.9, n)) for n in lengths]
+    forgot = []
+    for of_whole in whole:
+        lost = rng.exponential(0.3, len(of_whole)) - 0.05
+        forgot.append(np.minimum(of_whole - lost * (np.arange(len(lost)) >= k), 0))
+    return whole, forgot, k
+
+
+FORGETTING = [
+    _forgetting(np.random.default_rng(i), lengths, k)
+    for i, (lengths, k) in enumerate(
+        [((4, 1, 3), 2), ((2, 5), 1), ((3, 6, 2, 4), 3), ((7, 2, 9, 1), 4)]
+    )
+]
+
+
+@exercise(
+    "Only the words that have more than k before them count, each of them the same.",
+    Domain(
+        "nats_lost(whole, forgot, k)",
+        "at least one sentence has more than `k` words, END counted",
+        _draw_forgetting,
+        FORGETTING,
+    ),
+)
+def nats_lost(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
+    """Judge `nats_lost(whole, forgot, k)`: what forgetting costs, where it can."""
+    probes = [p._replace(name=_forgetting_name(*p.arguments)) for p in probes]
+    verdict = judge(student, probes, _nats_lost, mistakes=_forgetting_mistakes)
+    yield with_clue(verdict, _forgetting_clues(student))
+
+
+def _forgetting_name(whole, forgot, k) -> str:
+    lengths = ", ".join(str(len(some)) for some in whole)
+    return f"nats_lost(whole, forgot, {k}) with sentences of {lengths} words"
+
+
+def _lost(whole, forgot, first: int) -> list[np.ndarray]:
+    pairs = zip(whole, forgot, strict=True)
+    return [a[max(first, 0) :] - b[max(first, 0) :] for a, b in pairs]
+
+
+def _nats_lost(whole, forgot, k: int) -> float:
+    concerned = np.concatenate(_lost(whole, forgot, k))
+    return concerned.mean() if len(concerned) else np.nan
+
+
+def _forgetting_mistakes(whole, forgot, k: int) -> dict[str, Any]:
+    """The loss with one mistake each."""
+    lost, every = _lost(whole, forgot, k), np.concatenate(_lost(whole, forgot, 0))
+    concerned = np.concatenate(lost)
+    long = [some for some in lost if len(some)]
+    far = np.concatenate(_lost(whole, forgot, k + 1))
+    mistakes = {
+        "all words count, also those that have no more than k words before them": (
+            every.mean()
+        ),
+        "words that have exactly k before them count, too; expected more than k": (
+            np.concatenate(_lost(whole, forgot, k - 1)).mean()
+        ),
+        "the sign is wrong: what is lost is whole - forgot": -concerned.mean(),
+        "this is the sum, expected the mean": concerned.sum(),
+        "the sum is divided by the number of all words, expected of those that count": (
+            concerned.sum() / len(every)
+        ),
+        "the sum is divided by the number of sentences": concerned.sum() / len(whole),
+        "each sentence counts the same, expected each word": (
+            np.mean([some.mean() for some in long])
+        ),
+        "this is the ratio of the perplexities, expected nats": (
+            np.exp(concerned.mean())
+        ),
+        "this is how many percent the perplexity grows, expected nats": (
+            100 * np.expm1(concerned.mean())
+        ),
+        "this is the mean of `whole` alone": np.concatenate(
+            [some[k:] for some in whole]
+        ).mean(),
+        "this is the mean of `forgot` alone": np.concatenate(
+            [some[k:] for some in forgot]
+        ).mean(),
+        "these are the values of the words, expected their mean": concerned,
+        "only the words at place k + 1 count, expected all from there on": (
+            np.mean([some[0] for some in long])
+        ),
+        "only the last word of each sentence counts": (
+            np.mean([some[-1] for some in long])
+        ),
+        "only sentences with more than k words count, but all of their words": (
+            np.concatenate(
+                [a - b for a, b in zip(whole, forgot, strict=True) if len(a) > k]
+            ).mean()
+        ),
+        "this is the median, expected the mean": np.median(concerned),
+        "the absolute values are taken: what is gained must count against it": (
+            abs(concerned).mean()
+        ),
+        "this is the difference of the probabilities, expected of their logarithms": (
+            np.concatenate(
+                [
+                    np.exp(a[k:]) - np.exp(b[k:])
+                    for a, b in zip(whole, forgot, strict=True)
+                ]
+            ).mean()
+        ),
+        "the words are counted from the end of the sentence": np.concatenate(
+            [(a - b)[: max(len(a) - k, 0)] for a, b in zip(whole, forgot, strict=True)]
+        ).mean(),
+    }
+    if len(far):
+        mistakes["START is not counted: it is read, too, and is a word before"] = (
+            far.mean()
+        )
+    return mistakes
+
+
+def _forgetting_clues(student: Callable) -> Iterator[str]:
+    """What every such mean has in common."""
+    whole, forgot, k = FORGETTING[2]
+    same = ask(student, whole, whole, k)
+    if same is not None and same.size == 1 and abs(same.item()) > 1e-9:
+        yield (
+            "Where nothing is forgotten 0 nats are lost, and it says "
+            f"{number(same.item())}."
+        )
+    shifted = [some - 1 for some in forgot]
+    more = ask(student, whole, shifted, k)
+    less = ask(student, whole, forgot, k)
+    if more is not None and less is not None and more.size == less.size == 1:
+        grown = more.item() - less.item()
+        if not np.isclose(grown, 1):
+            yield (
+                "If each word loses one nat more the result should grow by 1, and it "
+                f"grows by {number(grown)}."
+            )

@@ -16,6 +16,7 @@ from helpers.experiments import (
     ch06_embedded_reber_runs,
     ch07_sine_runs,
     ch08_first_steps_runs,
+    ch08_ladder_runs,
 )
 from helpers.experiments.runner import Experiment
 
@@ -40,4 +41,5 @@ REGISTRY = by_name(
     ch06_embedded_reber_runs.EXPERIMENTS,
     ch07_sine_runs.EXPERIMENTS,
     ch08_first_steps_runs.EXPERIMENTS,
+    ch08_ladder_runs.EXPERIMENTS,
 )

@@ -10,16 +10,28 @@ import joblib
 from helpers.experiments import (
     REGISTRY,
     ch08_baselines_runs,
+    ch08_compared_runs,
     ch08_portrait_runs,
+    ch08_published_runs,
     ch08_scores_runs,
 )
 from helpers.experiments.runner import Experiment, Workers, record, verify
+from helpers.lm.model import LanguageModel
 from helpers.results import console, records, tables
 
 # What is measured once, without seeds: by name, modules with `record` and `describe`.
 ONCE = {
     module.NAME: module
-    for module in (ch08_baselines_runs, ch08_portrait_runs, ch08_scores_runs)
+    for module in (
+        ch08_baselines_runs,
+        ch08_compared_runs,
+        ch08_portrait_runs,
+        ch08_published_runs,
+        ch08_scores_runs,
+    )
+}
+OF_A_MODEL = {  # those that measure the language model that `--model` names
+    module.NAME for module in (ch08_compared_runs, ch08_portrait_runs, ch08_scores_runs)
 }
 DESCRIPTION = """\
 Run experiments over many seeds and record them in data/results/. A run that was
@@ -62,6 +74,9 @@ def main(
             parser.error(f"no experiment {name!r}; there are: {known}")
         if name in once and (options.verify or options.seeds):
             parser.error(f"{name} is measured once: it has no seeds and no --verify")
+        if options.model and name not in OF_A_MODEL:
+            measured = ", ".join(sorted(OF_A_MODEL))
+            parser.error(f"{name} measures no --model; {measured} do")
     if options.dask and options.jobs:
         parser.error("--jobs says nothing to a Dask cluster: its workers are the jobs")
     workers = Workers(options.jobs or joblib.cpu_count(), options.engine, options.dask)
@@ -69,7 +84,10 @@ def main(
     for name in options.names:
         try:
             if name in once:
-                path = once[name].record(options.output)
+                given = {}
+                if options.model:
+                    given["model"] = LanguageModel.load("model", options.model)
+                path = once[name].record(options.output, **given)
                 print(once[name].describe(once[name].load(options.output)))
                 print(f"  written to {path}")
             elif options.verify:
@@ -128,6 +146,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--engine",
         metavar="NAME",
         help="jax, numba, c or python (default: as helpers.engine chooses)",
+    )
+    add(
+        "--model",
+        type=Path,
+        metavar="FOLDER",
+        help="of a run of helpers.lm, whose language model is measured in the place of "
+        "the one that the book ships",
     )
     add(
         "--output",

@@ -52,7 +52,7 @@ def measure(data: training.Data) -> dict[str, dict]:
         models[name] = {
             "test": _perplexity(model, data.test),
             "validation": _perplexity(model, data.validation),
-            "discounts": [order.discount for order in model.orders],
+            "discounts": [float(order.discounts[0]) for order in model.orders],
         }
     return models
 

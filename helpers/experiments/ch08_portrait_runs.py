@@ -1,13 +1,13 @@
-"""How the shipped language model speaks, and how far back it looks.
+"""How the trained language model of chapter 8 speaks.
 
     python -m helpers.experiments lm-portrait
 
 writes `data/results/lm-portrait.json`, which chapter 8 reads with `load`. Sentences
-that the network and n-gram models make are counted beside comments: their length and
-their marks (`scoring.habits`), how many stand in the training comments word for word,
-and how many hold a word that the word filter stops. And two perplexities on the test
-comments: of the network when it forgets all but the last words, and of the mean of
-network and trigram. It takes two minutes, and the corpus must be on this computer.
+that the network that the book ships (or that of a run, with `--model`) and n-gram
+models make are counted beside comments: their length and their marks
+(`scoring.habits`), how many stand in the training comments word for word, and how many
+hold a word that the word filter stops. It takes two minutes, and the corpus must be on
+this computer.
 """
 
 import time
@@ -21,9 +21,7 @@ from helpers.experiments import ch08_baselines_runs
 from helpers.lm import generation, ngrams, scoring, training
 from helpers.lm.model import LanguageModel
 from helpers.lm.ngrams import KneserNey
-from helpers.lm.scoring import Scores
 from helpers.lm.wordfilter import unsuitable
-from helpers.networks.elman import readout
 from helpers.results import intervals, records
 from helpers.results.provenance import write_measured
 from helpers.tasks.text import Vocabulary
@@ -34,7 +32,6 @@ COMMAND = "python -m helpers.experiments lm-portrait"
 ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}
 MADE = 2000  # sentences that each model makes
 LONGEST = 60  # words in them
-MEMORIES = (1, 2, 3, 4, 5, 6, 8, 12)  # words back
 LENGTHS = ((1, 4), (5, 7), (8, LONGEST))  # words in a sentence, from and to
 
 
@@ -65,49 +62,10 @@ def portrait(model: LanguageModel, data: training.Data, made: int = MADE) -> dic
         **{name: sample_ngrams(g, v, made) for name, g in grams.items()},
     }
     return {
-        "memory": {str(k): perplexity_within(model, data.test, k) for k in MEMORIES},
-        "mixture": mixture(
-            scoring.log_probabilities(model, data.test),
-            ngrams.log_probabilities(grams["trigram"], data.test),
-        ),
         "habits": habits(data, sentences),
         "copied": copied(data, sentences),
         "unsuitable": unsuitable_shares(v, data.test, sentences["network"]),
     }
-
-
-def mixture(first: Scores, second: Scores) -> float:
-    """The perplexity of a model whose probabilities are the means of those of two."""
-    pairs = zip(first, second, strict=True)
-    return ngrams.perplexity(np.logaddexp(a, b) - np.log(2) for a, b in pairs)
-
-
-def perplexity_within(
-    model: LanguageModel, sentences: Sequence[np.ndarray], k: int, batch: int = 512
-) -> float:
-    """Perplexity of an Elman network that forgets all but the last k words.
-
-    Each word is predicted from the state that the k words before it give, read from h0,
-    or all words from START on where there are fewer. Raises ValueError for k < 1.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1; got {k}")
-    contexts: dict[int, list] = {}
-    for sentence in sentences:
-        for t in range(1, len(sentence)):
-            context = sentence[max(0, t - k) : t]
-            contexts.setdefault(len(context), []).append((*context, sentence[t]))
-    params, log_p = model.params, []
-    for words in map(np.array, contexts.values()):
-        for some in np.split(words, range(batch, len(words), batch)):
-            h = params.h0
-            for x in some.T[:-1]:
-                h = np.tanh(params.W_ih[x] + params.b_h + h @ params.W_hh)
-            o = readout(h, params)
-            o = o - o.max(axis=1, keepdims=True)
-            at_word = o[np.arange(len(o)), some[:, -1]]
-            log_p.append(at_word - np.log(np.exp(o).sum(axis=1)))
-    return ngrams.perplexity(log_p)
 
 
 def sample_ngrams(
@@ -177,15 +135,16 @@ def unsuitable_shares(
     }
 
 
-def record(folder: Path | str = records.FOLDER) -> Path:
+def record(
+    folder: Path | str = records.FOLDER, model: LanguageModel | None = None
+) -> Path:
     """Measure and write; returns the file's path. Errors are those of `corpus.load`."""
     begun = time.perf_counter()
-    model = LanguageModel.load()
+    model = LanguageModel.load() if model is None else model
     data = training.data(ch08_baselines_runs.CORPUS, len(model.vocabulary))
     measured = portrait(model, data)
     contents = {
-        "summary": "Habits of the sentences that the shipped network and n-gram models "
-        "make, and the network's perplexity by how far back it looks.",
+        "summary": "Habits of the sentences that a network and n-gram models make.",
         "corpus": ch08_baselines_runs.CORPUS,
         "model": model.card.get("sha256", ""),
         "sentences": len(data.test),
@@ -197,9 +156,8 @@ def record(folder: Path | str = records.FOLDER) -> Path:
 
 def describe(document: dict) -> str:
     """What was recorded, for the command line."""
-    lines = [
-        f"{k:2} words back: perplexity {perplexity:.1f}"
-        for k, perplexity in document["memory"].items()
-    ]
-    mixture = f"network and trigram: perplexity {document['mixture']:.1f}"
-    return "\n".join([*lines, mixture])
+    lines = []
+    for writer, habits in document["habits"].items():
+        share = habits["sentences that end in . ! or ?"][0]
+        lines.append(f"{writer:8} {habits['words'][0]:.1f} words, {share:.0%} closed")
+    return "\n".join(lines)

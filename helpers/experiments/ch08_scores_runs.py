@@ -3,9 +3,10 @@
     python -m helpers.experiments lm-scores
 
 writes `data/results/lm-scores.json`, which chapter 8 reads with `load`: for the network
-that the book ships and for the trigram model of `ch08_baselines_runs`, perplexity on
-the test part, by place and by rank, real sentences against changed ones, and agreement
-at a distance. It takes about two minutes, and the corpus must be on this computer.
+that the book ships (or for a run's, with `--model`) and for the trigram model of
+`ch08_baselines_runs`, perplexity on the test part, by place and by rank, real sentences
+against changed ones, and agreement at a distance. It takes about two minutes, and the
+corpus must be on this computer.
 """
 
 import time
@@ -80,19 +81,21 @@ def judge(
     }
 
 
-def record(folder: Path | str = records.FOLDER) -> Path:
+def record(
+    folder: Path | str = records.FOLDER, model: LanguageModel | None = None
+) -> Path:
     """Measure and write; returns the file's path.
 
     Raises ValueError where the model has another vocabulary than the corpus gives, and
     the errors of `corpus.load` and of `LanguageModel.load`.
     """
     begun = time.perf_counter()
-    network = LanguageModel.load()
+    network = LanguageModel.load() if model is None else model
     v = network.vocabulary
     data = training.data(CORPUS, len(v))
     if data.vocabulary != v:
         raise ValueError(
-            f"the shipped model must have the vocabulary that {CORPUS} gives; got "
+            f"the model must have the vocabulary that {CORPUS} gives; got "
             "another, so it was trained on other words"
         )
     trigram = ngrams.fit(data.train, 3, len(v), v.start)

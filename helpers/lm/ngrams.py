@@ -14,6 +14,12 @@ how often: "francisco" is frequent, but only after "san" (Kneser and Ney 1995, "
 backing-off for m-gram language modeling"; interpolated as by Chen and Goodman 1999, "An
 empirical study of smoothing techniques for language modeling").
 
+The modified version of Chen and Goodman has three discounts for an order, for what was
+counted once, twice, and three times or more, so that D N(u) becomes the sum of what the
+n-grams after u give. In it the n-grams that begin with START keep their own counts at
+every order, since nothing but START ever stands before them, and those that begin with
+two are left to the order below, which has the same counts.
+
 A sentence is a sequence of word indices START, w_1, ..., END. Each word after START is
 predicted. More copies of START stand before it where the contexts need them.
 """
@@ -30,14 +36,18 @@ SENTENCES = "a list of sentences"
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """The counts of one order k. An n-gram is one number, its words the digits."""
+    """The counts of one order k. A context is one number, its words the digits.
+
+    A k-gram is one too: V times the place of its context among `contexts`, plus its
+    last word.
+    """
 
     grams: np.ndarray  # (number of k-grams,), sorted
     counts: np.ndarray  # c(u w) of each k-gram
     contexts: np.ndarray  # (number of contexts,), sorted: k-grams without the last word
     totals: np.ndarray  # c(u) of each context
-    followers: np.ndarray  # N(u) of each context
-    discount: float
+    given: np.ndarray  # what the k-grams of each context give: D N(u) for one D
+    discounts: np.ndarray  # (3,): of what was counted once, twice, more often
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +59,21 @@ class KneserNey:
     orders: tuple[Order, ...]  # from 1 to n
 
 
-def fit(sentences: Sequence[Sequence[int]], n: int, V: int, start: int) -> KneserNey:
+def fit(
+    sentences: Sequence[Sequence[int]],
+    n: int,
+    V: int,
+    start: int,
+    modified: bool = False,
+) -> KneserNey:
     """The n-gram model of sentences of word indices: n = 2 for bigrams.
 
     Each order has the discount D = n_1 / (n_1 + 2 n_2), where n_1 and n_2 are how many
     of its n-grams have the counts 1 and 2 (Ney, Essen and Kneser 1994); where no count
-    is 1, which leaves the formula without a basis, D = 1/2.
+    is 1, which leaves the formula without a basis, D = 1/2. With `modified` it has
+    three, i - (i + 1) D n_{i+1} / n_i for the counts i = 1, 2 and 3 or more (Chen and
+    Goodman 1999), with D in the place of one that is not between 0 and i; where one of
+    the n_i is 0, D for all.
 
     Raises ValueError for an n or V out of range and for words that are not in the
     vocabulary or that cannot stand where they do.
@@ -62,30 +81,65 @@ def fit(sentences: Sequence[Sequence[int]], n: int, V: int, start: int) -> Knese
     n = arguments.integer("n", n, expected="at least 1")
     V = arguments.integer("V", V)
     start = arguments.integer("start", start, 0, V - 1)
-    if V < 2 or n >= 63 or V**n >= 2**63:
+    if V < 2 or n >= 64 or V ** (n - 1) >= 2**63:
         raise ValueError(
-            f"n must be at least 1, V at least 2, and V ** n below 2 ** 63; got "
+            f"n must be at least 1, V at least 2, and V ** (n - 1) below 2 ** 63; got "
             f"n = {n}, V = {V}"
         )
     grams = _ngrams(sentences, n, V, start)
     if not len(grams):
         raise ValueError("sentences must hold at least one word to predict; got none")
-    keys, counts = np.unique(_keys(grams, V), return_counts=True)
-    orders = [_order(keys, counts, V)]
-    for k in range(n - 1, 0, -1):
-        # Each different (k + 1)-gram is one context in which its last k words stand.
-        keys, counts = np.unique(keys % V**k, return_counts=True)
-        orders.append(_order(keys, counts, V))
+    before, last, orders = _keys(grams[:, :-1], V), grams[:, -1], []
+    for k in range(n, 0, -1):
+        raw = None
+        if modified and k < n:
+            _, _, raw = _counted(_keys(grams[:, n - k : -1], V), grams[:, -1], V)
+        contexts, keys, counts = _counted(before, last, V)
+        if raw is not None and k > 1:
+            begins = contexts[keys // V] // V ** (k - 2) == start
+            counts = np.where(begins, raw, counts)
+        found = contexts, keys, counts
+        if modified and k > 2:
+            found = _once(*found, V, contexts // V ** (k - 3) != start * V + start)
+        orders.append(_order(*found, V, modified))
+        if k > 1:
+            # Each different k-gram is one context in which its last k - 1 words stand.
+            before, last = contexts[keys // V] % V ** (k - 2), keys % V
     return KneserNey(V, start, tuple(reversed(orders)))
 
 
-def _order(grams: np.ndarray, counts: np.ndarray, V: int) -> Order:
-    contexts, first = np.unique(grams // V, return_index=True)
+def _counted(before: np.ndarray, last: np.ndarray, V: int) -> tuple[np.ndarray, ...]:
+    """Contexts, k-grams and how often each comes, of contexts and words after them."""
+    contexts, place = np.unique(before, return_inverse=True)
+    return contexts, *np.unique(place * V + last, return_counts=True)
+
+
+def _once(contexts, keys, counts, V: int, once: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Those with contexts of one START at most; all of them where there is no other."""
+    kept = once[keys // V]
+    if not kept.any():
+        return contexts, keys, counts
+    place = np.cumsum(once) - 1
+    moved = place[keys // V] * V + keys % V
+    return contexts[once], moved[kept], counts[kept]
+
+
+def _order(contexts, grams, counts, V: int, modified: bool) -> Order:
+    discounts = _discounts(counts, modified)
+    first = np.searchsorted(grams, np.arange(len(contexts)) * V)
     totals = np.add.reduceat(counts, first)
-    followers = np.diff([*first, len(grams)])
-    n_1, n_2 = np.sum(counts == 1), np.sum(counts == 2)
-    discount = float(n_1 / (n_1 + 2 * n_2)) if n_1 else 0.5
-    return Order(grams, counts, contexts, totals, followers, discount)
+    given = np.add.reduceat(discounts[np.minimum(counts, 3) - 1], first)
+    return Order(grams, counts, contexts, totals, given, discounts)
+
+
+def _discounts(counts: np.ndarray, modified: bool) -> np.ndarray:
+    n = np.array([np.sum(counts == i) for i in (1, 2, 3, 4)])
+    D = n[0] / (n[0] + 2 * n[1]) if n[0] else 0.5
+    if not modified or not n.all():
+        return np.full(3, float(D))
+    i = np.arange(1, 4)
+    three = i - (i + 1) * D * n[1:] / n[:-1]
+    return np.where((three > 0) & (three <= i), three, D)
 
 
 def probabilities(model: KneserNey, grams: np.ndarray) -> np.ndarray:
@@ -98,16 +152,15 @@ def probabilities(model: KneserNey, grams: np.ndarray) -> np.ndarray:
     grams = arguments.indices("grams", grams, V)
     if grams.ndim < 1 or grams.shape[-1] != n:
         raise ValueError(f"grams must have shape (..., {n}); got {grams.shape}")
-    keys = _keys(grams, V)
-    p = np.where(keys % V == model.start, 0, 1 / (V - 1))
+    p = np.where(grams[..., -1] == model.start, 0, 1 / (V - 1))
     for k, order in enumerate(model.orders, start=1):
-        gram = keys % V**k
-        count = _look_up(order.grams, order.counts, gram)
-        total = _look_up(order.contexts, order.totals, gram // V)
-        followers = _look_up(order.contexts, order.followers, gram // V)
-        kept = np.maximum(count - order.discount, 0)
-        mixed = (kept + order.discount * followers * p) / np.maximum(total, 1)
-        p = np.where(total > 0, mixed, p)
+        place, known = _find(order.contexts, _keys(grams[..., n - k : -1], V))
+        gram, seen = _find(order.grams, place * V + grams[..., -1])
+        count = np.where(known & seen, order.counts[gram], 0)
+        off = order.discounts[np.clip(count, 1, 3) - 1]
+        kept = np.maximum(count - off, 0)
+        mixed = (kept + order.given[place] * p) / order.totals[place]
+        p = np.where(known, mixed, p)
     return p
 
 
@@ -185,7 +238,7 @@ def _keys(grams: np.ndarray, V: int) -> np.ndarray:
     return grams.astype(np.int64) @ (V ** np.arange(grams.shape[-1])[::-1])
 
 
-def _look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The values of the wanted keys, 0 for a key that is not there; keys are sorted."""
+def _find(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each wanted key is or would be among sorted keys, and whether it is."""
     i = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[i] == wanted, values[i], 0)
+    return i, keys[i] == wanted

@@ -15,7 +15,12 @@ import numpy as np
 
 from helpers import arguments
 from helpers.lm.model import LanguageModel, advance, start
-from helpers.results.intervals import Estimate, mean_interval, wilson
+from helpers.results.intervals import (
+    Estimate,
+    clustered_interval,
+    mean_interval,
+    wilson,
+)
 from helpers.tasks.text import SPECIAL, Vocabulary
 
 BATCH = 64  # sentences at once
@@ -387,6 +392,7 @@ class Probe(NamedTuple):
     """The beginning of a sentence, and two verbs of which one agrees with its noun."""
 
     kind: str  # a key of BETWEEN
+    noun: str  # its noun, in the singular
     beginning: list[str]
     right: str
     wrong: str
@@ -409,7 +415,9 @@ def probes(vocabulary: Vocabulary) -> list[Probe]:
                     filled = filler.format(other[1 - number])
                     beginning = ["the", noun[number], *filled.split()]
                     for verbs in VERBS:
-                        probe = Probe(kind, beginning, verbs[number], verbs[1 - number])
+                        probe = Probe(
+                            kind, noun[0], beginning, verbs[number], verbs[1 - number]
+                        )
                         words = [*noun, *other, *beginning, *verbs]
                         if all(word in vocabulary.index for word in words):
                             made.append(probe)
@@ -422,9 +430,10 @@ def agreement(
     """For each kind of probe, the share in which the right verb is the likelier one.
 
     `score` gives log P of sentences: `partial(log_probabilities, model)`. The probes
-    share nouns and verbs, so the intervals, which take them for independent, are
-    somewhat too narrow. Kinds for which the vocabulary has no words are left out.
-    Raises ValueError where `score` does not give log P for each sentence.
+    share nouns, so the intervals are those of groups of probes with one noun: they say
+    what other nouns would give, with these verbs and these words between. Kinds for
+    which the vocabulary has fewer than two nouns are left out. Raises ValueError where
+    `score` does not give log P for each sentence.
     """
     arguments.function("score", score)
     asked = probes(vocabulary)
@@ -448,4 +457,11 @@ def agreement(
         raise ValueError("score must give log P; got NaN")
     agrees = right > wrong
     kinds = np.array([p.kind for p in asked])
-    return {kind: _share(agrees[kinds == kind]) for kind in BETWEEN if kind in kinds}
+    _, nouns = np.unique([p.noun for p in asked], return_inverse=True)
+    found = {}
+    for kind in BETWEEN:
+        some = kinds == kind
+        if len(set(nouns[some])) > 1:
+            share = clustered_interval(agrees[some], nouns[some])
+            found[kind] = Estimate(share.value, max(share.low, 0), min(share.high, 1))
+    return found

@@ -129,11 +129,18 @@ def sequences(name: str, vocabulary: Vocabulary) -> corpus.Split:
     return _encoded(_tokens(name), vocabulary)
 
 
+def by_comment(name: str, fetch: bool = False) -> corpus.Split:
+    """The tokens of the sentences of each comment: three lists of lists of lists.
+
+    Laid end to end they are the sentences of `data` and `sequences`, in their order.
+    """
+    parts = corpus.split(corpus.load(name, fetch))
+    return corpus.Split(*([sentences(comment) for comment in p] for p in parts))
+
+
 def _tokens(name: str, fetch: bool = False) -> corpus.Split:
-    comments = corpus.split(corpus.load(name, fetch))
-    return corpus.Split(
-        *([some for one in part for some in sentences(one)] for part in comments)
-    )
+    parts = by_comment(name, fetch)
+    return corpus.Split(*([some for one in part for some in one] for part in parts))
 
 
 def _encoded(parts: corpus.Split, vocabulary: Vocabulary) -> corpus.Split:

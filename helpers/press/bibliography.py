@@ -86,6 +86,8 @@ def markdown(entry: Entry) -> str:
         parts.append(f"[doi:{doi}](<https://doi.org/{doi}>)")
     if number := entry.fields.get("eprint"):
         parts.append(f"[arXiv:{number}](https://arxiv.org/abs/{number})")
+    if address := entry.fields.get("url"):
+        parts.append(f"<{address}>")
     return "- " + " ".join(parts)
 
 

@@ -100,6 +100,34 @@ def mean_interval(values, confidence: float = 0.95) -> Estimate:
     return _estimate(mean, mean - reach, mean + reach)
 
 
+def clustered_interval(values, groups, confidence: float = 0.95) -> Estimate:
+    """Mean of all values, with an interval for values that come in groups.
+
+    `values` and `groups` have shape (n,): values of one group, such as the words of one
+    comment, may depend on each other, those of different groups do not. The mean is the
+    ratio of two sums over the groups, so its error is that of a ratio (Cochran 1977,
+    Sampling Techniques, chapter 9A), with Student's t for as many groups. Where each
+    value is a group of its own the interval is that of `mean_interval`. Raises
+    ValueError for fewer than two groups.
+    """
+    values, confidence = _checked(values, confidence)
+    groups = arguments.array("groups", groups)
+    if values.ndim != 1 or groups.shape != values.shape:
+        raise ValueError(
+            f"groups must name a group for each of the values, one axis; got "
+            f"{groups.shape} for values of {values.shape}"
+        )
+    _, at = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(at, values), np.bincount(at)
+    n = len(sums)
+    if n < 2:
+        raise ValueError(f"groups must be at least 2; got {n}")
+    mean = values.mean()
+    error = math.sqrt(n / (n - 1) * np.sum((sums - mean * sizes) ** 2)) / len(values)
+    reach = special.stdtrit(n - 1, (1 + confidence) / 2) * error
+    return _estimate(mean, mean - reach, mean + reach)
+
+
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Estimate:
     """Share of successes and Wilson's interval for their true rate.
 

@@ -112,24 +112,44 @@ def load(name: str | Path = "comments", fetch: bool = False) -> list[str]:
     ConnectionError if a download fails, for whatever reason. A download that fails or
     is damaged leaves the files as they were.
     """
-    if name in SOURCES:
-        paths = [_published(name, file, fetch) for file in SOURCES[name].sha256]
-        remedy = "delete it and load it again"
-    elif name == "comments":
-        paths, remedy = [COMMENTS], restoring(COMMENTS)
-    elif Path(name).suffix.lower() in (".csv", ".txt"):
-        paths, remedy = [Path(name)], "correct the file"
-    else:
-        raise ValueError(
-            f"name must be 'comments', {', '.join(map(repr, SOURCES))} or the path of "
-            f"a .csv or .txt file; got {str(name)!r}"
-        )
+    paths, remedy = _files(name, fetch)
     found = [text for path in paths for text in map(clean, _read(path, remedy)) if text]
     comments = [text for text in found if not GONE.fullmatch(text)]
     if not comments:
         what = f", only placeholders such as {found[0]!r}" if found else ""
         raise ValueError(f"{paths[0]} holds no comment{what}; {remedy}")
     return comments
+
+
+def raw(name: str, fetch: bool = False) -> list[str]:
+    """The comments of a published corpus as they stand in its files, none left out.
+
+    Arguments and errors as in `load`, of "goemotions" and "classic" alone.
+    """
+    if name not in SOURCES:
+        known = ", ".join(map(repr, SOURCES))
+        raise ValueError(f"name must be one of {known}; got {name!r}")
+    paths, remedy = _files(name, fetch)
+    return [comment for path in paths for comment in _read(path, remedy)]
+
+
+def _files(name: str | Path, fetch: bool) -> tuple[list[Path], str]:
+    """Where a corpus lies, and what to do where it is damaged."""
+    if name in SOURCES:
+        again = f"corpus.load({name!r}, fetch=True)"
+        paths = [
+            find(name, file, SOURCES[name], again, fetch)
+            for file in SOURCES[name].sha256
+        ]
+        return paths, "delete it and load it again"
+    if name == "comments":
+        return [COMMENTS], restoring(COMMENTS)
+    if Path(name).suffix.lower() in (".csv", ".txt"):
+        return [Path(name)], "correct the file"
+    raise ValueError(
+        f"name must be 'comments', {', '.join(map(repr, SOURCES))} or the path of a "
+        f".csv or .txt file; got {str(name)!r}"
+    )
 
 
 class Split(NamedTuple):
@@ -335,9 +355,12 @@ def _column(header: list[str]) -> int:
 # Finding and fetching --------------------------------------------------------
 
 
-def _published(name: str, file: str, fetch: bool) -> Path:
-    """Where a published file lies on this computer, fetched if it may be."""
-    source = SOURCES[name]
+def find(name: str, file: str, source: Source, again: str, fetch: bool = False) -> Path:
+    """Where a published file lies on this computer, checked; fetched if it may be.
+
+    `name` is the folder that it has in the cache and may have in RNN_DATA_DIR, and
+    `again` what the reader writes to fetch it. Errors as in `load`.
+    """
     given = os.environ.get("RNN_DATA_DIR")
     folders = [Path(given), Path(given) / name] if given else []
     for path in (folder / file for folder in folders):
@@ -350,13 +373,12 @@ def _published(name: str, file: str, fetch: bool) -> Path:
                 )
             return path
     path = Path(CACHE) / name / file
-    again = f"corpus.load({name!r}, fetch=True)"
     if fetch:
         _fetch(source, file, path.parent)
     elif not path.is_file():
         raise FileNotFoundError(
-            f"{file} of the corpus {name!r} is not on this computer: {again} downloads "
-            f"it, or name the folder that holds it in RNN_DATA_DIR (got {given!r})"
+            f"{file} of {name!r} is not on this computer: {again} downloads it, or "
+            f"name the folder that holds it in RNN_DATA_DIR (got {given!r})"
         )
     elif _sha256(path) != source.sha256[file]:
         raise ValueError(
