@@ -160,7 +160,7 @@ def test_angles_are_wrapped_the_shorter_way_round():
 def written():
     """The functions of the chapter, with what it imports."""
     namespace = functions("07_sine.ipynb")
-    namespace.update(expit=expit, Elman=Elman, accumulate=accumulate)
+    namespace.update(expit=expit, Elman=Elman, accumulate=accumulate, sine=sine)
     return namespace
 
 
