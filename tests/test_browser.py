@@ -369,6 +369,52 @@ def test_a_link_and_a_printer_open_what_is_folded(browser, address, goal):
             part.evaluate("e => { e.open = false; }")
 
 
+# Words that stand once on a page, where it is folded.
+PAGE = "book/03_scan.html"
+FOLDED = {"details.deeper": "proximal", "details.code": "axvline"}
+OPEN = """([fold, word]) => [...document.querySelectorAll(fold)].filter(
+    (e) => e.textContent.includes(word)).map((e) => e.open)"""
+folded = pytest.mark.parametrize(("fold", "word"), FOLDED.items(), ids=FOLDED.values())
+
+
+@folded
+def test_a_search_of_the_browser_opens_what_is_folded(browser, address, fold, word):
+    # A link to words takes the same way as a search in the page, which asks for a
+    # window that is seen.
+    for ending, is_open in (("", False), (f"#:~:text={word}", True)):
+        with Visit(browser, address, PAGE + ending) as visit:
+            visit.page.wait_for_timeout(200)
+            assert visit.page.evaluate(OPEN, [fold, word]) == [is_open]
+
+
+@folded
+def test_the_search_of_the_book_opens_what_is_folded(browser, address, fold, word):
+    with Visit(browser, address, f"search.html?q={word}") as visit:
+        visit.page.locator(f"ul.search a[href*='{PAGE}']").first.click()
+        found = visit.page.locator(f"{fold} span.highlighted")
+        found.first.wait_for()
+        assert found.all_inner_texts() == [word]
+        assert visit.page.evaluate(OPEN, [fold, word]) == [True]
+        visit.page.wait_for_timeout(200)
+        marked = visit.page.locator("span.highlighted")
+        visit.page.locator(fold, has=marked).locator("> summary").first.click()
+        visit.page.wait_for_timeout(200)  # who closes it finds it closed
+        assert visit.page.evaluate(OPEN, [fold, word]) == [False]
+
+
+def test_a_link_and_the_contents_open_what_goes_deeper(browser, address):
+    anchor = "#going-deeper-can-most-weights-be-zero"
+    asked = ["details.deeper", FOLDED["details.deeper"]]
+    with Visit(browser, address, PAGE + anchor) as visit:
+        assert visit.page.evaluate(OPEN, asked) == [True]
+    with Visit(browser, address, PAGE) as visit:
+        visit.page.locator(f".bd-toc a[href='{anchor}']").first.evaluate(
+            "e => e.click()"
+        )
+        visit.page.wait_for_timeout(200)
+        assert visit.page.evaluate(OPEN, asked) == [True]
+
+
 def test_search_finds_a_chapter(browser, address):
     with Visit(browser, address, "search.html?q=sunspots") as visit:
         first = visit.page.locator("ul.search a").first

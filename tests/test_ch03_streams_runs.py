@@ -220,6 +220,7 @@ VERSIONS = {
         "noise": [0.1],
     },
     "streams-plateau": {},
+    "streams-noise": {"batch": 5, "noise": [0.0, 0.3]},
     "streams-batch": {
         "updates": {"1": 100, "4": 50},
         "every": {"1": 25, "4": 25},
@@ -298,6 +299,34 @@ def test_well_measures_each_setting_lengths_and_noise(tiny):
     assert result["trace"].keys() == settings | {"noise 0.1"}
     # Two settings of one start see the same examples; noise changes them.
     assert result["trace"]["noise 0.1"] != result["trace"]["sigmoid unit adam"]
+
+
+@pytest.mark.parametrize("tiny", ["streams-noise"], indirect=True)
+def test_noise_is_that_of_the_training_and_that_of_the_test(tiny):
+    result, _ = tiny
+    R2, curves = result["metrics"]["R2"], result["curves"]
+    assert curves.keys() == result["trace"].keys() == {"noise 0", "noise 0.3"}
+    assert result["trace"]["noise 0"] != result["trace"]["noise 0.3"]
+    for trained in ("0", "0.3"):  # without noise the test is that of the curve
+        assert R2[f"{trained} to 0"] == pytest.approx(
+            curves[f"noise {trained}"][-1], abs=1e-4
+        )
+        assert R2[f"{trained} to 0.3"] != R2[f"{trained} to 0"]
+    assert R2["best to 0"] == 1
+    assert 0 < R2["best to 0.3"] < 1
+
+
+def test_a_rate_that_falls_ends_at_zero(python_engine, monkeypatch):
+    rates = []
+    net = streams.compiled("tanh", "sgd", 5, length=4, hidden=3)
+    monkeypatch.setattr(net, "step", lambda x, y, lr, _: rates.append(lr) or 0.0)
+    for falls_for, wanted in ((4, [0.2, 0.15, 0.1, 0.05, 0, 0]), (0, [0.2] * 6)):
+        rates.clear()
+        rng = np.random.default_rng(0)
+        options = {"lr": 0.2, "updates": 6, "falls_for": falls_for}
+        for _ in streams.train(net, random_elman(0), rng, **options):
+            pass
+        assert rates == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("tiny", ["streams-batch"], indirect=True)

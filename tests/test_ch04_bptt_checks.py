@@ -630,6 +630,12 @@ def mean_of_clipped(g, limit):
     return shares @ g / len(g)
 
 
+def clip(d_W, d_b, limit):
+    norm = np.sqrt((d_W**2).sum() + (d_b**2).sum())
+    share = limit / max(norm, limit)
+    return share * d_W, share * d_b
+
+
 SOLUTIONS = {
     check.backward: plain,
     check.bound: bound,
@@ -638,6 +644,7 @@ SOLUTIONS = {
     check.relu_lags: relu_lags,
     check.jacobian: jacobian,
     check.mean_of_clipped: mean_of_clipped,
+    check.clip: clip,
 }
 
 
@@ -671,6 +678,13 @@ OTHER_WAYS = {
     "by the mean of a list": (
         check.mean_of_clipped,
         lambda g, c: np.mean([v / max(1, np.linalg.norm(v) / c) for v in g], axis=0),
+    ),
+    "in a list": (
+        check.clip,
+        lambda W, b, c: [
+            g * min(1, c / np.hypot(np.linalg.norm(W), np.linalg.norm(b) or 1e-300))
+            for g in (W, b)
+        ],
     ),
 }
 
@@ -795,6 +809,39 @@ NEAR_CLIPPED = slips(
         g * c / np.maximum(np.linalg.norm(g, axis=0), c)
     ).mean(axis=0),
 }
+NEAR_CLIP = slips(
+    clip,
+    {
+        "made longer": {"max(norm, limit)": "max(norm, 1e-300)"},
+        "the norm of d_W is taken": {" + (d_b**2).sum()": ""},
+        "the root is missing": {"np.sqrt(": "("},
+        "the mean of the squares": {
+            "((d_W**2).sum() + (d_b**2).sum())": "(np.mean(np.append(d_W, d_b) ** 2))"
+        },
+        "set to zero": {"limit / max(norm, limit)": "float(norm <= limit)"},
+        "gets the length 1": {
+            "limit / max(norm, limit)": "1 / norm if norm > limit else 1"
+        },
+        "d_b is not clipped": {"share * d_b": "d_b"},
+        "nothing is clipped": {"limit / max(norm, limit)": "1"},
+    },
+) | {
+    "by its own norm": lambda W, b, c: (clip(W, 0 * b, c)[0], clip(0 * W, b, c)[1]),
+    "clipped by value": lambda W, b, c: (np.clip(W, -c, c), np.clip(b, -c, c)),
+    "the sum of the two norms": lambda W, b, c: tuple(
+        g * c / max(np.linalg.norm(W) + np.linalg.norm(b), c) for g in (W, b)
+    ),
+    "the larger of the two norms": lambda W, b, c: tuple(
+        g * c / max(np.linalg.norm(W), np.linalg.norm(b), c) for g in (W, b)
+    ),
+    "the largest element": lambda W, b, c: tuple(
+        g * c / max(np.abs(W).max(), np.abs(b).max(), c) for g in (W, b)
+    ),
+    "the largest singular value": lambda W, b, c: tuple(
+        g * c / max(np.hypot(np.linalg.norm(W, 2), np.linalg.norm(b)), c)
+        for g in (W, b)
+    ),
+}
 
 
 @each_near_miss(
@@ -805,6 +852,7 @@ NEAR_CLIPPED = slips(
         check.relu_lags,
         check.jacobian,
         check.mean_of_clipped,
+        check.clip,
     ),
     (
         NEAR_BOUND,
@@ -813,6 +861,7 @@ NEAR_CLIPPED = slips(
         NEAR_RELU,
         NEAR_JACOBIAN,
         NEAR_CLIPPED,
+        NEAR_CLIP,
     ),
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

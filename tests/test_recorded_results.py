@@ -157,6 +157,14 @@ GRIDS = [
         False,
         "largest that was trained with",
     ),
+    ("streams-noise", "noise", "R2.{:g} to 0.2", False, ""),
+    (
+        "streams-noise",
+        "noise",
+        "R2.{:g} to 0.4",
+        False,
+        "largest that was trained with",
+    ),
     ("sine-sunspots", "hidden", "validation.elman {}", True, "largest that was tried"),
 ]
 # Lists of numbers that are no grids: what is looked at, and when; all of it is shown.

@@ -68,6 +68,7 @@ def what_is_told_apart(document):
 # The way, or the size, at which a recording is interrupted
 LAST = {"elman-engines": "python", "bptt-costs": "numba", "lm-speed": "torch"}
 LAST["bench"] = "T"  # in the first of the series
+LAST["elman-loop"] = "three axes"  # in the second part alone
 MEASURED = ("MB", "tokens_per_s", "title")
 
 
@@ -109,6 +110,7 @@ def test_a_missing_or_damaged_file_says_how_to_make_it(name, tmp_path):
         ("bench", "jax", "reber", 1e-7),
         ("elman-engines", "c", "elman", 1e-8),
         ("bptt-costs", "jax", "T = 10", 1e-6),
+        ("elman-loop", "unrolled", "lengths", 1e-8),
         ("lm-speed", "jax", "step", 1e-7),
         ("lm-speed", "rows", "batch", 0.01),
         ("lm-speed", "written out", "softmax", 0.01),

@@ -153,3 +153,18 @@ def test_the_right_gradient_learns_and_what_diverges_is_recorded_as_such():
     trace, (_, after) = experiment.learn(0, wild, "product", "right", 100)
     assert after == 10
     assert trace == [10, 10]
+
+
+@pytest.mark.parametrize("name", SUSPECTS)
+def test_at_equal_length_the_direction_is_kept_and_the_length_is_the_right_one(name):
+    x, y, params, *_ = problem(7)
+    found = SUSPECTS[name](x, y, *params)
+    rescaled = experiment.EQUAL[f"{name} equal"](x, y, *params)
+    right = experiment.right(x, y, *params)
+    for g, same, should in zip(found, rescaled, right, strict=True):
+        if not g.any():
+            np.testing.assert_array_equal(same, g)
+            continue
+        assert np.linalg.norm(same) == pytest.approx(np.linalg.norm(should))
+        cosine = np.vdot(g, same) / np.linalg.norm(g) / np.linalg.norm(same)
+        assert cosine == pytest.approx(1)

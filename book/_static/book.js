@@ -21,12 +21,22 @@ document.fonts.addEventListener("loadingdone", later);
 window.addEventListener("load", later);
 window.addEventListener("resize", later);
 
-// What is folded opens for those who are led to it, and for a printer.
+// What is folded opens for those who are led to it, and for a printer. (A search of the
+// browser opens it by itself.)
 function unfold(part) {
   for (let e = part; e; e = e.parentElement) {
     if (e.localName === "details") e.open = true;
   }
 }
+
+// The book's search leads to a page, on which Sphinx then marks the words.
+new MutationObserver((records) => {
+  for (const { addedNodes } of records) {
+    for (const node of addedNodes) {
+      if (node.classList?.contains("highlighted")) unfold(node);
+    }
+  }
+}).observe(document, { childList: true, subtree: true });
 
 function unfoldTarget() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

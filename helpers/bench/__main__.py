@@ -14,6 +14,7 @@ from pathlib import Path
 
 from helpers.bench import (
     ch03_engine_times,
+    ch03_loop_times,
     ch04_bptt_times,
     ch06_embedded_reber_times,
     ch08_lm_times,
@@ -24,7 +25,13 @@ from helpers.experiments import by_name
 from helpers.experiments.__main__ import main as run_experiments
 from helpers.results import console, records, tables
 
-TIMED = (step_times, ch03_engine_times, ch04_bptt_times, ch08_lm_times)
+TIMED = (
+    step_times,
+    ch03_engine_times,
+    ch03_loop_times,
+    ch04_bptt_times,
+    ch08_lm_times,
+)
 RECORDINGS = {module.RECORDING.name: module.RECORDING for module in TIMED}
 EXPERIMENTS = by_name(ch06_embedded_reber_times.EXPERIMENTS)
 

@@ -749,3 +749,104 @@ def _clipping_mistakes(g: np.ndarray, limit: float) -> dict[str, np.ndarray]:
         ),
         "nothing is clipped": mean,
     }
+
+
+def _draw_layer(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+    n, m = rng.integers(1, 5, 2)
+    size = rng.choice([0.1, 1, 10])
+    d_W, d_b = size * rng.standard_normal((n, m)), size * rng.standard_normal(m)
+    return d_W, d_b, round(rng.uniform(0.5, 2), 2)
+
+
+@exercise(
+    "The two keep their common direction, and are no longer than the limit together.",
+    Domain(
+        "clip(d_W, d_b, limit)",
+        "There is at least one weight and one bias, all numbers are finite, and "
+        "`limit` is positive.",
+        _draw_layer,
+        # Each longer than the limit, one, none but both together; shorter; zero.
+        weak=(
+            (np.array([[0.6, -0.8], [0.0, 2.4]]), np.array([3.0, -4.0]), 2.0),
+            (np.array([[6.0, 2.0, -3.0]]), np.array([0.1, 0.0, 0.2]), 2.0),
+            (np.array([[0.6, -0.8], [0.0, 1.2]]), np.array([1.5, -0.5]), 2.0),
+            (np.array([[0.3], [-0.2]]), np.array([0.1]), 1.5),
+            (np.zeros((2, 2)), np.zeros(2), 0.5),
+        ),
+    ),
+)
+def clip(student: Callable, probes: list[Probe]) -> Iterator[Verdict]:
+    """Judge `clip(d_W, d_b, limit)`: two parameters, clipped by norm together."""
+    yield judge(
+        student,
+        probes,
+        _clip,
+        mistakes=_together_mistakes,
+        parts=("d_W", "d_b"),
+        formulas=[_if_longer],
+    )
+
+
+def _clip(d_W: np.ndarray, d_b: np.ndarray, limit: float) -> tuple:
+    norm = np.sqrt((d_W**2).sum() + (d_b**2).sum())
+    share = limit / np.maximum(norm, limit)
+    return d_W * share, d_b * share
+
+
+def _if_longer(d_W: np.ndarray, d_b: np.ndarray, limit: float) -> tuple:
+    """The same, by a condition."""
+    norm = np.linalg.norm(np.append(d_W, d_b))
+    if norm > limit:
+        return limit * d_W / norm, limit * d_b / norm
+    return d_W, d_b
+
+
+def _together_mistakes(
+    d_W: np.ndarray, d_b: np.ndarray, limit: float
+) -> dict[str, dict[str, np.ndarray]]:
+    """The pairs with one mistake each."""
+    both = {"d_W": d_W, "d_b": d_b}
+    squares = [(g**2).sum() for g in both.values()]
+    of_W, of_b = np.sqrt(squares)
+    norm, longer = np.sqrt(sum(squares)), sum(squares) > limit**2
+    largest = max(np.abs(g).max() for g in both.values())
+
+    def times(share):
+        return {name: g * share for name, g in both.items()}
+
+    def by(length):
+        return times(limit / np.maximum(length, limit))
+
+    return {
+        "each is clipped by its own norm, expected one norm of the two together": {
+            "d_W": by(of_W)["d_W"],
+            "d_b": by(of_b)["d_b"],
+        },
+        "clipped by value, expected by norm": {
+            name: np.clip(g, -limit, limit) for name, g in both.items()
+        },
+        "what is shorter than the limit is made longer, expected as it is": (
+            times(limit / (norm or 1))
+        ),
+        "the sum of the two norms is taken for the norm": by(of_W + of_b),
+        "the larger of the two norms is taken for the norm": by(max(of_W, of_b)),
+        "the norm of d_W is taken for that of the two": by(of_W),
+        "the largest element is taken for the norm": by(largest),
+        "the root is missing: the norm is the root of the sum of the squares": (
+            by(norm**2)
+        ),
+        "the mean of the squares is taken, expected their sum": (
+            by(norm / np.sqrt(d_W.size + d_b.size))
+        ),
+        "the largest singular value is taken for the norm of d_W": (
+            by(np.hypot(np.linalg.norm(d_W, 2), of_b))
+        ),
+        "what is longer than the limit gets the length 1, expected the limit": (
+            times(1 / norm if longer else 1)
+        ),
+        "what is longer than the limit is set to zero, expected shortened": (
+            times(0 if longer else 1)
+        ),
+        "d_b is not clipped": both | {"d_W": by(norm)["d_W"]},
+        "nothing is clipped": both,
+    }

@@ -9,7 +9,7 @@ the mean squared error over the variance of the target, which is T / 9.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from itertools import product
+from itertools import count, product
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -130,24 +130,27 @@ def train(
     updates: int,
     l1: float = 0.0,
     noise: float = 0.0,
+    falls_for: int = 0,
     target: Callable[[np.ndarray], np.ndarray] = dot_product,
     look: Callable[[int], bool] = lambda k: False,
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Train `net` from `start` on fresh examples; yields (k, loss) as `Trainer.train`.
 
     `noise` is the standard deviation of the white noise on the inputs; the targets,
-    `target` of the inputs, are those of the clean ones.
+    `target` of the inputs, are those of the clean ones. The rate stays at `lr`, or
+    falls from there in equal steps to zero in `falls_for` updates.
     """
     net.reset(start)
     length, batch, _ = net.inputs[0].type.shape
 
     def batches() -> Iterator[tuple]:
-        while True:
+        for k in count():
             x = examples(length, batch, rng).x
             y = target(x)
             if noise:
                 x += noise * rng.standard_normal(x.shape)
-            yield x, y, lr, l1
+            left = max(0, 1 - k / falls_for) if falls_for else 1
+            yield x, y, lr * left, l1
 
     return net.train(batches(), updates, look)
 
@@ -423,6 +426,59 @@ def well(seed: int, parameters: dict, updates: int | None = None) -> dict:
     }
 
 
+# Noise on the inputs, trained to the end: the rate falls to zero.
+
+NOISE = {
+    "length": 10,
+    "hidden": 20,
+    "good": GOOD,
+    "batch": 32,
+    "lr": 0.003,
+    "updates": 15_000,
+    "every": 1000,
+    "test": 2000,
+    "noise": [0.0, 0.05, 0.1, 0.2, 0.4],
+}
+
+
+def noise(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: R^2 by the noise of the training and that of the test.
+
+    "R2": "0.1 to 0.2" was trained with noise of the first standard deviation and tested
+    with the second; "best to 0.2" is the best possible prediction. The curves are of
+    each training, on test examples without noise.
+    """
+    levels = parameters["noise"]
+    runs = {
+        sd: learn(
+            seed,
+            parameters,
+            **parameters["good"],
+            batch=parameters["batch"],
+            every=parameters["every"],
+            lr=parameters["lr"],
+            falls_for=parameters["updates"],
+            noise=sd,
+            updates=updates or parameters["updates"],
+        )
+        for sd in levels
+    }
+    test, rng = fresh(seed, parameters), np.random.default_rng([seed, 3])
+    R2 = {}
+    for tested in levels:
+        x = test.x + tested * rng.standard_normal(test.x.shape)
+        best = best_under_noise(x, tested) if tested else test.y
+        R2[f"best to {tested:g}"] = r_squared(best, test.y)
+        for trained, learned in runs.items():
+            o = outputs(x, learned.params, parameters["good"]["activation"])
+            R2[f"{trained:g} to {tested:g}"] = r_squared(o, test.y)
+    return {
+        "trace": {f"noise {sd:g}": learned.trace for sd, learned in runs.items()},
+        "metrics": {"R2": R2},
+        "curves": {f"noise {sd:g}": learned.curve for sd, learned in runs.items()},
+    }
+
+
 # The batch: at an equal number of updates, and at an equal number of examples.
 
 BATCH = {
@@ -551,6 +607,19 @@ EXPERIMENTS = (
             "lengths.sigmoid unit adam.20",
             "noise.0 to 0.2",
             "noise.0.2 to 0.2",
+        ),
+    ),
+    Experiment(
+        name="streams-noise",
+        summary="The same by the noise of training and test, trained to the end.",
+        parameters=NOISE,
+        run=noise,
+        metrics=(
+            *(f"R2.{sd:g} to {sd:g}" for sd in NOISE["noise"]),
+            "R2.0 to 0.2",
+            "R2.0.1 to 0.2",
+            "R2.0.4 to 0.2",
+            "R2.best to 0.2",
         ),
     ),
     Experiment(

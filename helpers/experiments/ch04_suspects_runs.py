@@ -22,6 +22,7 @@ TRAINING = {
     "lr": 0.01,
     "updates": 3000,
     "tasks": ["echo", "product"],
+    "equal": ["product"],  # tasks on which all are tried at equal length, too
     "test": 500,
     "diverged": 10.0,  # recorded in the place of larger errors
 }
@@ -57,7 +58,25 @@ def frozen(x: np.ndarray, y: np.ndarray, *params: np.ndarray) -> Elman:
     return zeros._replace(W_ho=gradient.W_ho, b_o=gradient.b_o)
 
 
+def at_equal_length(gradient: Callable) -> Callable:
+    """The same, each of the six gradients scaled to the length of the right one.
+
+    What is zero stays zero.
+    """
+
+    def rescaled(x: np.ndarray, y: np.ndarray, *params: np.ndarray) -> Elman:
+        scaled = []
+        found, wanted = gradient(x, y, *params), right(x, y, *params)
+        for g, should in zip(found, wanted, strict=True):
+            length = np.linalg.norm(g)
+            scaled.append(g * (np.linalg.norm(should) / length) if length else g)
+        return Elman(*scaled)
+
+    return rescaled
+
+
 METHODS: dict[str, Callable] = {"right": right, "frozen": frozen, **SUSPECTS}
+EQUAL = {f"{name} equal": at_equal_length(SUSPECTS[name]) for name in SUSPECTS}
 
 
 def learn(
@@ -83,7 +102,7 @@ def learn(
     with np.errstate(all="ignore"):  # some diverge
         for k in range(1, updates + 1):
             x, y = example(task, length, rng)
-            gradients = METHODS[method](x, y, *params)
+            gradients = (METHODS | EQUAL)[method](x, y, *params)
             steps = (parameters["lr"] * gradient for gradient in gradients)
             params = Elman(*(p - s for p, s in zip(params, steps, strict=True)))
             if traced(k):
@@ -93,11 +112,14 @@ def learn(
 
 
 def training(seed: int, parameters: dict, updates: int | None = None) -> dict:
-    """One seed: the error before training ("start"), and after it by each method."""
+    """One seed: the error before training ("start"), and after it by each method.
+
+    "equal" in the name of a method is that of `at_equal_length`.
+    """
     traces: dict = {}
     metrics: dict = {}
     for task in parameters["tasks"]:
-        for method in METHODS:
+        for method in [*METHODS, *(EQUAL if task in parameters["equal"] else ())]:
             trace, (before, after) = learn(
                 seed, parameters, task, method, updates or parameters["updates"]
             )
@@ -114,7 +136,9 @@ EXPERIMENTS = (
         parameters=TRAINING,
         run=training,
         metrics=tuple(
-            f"{task} {method}" for task in TRAINING["tasks"] for method in METHODS
+            f"{task} {method}"
+            for task in TRAINING["tasks"]
+            for method in [*METHODS, *(EQUAL if task in TRAINING["equal"] else ())]
         ),
     ),
 )
