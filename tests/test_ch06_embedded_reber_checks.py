@@ -18,6 +18,7 @@ from check_answers import (
     slips,
     spoiling,
 )
+from scipy.special import expit
 
 from helpers.check import ch06_embedded_reber_checks as check
 
@@ -60,12 +61,35 @@ def doubt(prefix):
     return 1e-3 * prefix.count("X") + 1e-4 * len(prefix)
 
 
+def bias_for(share, lag):
+    f = share ** (1 / lag)
+    return np.log(f / (1 - f))
+
+
+def ported_step(x_t, h_tm1, c_tm1, weight_ih, weight_hh, bias_ih, bias_hh):
+    a = x_t @ weight_ih.T + h_tm1 @ weight_hh.T + bias_ih + bias_hh
+    i, f, g, o = np.split(a, 4, axis=-1)
+    c_t = expit(f) * c_tm1 + expit(i) * np.tanh(g)
+    return expit(o) * np.tanh(c_t), c_t
+
+
+def coupled_back(d_h, d_c, f, o, g, c_tm1, c_t):
+    out = np.tanh(c_t)
+    d_cell = d_c + d_h * o * (1 - out**2)
+    d_f, d_o, d_g = d_cell * (c_tm1 - g), d_h * out, d_cell * (1 - f)
+    d_a = [d_f * f * (1 - f), d_o * o * (1 - o), d_g * (1 - g**2)]
+    return np.concatenate(d_a), d_cell * f
+
+
 SOLUTIONS = {
     check.undecided_cost: undecided_cost,
     check.share_right: share_right,
     check.carried: carried,
     check.coupled_step: coupled_step,
     check.memory: memory,
+    check.bias_for: bias_for,
+    check.ported_step: ported_step,
+    check.coupled_back: coupled_back,
 }
 
 
@@ -109,6 +133,18 @@ OTHER_WAYS = {
     "written as a difference": (
         check.coupled_step,
         edited(coupled_step, {"f * c_tm1 + (1 - f) * g": "g + f * (c_tm1 - g)"}),
+    ),
+    "by the logit": (
+        check.bias_for,
+        lambda share, lag: -np.log(share ** (-1 / lag) - 1),
+    ),
+    "sliced, with the weights turned round first": (
+        check.ported_step,
+        lambda x, h, c, A, B, a, b: ported_step(x, h, c, A.T.copy().T, B, 0 * a, a + b),
+    ),
+    "a dict of errors": (
+        check.coupled_back,
+        lambda *a: dict(zip(("d_a", "d_c_tm1"), coupled_back(*a), strict=True)),
     ),
     "five mistakes in 500": (check.memory, partial(wrong_in_one_of, 120)),
 }
@@ -160,7 +196,7 @@ NEAR_SHARE = slips(
             f"({LARGER}) == is_T": "at.argmax(axis=1) == np.where(is_T, 1, 2)"
         },
         "the answer is T where its output is positive": {LARGER: "at[:, check.T] > 0"},
-        "o[place] picks all strings": {
+        "logits[place] picks all strings": {
             "[place, np.arange(o.shape[1])]": "[place]",
             LARGER: "at[..., check.T] > at[..., check.P]",
         },
@@ -227,6 +263,66 @@ NEAR_COUPLED = slips(
 )
 
 
+NEAR_BIAS = slips(
+    bias_for,
+    {
+        "this is the gate, expected the bias": {"np.log(f / (1 - f))": "f"},
+        "the sign is turned round": {"f / (1 - f)": "(1 - f) / f"},
+        "one step, expected as many as the lag": {" ** (1 / lag)": ""},
+        "the gate is share ** lag": {"(1 / lag)": "lag"},
+        "the share is divided by the lag": {"** (1 / lag)": "/ lag"},
+        "the logarithm of the gate alone": {"f / (1 - f)": "f"},
+        "the logarithm is missing": {"np.log(f / (1 - f))": "f / (1 - f)"},
+        "With this bias": {"np.log(f / (1 - f))": "np.cbrt(f / (1 - f))"},
+    },
+)
+NEAR_PORTED = slips(
+    ported_step,
+    {
+        "in the order i, f, o, g, that of this chapter": {
+            "i, f, g, o =": "i, f, o, g ="
+        },
+        "bias_hh is missing": {" + bias_hh": ""},
+        "bias_ih is missing": {" + bias_ih": ""},
+        "the input gate is missing": {"expit(i) * ": ""},
+        "the forget gate is missing": {"expit(f) * ": ""},
+        "the last state stands in the place": {"* c_tm1": "* h_tm1"},
+        "the last cell and the last state are exchanged": {
+            "h_tm1, c_tm1,": "c_tm1, h_tm1,"
+        },
+        "the output gate is missing": {"expit(o) * ": ""},
+        "The weights are those of column vectors": {"weight_ih.T": "weight_ih"},
+        "the output gate has a tanh": {"expit(o)": "np.tanh(o)"},
+    },
+)
+NEAR_BACK = slips(
+    coupled_back,
+    {
+        "d_c, is missing at the cell": {"d_c + d_h": "d_h"},
+        "the candidate is missing at the forget gate": {"(c_tm1 - g)": "c_tm1"},
+        "at the forget gate the candidate is added": {"c_tm1 - g": "c_tm1 + g"},
+        "the difference is turned round": {"c_tm1 - g": "g - c_tm1"},
+        "the share f of the error": {"d_cell * (1 - f)": "d_cell * f"},
+        "the slope of the tanh is missing": {" * (1 - out**2)": ""},
+        "1 - c_t^2": {"(1 - out**2)": "(1 - c_t**2)"},
+        "the output gate is missing on the way": {"d_h * o *": "d_h *"},
+        "the forget gate is missing on the way": {", d_cell * f": ", d_cell"},
+        "what comes from the state is missing at the cell": {
+            ", d_cell * f": ", d_c * f"
+        },
+        "the blocks stand in the order o, f, g": {
+            "[d_f * f * (1 - f), d_o * o * (1 - o), ": (
+                "[d_o * o * (1 - o), d_f * f * (1 - f), "
+            )
+        },
+        "the slope of the candidate is missing": {"d_g * (1 - g**2)": "d_g"},
+        "are right, but in the order d_c_tm1, d_a": {
+            "np.concatenate(d_a), d_cell * f": "d_cell * f, np.concatenate(d_a)"
+        },
+    },
+)
+
+
 def with_padding(prefixes):
     """What the others do decides the state that is read."""
     return np.clip(memory(prefixes) + 0.01 * max(map(len, prefixes)), 0, 1)
@@ -256,13 +352,29 @@ NEAR_MEMORY = {
 
 
 @each_near_miss(
-    SOLUTIONS, (NEAR_COST, NEAR_SHARE, NEAR_CARRIED, NEAR_COUPLED, NEAR_MEMORY)
+    SOLUTIONS,
+    (
+        NEAR_COST,
+        NEAR_SHARE,
+        NEAR_CARRIED,
+        NEAR_COUPLED,
+        NEAR_MEMORY,
+        NEAR_BIAS,
+        NEAR_PORTED,
+        NEAR_BACK,
+    ),
 )
 def test_a_near_miss_is_told_what_it_is(checked, sentence, student):
     check_tells(checked, sentence, student)
 
 
-SPOILED = [check.share_right, check.carried, check.memory]
+SPOILED = [
+    check.share_right,
+    check.carried,
+    check.memory,
+    check.ported_step,
+    check.coupled_back,
+]
 
 
 @each_near_miss(SPOILED, ({CHANGED: spoiling(SOLUTIONS[c])} for c in SPOILED))

@@ -275,6 +275,131 @@ def test_a_training_does_not_depend_on_what_was_trained_before(python_engine):
     np.testing.assert_array_equal(losses(0, 5), first)
 
 
+# Several seeds side by side ----------------------------------------------------------
+
+
+def test_each_network_has_its_own_string(python_engine):
+    net = experiments.compiled_apart("elman", 3, (False, False))
+    start, some = [random_elman(0), random_elman(1)], some_strings(6)
+    net.trainer.reset(experiments.stacked(start))
+    experiments._set_rates(net, [{"sgd": 0.2}, {"sgd": 0.5}])
+    pairs = [some[:2], some[2:4], some[4:]]
+    for pair in pairs:
+        x, y, mask = EMBEDDED.batch(pair)
+        net.trainer.step(x[:, :, None], y, mask)
+    for i, got in enumerate(experiments.unstacked(net.trainer.now())):
+        p = start[i]
+        for pair in pairs:
+            way = loss_and_gradient(pair[i], p, relu=False)[1]
+            rate = (0.2, 0.5)[i]
+            p = Elman(*(a - rate * d for a, d in zip(p, way, strict=True)))
+        for name, a, b in zip(Elman._fields, got, p, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-9, err_msg=name)
+
+
+def test_every_network_reads_the_string_of_its_seed():
+    training = [some_strings(3, seed=seed) for seed in (0, 1)]
+    rngs = [np.random.default_rng(seed) for seed in (4, 5)]
+    drawn = experiments._drawn(training, rngs, [0, 0, 1])
+    again = [np.random.default_rng(seed) for seed in (4, 5)]
+    for _ in range(5):
+        x, y, mask = next(drawn)
+        read = [
+            some[rng.integers(3)] for some, rng in zip(training, again, strict=True)
+        ]
+        wanted = EMBEDDED.batch([read[0], read[0], read[1]])
+        np.testing.assert_array_equal(x[:, :, 0], wanted.x)
+        np.testing.assert_array_equal(y, wanted.y)
+        np.testing.assert_array_equal(mask, wanted.mask)
+
+
+APART = {
+    "cell": "lstm",
+    "units": 3,
+    "least": 5,
+    "longest": 12,
+    "strings": 8,
+    "updates": 60,
+    "every": 30,
+    "moments": 60,
+    "watch": 10,
+    "test": 20,
+    "strict": 4,
+}
+ADAM = {"init": "uniform", "adam": 0.01}
+
+
+def test_a_seed_among_others_is_as_if_alone(python_engine):
+    parameters = APART | {"settings": {"A": ADAM}, "opened": 6}
+    both = experiments.side_by_side((0, 1), parameters)
+    (alone,) = experiments.side_by_side((1,), parameters)
+    metrics = both[1]["metrics"]
+    assert metrics == alone["metrics"]
+    assert metrics["ever"]["A"] == metrics["found"]["A"] == 0
+    assert 0 <= metrics["share unseen"]["A"] <= 1
+    np.testing.assert_allclose(both[1]["trace"]["A"], alone["trace"]["A"], rtol=1e-9)
+    curves = both[0]["curves"]
+    assert len(curves["looks"]["A"]) == 2  # at the start and at the end
+    assert curves["carriers"]["carries"].shape == (8, 3)
+
+
+def test_trials_go_through_the_settings_with_the_same_first_weights(python_engine):
+    trials = [ADAM, ADAM | {"adam": 0.0}]
+    parameters = APART | {"trials": trials, "first": 7}
+    results = experiments.side_by_side((0, 1, 2), parameters | {"updates": 50})
+    losses = [result["trace"]["trial"] for result in results]
+    assert losses[0] != losses[1]
+    assert losses[0] != losses[2]
+    plain = APART | {"settings": {"trial": ADAM}, "updates": 50}
+    (same,) = experiments.side_by_side((7,), plain)
+    np.testing.assert_allclose(losses[0], same["trace"]["trial"], rtol=1e-9)
+
+
+def test_all_right_wants_every_legal_symbol_above_all_others(monkeypatch):
+    some = EMBEDDED.batch(some_strings(3))
+    o = np.where(some.y == 1, 0.2, 0.1)
+    monkeypatch.setattr(experiments, "outputs", lambda *arguments: o)
+    assert experiments.all_right(some, None, {}).tolist() == [True] * 3
+    t = int(some.mask[:, 1].sum()) - 1
+    o[t, 1, some.y[t, 1] == 0] = 0.3
+    o[-1, some.mask[-1] == 0] = -9  # padded steps do not count
+    assert experiments.all_right(some, None, {}).tolist() == [True, False, True]
+
+
+def holding_lstm(units=3, cell=1):
+    """Cell `cell` is written by the second symbol and held; the others see nothing."""
+    p = random_cell(LSTM, 0, 7, units, 7)
+    p = LSTM(*(0 * value for value in p))
+    W_ih, b_h, W_ho = p.W_ih.copy(), p.b_h.copy(), p.W_ho.copy()
+    b_h.reshape(4, units)[0] = -50  # input gates shut
+    b_h.reshape(4, units)[1] = 50  # forget gates open
+    b_h.reshape(4, units)[2] = 50  # and output gates
+    W_ih[[T, P], cell] = 100
+    W_ih[T, 3 * units + cell], W_ih[P, 3 * units + cell] = 50, -50
+    W_ho[cell, T], W_ho[cell, P] = 1, -1
+    return p._replace(W_ih=W_ih, b_h=b_h, W_ho=W_ho)
+
+
+def test_the_cell_that_carries_the_symbol_is_found():
+    p = holding_lstm()
+    shares, lowest = experiments.carriers(["BXXE", "BVVE"], p)  # no T, no P within
+    assert shares.shape == lowest.shape == (6, 3)
+    np.testing.assert_allclose(shares[0], 0, atol=1e-9)  # not read yet
+    np.testing.assert_allclose(shares[1:, 1], 1, atol=1e-9)
+    np.testing.assert_allclose(shares[1:, [0, 2]], 0, atol=1e-9)
+    np.testing.assert_allclose(lowest, 1, atol=1e-9)
+
+
+def test_what_is_watched_makes_the_cells():
+    p = random_cell(LSTM, 1, 7, 4, 7)
+    x = EMBEDDED.batch(some_strings(3)).x
+    seen = experiments.watched(x, p)
+    c_before = np.concatenate([np.broadcast_to(p.c0, seen.c[:1].shape), seen.c[:-1]])
+    h_before = np.concatenate([np.broadcast_to(p.h0, seen.h[:1].shape), seen.h[:-1]])
+    g = np.tanh((x @ p.W_ih + h_before @ p.W_hh + p.b_h)[..., -4:])
+    np.testing.assert_allclose(seen.c, seen.f * c_before + seen.i * g, atol=1e-12)
+
+
 # What reaches the second symbol ---------------------------------------------------
 
 

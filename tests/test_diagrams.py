@@ -35,6 +35,8 @@ def test_an_automaton_shows_its_states_and_symbols():
         (diagrams.layers, LAYERS),
         (diagrams.unrolled, ()),
         (diagrams.gradient_flow, ()),
+        (diagrams.lstm, (3,)),
+        (diagrams.lstm, (3, True)),
     ],
 )
 def test_a_diagram_is_the_same_each_time(kind, arguments):
@@ -54,6 +56,24 @@ def test_names_are_typeset_as_in_the_formulas():
     assert texts(draw(2, kind=diagrams.unrolled)).count("Whh") == 3  # a loop, two steps
     flow = map(sorted, texts(draw(kind=diagrams.gradient_flow)))
     assert sorted("δatWhhT") in flow
+
+
+def test_the_lstm_grows_by_a_gate_at_a_time():
+    found = [texts(draw(gates, kind=diagrams.lstm)) for gates in range(4)]
+    signs = [[text.count("×") for text in texts].count(1) for texts in found]
+    assert signs == [0, 1, 2, 3]
+    gates = [sum("σ" in text for text in texts) for texts in found]
+    assert gates == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="from 0 to 3; got 4"):
+        diagrams.lstm(4)
+
+
+def test_what_the_last_gate_adds_is_coloured_and_all_errors_are():
+    color = plots.colour("gradient").lower()
+    assert color not in draw(3, kind=diagrams.lstm)
+    assert draw(3, True, kind=diagrams.lstm).count(color) > 12
+    input_lines = [draw(n, kind=diagrams.lstm).count("#0072b2") for n in range(4)]
+    assert min(input_lines) > 1
 
 
 def test_symbols_between_the_same_states_share_an_arrow_unless_one_is_wrong():

@@ -265,9 +265,28 @@ def test_nan_is_refused_by_seed_and_key(tmp_path, capsys):
 def test_other_versions_on_a_worker_are_refused():
     here = runner._made_of(toy())
     for other in ("numpy", "code", "data"):
-        failure = runner._job(toy(), 0, "python", here | {other: "1.0"})
+        (failure,) = runner._job(toy(), [0], "python", here | {other: "1.0"})
         assert "not {'python'" in failure.error
-    assert runner._job(toy(), 0, "python", here)["seed"] == 0
+    (outcome,) = runner._job(toy(), [0], "python", here)
+    assert outcome["seed"] == 0
+
+
+def test_seeds_that_are_one_job_have_the_results_of_each(tmp_path, marks):
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    workers = runner.Workers(1, "python")
+    runner.record(toy(), 5, workers, alone)
+    of_two = replace(toy(toy_experiments.descend_all), together=2)
+    runner.record(of_two, 5, workers, together)
+    one, other = (records.load("toy", folder) for folder in (alone, together))
+    assert other.seeds == one.seeds
+    np.testing.assert_array_equal(other.metric("start"), one.metric("start"))
+    assert run_seed(of_two, 3, 200) == run_seed(toy(), 3, 200)
+
+
+def test_a_job_that_forgets_a_seed_fails_as_a_whole(tmp_path):
+    short = replace(toy(toy_experiments.forget_one), together=2)
+    with pytest.raises(runner.Incomplete, match="one for each of 2 seeds; got 1"):
+        runner.record(short, 2, runner.Workers(1, "python"), tmp_path)
 
 
 # What decides a number is known by its code ----------------------------------

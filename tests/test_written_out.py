@@ -8,6 +8,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from scipy.special import expit
 
 from helpers import ROOT
 from helpers.lm import by_hand, model
@@ -29,7 +30,7 @@ def functions(notebook: str) -> dict:
     nb = nbformat.read(ROOT / "book" / notebook, as_version=4)
     namespace = {
         **{"np": np, "pt": pt, "pytensor": pytensor},
-        **{"pairwise": pairwise, "elman": elman},
+        **{"pairwise": pairwise, "elman": elman, "gated": gated, "expit": expit},
     }
     for cell in nb.cells:
         if cell.cell_type != "code":
@@ -206,6 +207,25 @@ def test_gated_cells(cell):
         np.testing.assert_allclose(
             a.eval(mode="FAST_COMPILE"), b.eval(mode="FAST_COMPILE"), rtol=1e-12
         )
+
+
+def test_the_backward_pass_of_the_lstm():
+    backward = functions("06_embedded_reber.ipynb")["lstm_backward"]
+    rng = np.random.default_rng(6)
+    params = gated.initial_lstm(3, 4, 2, rng)
+    params = gated.LSTM(*(v + rng.normal(0, 0.3, v.shape) for v in params))
+    x, y = rng.standard_normal((6, 3)), rng.standard_normal((6, 2))
+
+    def outputs(*values):
+        some = gated.LSTM(*values)
+        return elman.readout(gated.lstm_states_numpy(x, some)[0], some)
+
+    ours = backward(x, outputs(*params) - y, params)
+    near = gradients.numerical_gradient(
+        lambda *values: ((outputs(*values) - y) ** 2).sum() / 2, list(params)
+    )
+    for name, g, other in zip(params._fields, ours, near, strict=True):
+        assert gradients.relative_error(g, other) < 1e-6, name
 
 
 def test_language_model_by_hand():

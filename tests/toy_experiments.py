@@ -40,6 +40,16 @@ def descend(seed: int, parameters: dict, updates: int | None = None) -> dict:
     return result
 
 
+def descend_all(seeds: tuple, parameters: dict, updates: int | None = None) -> list:
+    """Several seeds side by side."""
+    return [descend(seed, parameters, updates) for seed in seeds]
+
+
+def forget_one(seeds: tuple, parameters: dict, updates: int | None = None) -> list:
+    """Somebody lost a result."""
+    return descend_all(seeds[1:], parameters, updates)
+
+
 def redrawn(seed: int, parameters: dict, updates: int | None = None) -> dict:
     """Other numbers of the same distribution: a long run on another machine."""
     return descend(seed + 1000, parameters, updates)

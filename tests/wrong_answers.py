@@ -175,7 +175,7 @@ def of_readers() -> list[WrongAnswer]:
         (ch05.check.mean_length, "draws strings", drawn_length),
         (ch05.check.mean_length, "a sum that ends", summed_length),
         (ch05.check.softmax_loss, "log(softmax(o))", logarithm_of_softmax),
-        (ch06.check.share_right, "o[place]", picks_all_strings),
+        (ch06.check.share_right, "logits[place]", picks_all_strings),
         (ch06.check.carried, "a ratio of products", ratio_of_products),
         (ch06.check.coupled_step, "a[:n]", edited(ch06.coupled_step, slices)),
         (ch07.check.next_value, "by the phase alone", by_phase),

@@ -130,14 +130,14 @@ def _asked(length: int, n: int) -> tuple:
 @exercise(
     "One place a string is looked at, and only which of two outputs is larger.",
     Domain(
-        "share_right(o, place, is_T)",
+        "share_right(logits, place, is_T)",
         "There is at least one string, and no two outputs are equal.",
         _draw_answers,
         [_asked(9, 401), _asked(12, 307)],
     ),
 )
 def share_right(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
-    """Judge `share_right(o, place, is_T)`: the share of strings answered right."""
+    """Judge `share_right(logits, place, is_T)`: the share of strings answered right."""
     verdict = judge(student, probes, _share_right, mistakes=_share_mistakes)
     yield with_clue(verdict, _share_clues(student))
 
@@ -159,7 +159,9 @@ def _share_mistakes(o, place, is_T) -> dict[str, float]:
         "the share of T among the answers: they are not compared with is_T": (
             np.mean(at)
         ),
-        "the share of T among the right answers: o is not looked at": np.mean(is_T),
+        "the share of T among the right answers: logits is not looked at": np.mean(
+            is_T
+        ),
         "only the strings with T count, and the share is of all strings": (
             np.mean(at & is_T)
         ),
@@ -171,10 +173,10 @@ def _share_mistakes(o, place, is_T) -> dict[str, float]:
         ),
         "one answer a string, expected their share": at == is_T,
         "all places count, expected one place a string": np.mean(larger == is_T),
-        "o[place] picks all strings at each of the steps: name the string as well, as "
-        "in o[place, np.arange(n)]": np.mean(larger[place] == is_T),
-        "o[place] picks all strings at each of the steps: name the string as well, as "
-        "in o[place, np.arange(n)]. And is_T belongs to the strings": (
+        "logits[place] picks all strings at each of the steps: name the string as "
+        "well, as in logits[place, np.arange(n)]": np.mean(larger[place] == is_T),
+        "logits[place] picks all strings at each of the steps: name the string as "
+        "well, as in logits[place, np.arange(n)]. And is_T belongs to the strings": (
             np.mean(larger[place] == is_T[:, None])
         ),
         "the first step of all strings, expected the place of each": (
@@ -699,3 +701,416 @@ def _judge(name: str, p: np.ndarray, is_T: np.ndarray) -> Verdict:
     if share <= 0.55:
         return wrong(name, f"{said}: it is at chance, and nothing came through")
     return wrong(name, f"{said}: it is on the way, but needs more training")
+
+
+# Exercise 6.6 --------------------------------------------------------------------
+
+
+def _draw_share(rng: np.random.Generator) -> tuple[float, int]:
+    return float(rng.uniform(0.02, 0.98)), int(rng.integers(1, 60))
+
+
+@exercise(
+    "For a half of the error to be left after 20 steps the bias must begin at 3.3.",
+    Domain(
+        "bias_for(share, lag)",
+        "The share lies between 0 and 1, both excluded, and the lag is at least 1.",
+        _draw_share,
+        [(0.5, 20), (0.25, 1), (0.5, 1), (0.9, 40), (0.05, 2)],
+    ),
+)
+def bias_for(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
+    """Judge `bias_for(share, lag)`: where a forget gate must begin."""
+    verdict = judge(student, probes, _bias, mistakes=_bias_mistakes)
+    yield with_clue(verdict, _bias_clues(student))
+
+
+def _bias(share: float, lag: int) -> float:
+    f = share ** (1 / lag)
+    return np.log(f / (1 - f))
+
+
+def _bias_mistakes(share: float, lag: int) -> dict[str, float]:
+    f, far = share ** (1 / lag), share**lag
+    return {
+        "this is the gate, expected the bias, of which the sigmoid makes the gate": f,
+        "the sign is turned round: this bias opens the gate as far as it should be "
+        "shut": -_bias(share, lag),
+        "the lag is left out: one step, expected as many as the lag": _bias(share, 1),
+        "the gate is share ** lag, expected its power lag to be the share": np.log(
+            far / (1 - far)
+        ),
+        "the share is divided by the lag, expected the root of it": _bias(
+            share / lag, 1
+        ),
+        "the logarithm of the gate alone: the sigmoid is turned round by "
+        "log(f / (1 - f))": np.log(f),
+        "the logarithm is missing: this is f / (1 - f)": f / (1 - f),
+        "the sigmoid of the gate, expected what turns the sigmoid round": expit(f),
+        "the arctanh of the gate, expected what turns the sigmoid round": np.arctanh(f),
+        "half of it: arctanh(2 f - 1) turns a tanh round that is moved and scaled, "
+        "and the sigmoid is one of half the sum": np.arctanh(2 * f - 1),
+        "the logarithm has base 2, expected the natural one": np.log2(f / (1 - f)),
+        "the logarithm has base 10, expected the natural one": np.log10(f / (1 - f)),
+        "one step too many: the error passes as many gates as the lag": _bias(
+            share, lag + 1
+        ),
+        "the root is taken of what is lost, expected of what is left": _bias(
+            1 - share, lag
+        ),
+        "a sum of gates, expected a product: the root of the share, not a part of it": (
+            1 - (1 - share) / lag
+        ),
+    }
+
+
+def _bias_clues(student: Callable) -> Iterator[str]:
+    """What is left with the bias that was given."""
+    for share, lag in ((0.5, 20), (0.25, 3)):
+        bias = ask(student, share, lag)
+        if bias is None or bias.size != 1:
+            return
+        left = expit(bias.item()) ** lag
+        if not np.isclose(left, share):
+            yield (
+                f"With this bias {number(left)} is left after {lag} steps, expected "
+                f"{number(share)}."
+            )
+
+
+# Exercise 6.7 --------------------------------------------------------------------
+
+
+def _draw_foreign(rng: np.random.Generator) -> tuple:
+    n_in, n_hid = rng.integers(1, 5, 2)
+    batch = () if rng.random() < 0.4 else (int(rng.integers(1, 5)),)
+    return _foreign_arguments(rng, n_in, n_hid, batch)
+
+
+def _foreign_arguments(rng, n_in: int, n_hid: int, batch: tuple) -> tuple:
+    shapes = (
+        (*batch, n_in),
+        (*batch, n_hid),
+        (*batch, n_hid),
+        (4 * n_hid, n_in),
+        (4 * n_hid, n_hid),
+        (4 * n_hid,),
+        (4 * n_hid,),
+    )
+    return tuple(rng.normal(0, 0.8, shape) for shape in shapes)
+
+
+FOREIGN = [
+    _foreign_arguments(np.random.default_rng(n_hid), n_in, n_hid, batch)
+    for n_in, n_hid, batch in ((3, 2, ()), (2, 3, (5,)), (4, 4, (4,)))
+]
+
+
+@exercise(
+    "The other library's weights run here: turned round, in another order, and with "
+    "two biases that are one.",
+    Domain(
+        "ported_step(x_t, h_tm1, c_tm1, weight_ih, weight_hh, bias_ih, bias_hh)",
+        "It must do for one example and for a batch, whose axis comes first.",
+        _draw_foreign,
+        FOREIGN,
+    ),
+)
+def ported_step(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
+    """Judge `ported_step(...)`: one LSTM step with another library's weights."""
+    probes = [
+        p._replace(name=f"ported_step(...) with x_t of shape {p.arguments[0].shape}")
+        for p in probes
+    ]
+    verdict = judge(
+        student,
+        probes,
+        _ported,
+        mistakes=_ported_mistakes,
+        parts=("h_t", "c_t"),
+        order=("c_t", "h_t"),
+        leads={
+            "h_t": "The cell is right, so look at the output gate, which is the last "
+            "block, and at h_t = o_t * tanh(c_t)."
+        },
+    )
+    if verdict.rule == "error" and "shape" in verdict.message:
+        said = verdict.message.rstrip(".")
+        hint = (
+            "The weights are those of column vectors: with rows each is transposed. "
+            "And the blocks of x_t @ weight_ih.T lie along the last axis."
+        )
+        verdict = Verdict(False, True, f"{said}. {hint}", verdict.rule)
+    yield verdict
+
+
+def _ported(x_t, h_tm1, c_tm1, weight_ih, weight_hh, bias_ih, bias_hh, **formulas):
+    """The right step; with other `formulas` for some of its quantities."""
+    m = Computation(formulas)
+    m.c_tm1, m.h_tm1 = c_tm1, h_tm1
+    m.heard, m.remembered = x_t @ weight_ih.T, h_tm1 @ weight_hh.T
+    m.b_ih, m.b_hh = bias_ih, bias_hh
+    m.a = m.heard + m.remembered + m.b_ih + m.b_hh
+    m.blocks = np.split(m.a, 4, axis=-1)
+    m.a_i, m.a_f, m.a_g, m.a_o = m.blocks
+    m.i, m.f, m.o, m.g = expit(m.a_i), expit(m.a_f), expit(m.a_o), np.tanh(m.a_g)
+    m.kept, m.new = m.f * m.c_tm1, m.i * m.g
+    m.c = m.kept + m.new
+    m.out = np.tanh(m.c)
+    m.h = m.o * m.out
+    return m.h, m.c
+
+
+def _ported_formulas() -> dict[str, dict[str, Callable]]:
+    named: dict[str, dict[str, Callable]] = {
+        "bias_hh is missing: both biases are added": {"b_hh": lambda m: 0},
+        "bias_ih is missing: both biases are added": {"b_ih": lambda m: 0},
+        "both biases are missing": {"b_ih": lambda m: 0, "b_hh": lambda m: 0},
+        "x_t @ weight_ih.T is missing": {"heard": lambda m: 0},
+        "h_tm1 @ weight_hh.T is missing": {"remembered": lambda m: 0},
+        "the two biases are multiplied, expected added": {
+            "a": lambda m: m.heard + m.remembered + m.b_ih * m.b_hh
+        },
+        "the input gate is missing": {"new": lambda m: m.g},
+        "the candidate is missing": {"new": lambda m: m.i},
+        "the forget gate is missing": {"kept": lambda m: m.c_tm1},
+        "the last cell is missing": {"kept": lambda m: 0 * m.c_tm1},
+        "the last state stands in the place of the last cell": {
+            "kept": lambda m: m.f * m.h_tm1
+        },
+        "input gate and forget gate are exchanged": {
+            "kept": lambda m: m.i * m.c_tm1,
+            "new": lambda m: m.f * m.g,
+        },
+        "what is new is subtracted, expected added": {"c": lambda m: m.kept - m.new},
+        "what is kept and what is new are multiplied, expected added": {
+            "c": lambda m: m.kept * m.new
+        },
+        "the tanh of the cell is missing": {"out": lambda m: m.c},
+        "the output gate is missing": {"h": lambda m: m.out},
+        "the tanh of the cell is missing: only the output gate is left": {
+            "h": lambda m: m.o
+        },
+        "the tanh is that of the last cell, expected of the new one": {
+            "out": lambda m: np.tanh(m.c_tm1)
+        },
+        "the tanh stands around the gate too": {"h": lambda m: np.tanh(m.o * m.c)},
+        "the output gate is added, expected multiplied": {"h": lambda m: m.o + m.out},
+    }
+    for order in permutations("ifgo"):
+        if order != ("i", "f", "g", "o"):
+            chapter = ", that of this chapter" if order == ("i", "f", "o", "g") else ""
+            said = f"the blocks are taken in the order {', '.join(order)}{chapter}"
+            named[f"{said}, expected i, f, g, o"] = {
+                f"a_{name}": lambda m, k=k: m.blocks[k] for k, name in enumerate(order)
+            }
+    for name, what in (GATES | {"i": "input gate"}).items():
+        other, function = ("sigmoid", expit) if name == "g" else ("tanh", np.tanh)
+        expected = "tanh" if name == "g" else "sigmoid"
+        named[f"the {what} has a {other} around it, expected a {expected}"] = {
+            name: lambda m, f=function, a=f"a_{name}": f(getattr(m, a))
+        }
+        named[f"the {what} has nothing around it, expected a {expected}"] = {
+            name: lambda m, a=f"a_{name}": getattr(m, a)
+        }
+    return named
+
+
+PORTED = _ported_formulas()
+
+
+def _ported_mistakes(*arguments) -> dict[str, dict[str, np.ndarray]]:
+    """The step with one mistake each."""
+    x_t, h_tm1, c_tm1, weight_ih, weight_hh, *biases = arguments
+    _, right_c = _ported(*arguments)
+    made = {said: _ported(*arguments, **formulas) for said, formulas in PORTED.items()}
+    made["the last cell and the last state are exchanged"] = _ported(
+        x_t, c_tm1, h_tm1, weight_ih, weight_hh, *biases
+    )
+    if weight_ih.shape == weight_hh.shape:
+        made["weight_ih and weight_hh are exchanged"] = _ported(
+            x_t, h_tm1, c_tm1, weight_hh, weight_ih, *biases
+        )
+    # A mistake of the output alone says nothing about the cell.
+    return {
+        said: {"h_t": h, "c_t": c} if (c != right_c).any() else {"h_t": h}
+        for said, (h, c) in made.items()
+    }
+
+
+# Exercise 6.8 --------------------------------------------------------------------
+
+
+def _draw_errors(rng: np.random.Generator) -> tuple:
+    return _errors(rng, int(rng.integers(1, 6)))
+
+
+def _errors(rng, n: int) -> tuple:
+    d_h, d_c, c_tm1, a_g = rng.normal(0, 1, (4, n))
+    f, o = expit(rng.normal(0, 1, (2, n)))
+    g = np.tanh(a_g)
+    return d_h, d_c, f, o, g, c_tm1, f * c_tm1 + (1 - f) * g
+
+
+@exercise(
+    "The two gates that have become one bring one difference into the gradient, "
+    "that of what is kept and what comes in.",
+    Domain(
+        "coupled_back(d_h, d_c, f, o, g, c_tm1, c_t)",
+        "All seven arrays have shape `(n,)`, with $n$ at least 1.",
+        _draw_errors,
+        [_errors(np.random.default_rng(n), n) for n in (3, 1, 4)],
+    ),
+)
+def coupled_back(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdict]:
+    """Judge `coupled_back(d_h, d_c, f, o, g, c_tm1, c_t)`: (d_a, d_c_tm1)."""
+    verdict = judge(
+        student,
+        probes,
+        _coupled_back,
+        mistakes=_back_mistakes,
+        parts=("d_a", "d_c_tm1"),
+        order=("d_c_tm1", "d_a"),
+        leads={
+            "d_a": "What goes back along the cell is right, so the error is in d_a."
+        },
+    )
+    yield with_clue(verdict, _back_clues(student))
+
+
+def _coupled_back(d_h, d_c, f, o, g, c_tm1, c_t, **formulas):
+    """The right errors; with other `formulas` for some of the quantities."""
+    m = Computation(formulas)
+    m.d_h, m.later, m.c_tm1, m.c_t = d_h, d_c, c_tm1, c_t
+    m.f, m.o, m.g, m.i = f, o, g, 1 - f
+    m.out = np.tanh(m.c_t)
+    m.slope_out, m.slope_f, m.slope_o = 1 - m.out**2, m.f * (1 - m.f), m.o * (1 - m.o)
+    m.slope_g = 1 - m.g**2
+    m.d_o = m.d_h * m.out
+    m.shown = m.d_h * m.o * m.slope_out
+    m.d_cell = m.later + m.shown
+    m.d_f = m.d_cell * (m.c_tm1 - m.g)
+    m.d_g = m.d_cell * m.i
+    m.a_f, m.a_o, m.a_g = m.d_f * m.slope_f, m.d_o * m.slope_o, m.d_g * m.slope_g
+    m.d_a = np.concatenate([m.a_f, m.a_o, m.a_g])
+    m.d_c_tm1 = m.d_cell * m.f
+    return m.d_a, m.d_c_tm1
+
+
+BACK: dict[str, dict[str, Callable]] = {
+    "the error from later, d_c, is missing at the cell": {"d_cell": lambda m: m.shown},
+    "what comes from the state is missing at the cell": {"d_cell": lambda m: m.later},
+    "two errors meet at the cell: they are added, expected not multiplied": {
+        "d_cell": lambda m: m.later * m.shown
+    },
+    "what comes from the state is subtracted, expected added": {
+        "d_cell": lambda m: m.later - m.shown
+    },
+    "the output gate is missing on the way from the state to the cell": {
+        "shown": lambda m: m.d_h * m.slope_out
+    },
+    "the slope of the tanh is missing on the way from the state to the cell": {
+        "shown": lambda m: m.d_h * m.o
+    },
+    "the slope 1 - tanh(c_t)^2 is wanted, here it is 1 - c_t^2": {
+        "slope_out": lambda m: 1 - m.c_t**2
+    },
+    "the tanh is that of the last cell, expected of c_t": {
+        "out": lambda m: np.tanh(m.c_tm1)
+    },
+    "the tanh of the cell is missing at the output gate": {
+        "d_o": lambda m: m.d_h * m.c_t
+    },
+    "the candidate is missing at the forget gate: f enters the cell twice, with "
+    "c_tm1 and, as 1 - f, with the candidate": {"d_f": lambda m: m.d_cell * m.c_tm1},
+    "at the forget gate the candidate is added, expected subtracted": {
+        "d_f": lambda m: m.d_cell * (m.c_tm1 + m.g)
+    },
+    "at the forget gate the difference is turned round": {
+        "d_f": lambda m: m.d_cell * (m.g - m.c_tm1)
+    },
+    "only the candidate counts at the forget gate: c_tm1 is missing": {
+        "d_f": lambda m: -m.d_cell * m.g
+    },
+    "the new cell stands at the forget gate, expected the last one": {
+        "d_f": lambda m: m.d_cell * (m.c_t - m.g)
+    },
+    "the candidate gets the share f of the error, expected 1 - f": {
+        "d_g": lambda m: m.d_cell * m.f
+    },
+    "the candidate gets all of the error, expected the share 1 - f": {
+        "d_g": lambda m: m.d_cell
+    },
+    "the slope of the forget gate is missing": {"slope_f": lambda m: 1},
+    "the slope of the output gate is missing": {"slope_o": lambda m: 1},
+    "the slope of the candidate is missing": {"slope_g": lambda m: 1},
+    "the slopes are missing: these are the errors of the gates, expected those of "
+    "their sums": {k: lambda m: 1 for k in ("slope_f", "slope_o", "slope_g")},
+    "the forget gate has the slope of a tanh, expected f (1 - f)": {
+        "slope_f": lambda m: 1 - m.f**2
+    },
+    "the output gate has the slope of a tanh, expected o (1 - o)": {
+        "slope_o": lambda m: 1 - m.o**2
+    },
+    "the candidate has the slope of a sigmoid, expected 1 - g^2": {
+        "slope_g": lambda m: m.g * (1 - m.g)
+    },
+    "d_a is to be one array, the three blocks behind each other": {
+        "d_a": lambda m: np.stack([m.a_f, m.a_o, m.a_g])
+    },
+    "the forget gate is missing on the way to the last cell": {
+        "d_c_tm1": lambda m: m.d_cell
+    },
+    "1 - f goes back to the last cell, expected f": {
+        "d_c_tm1": lambda m: m.d_cell * m.i
+    },
+}
+BACK |= {
+    f"the blocks stand in the order {', '.join(order)}, expected f, o, g": {
+        "d_a": lambda m, order=order: np.concatenate(
+            [getattr(m, f"a_{name}") for name in order]
+        )
+    }
+    for order in permutations("fog")
+    if order != ("f", "o", "g")
+}
+
+
+def _back_mistakes(*arguments) -> dict[str, dict[str, np.ndarray]]:
+    """The errors with one mistake each; what it leaves right is not named."""
+    right_d_a, right_d_c = _coupled_back(*arguments)
+    mistakes = {}
+    for said, formulas in BACK.items():
+        d_a, d_c_tm1 = _coupled_back(*arguments, **formulas)
+        same = d_a.shape == right_d_a.shape and (d_a == right_d_a).all()
+        changed_parts = {} if same else {"d_a": d_a}
+        if (d_c_tm1 != right_d_c).any():
+            changed_parts["d_c_tm1"] = d_c_tm1
+        mistakes[said] = changed_parts
+    return {said: parts for said, parts in mistakes.items() if parts}
+
+
+def _back_clues(student: Callable) -> Iterator[str]:
+    """Where one of the two errors alone comes in, and which block is wrong."""
+    d_h, d_c, *step = _errors(np.random.default_rng(3), 3)
+
+    def errors(d_h, d_c, part: int) -> np.ndarray | None:
+        return ask(lambda *given: student(*given)[part], d_h, d_c, *step)
+
+    for name, given in (
+        ("d_h is zero", (0 * d_h, d_c)),
+        ("d_c is zero", (d_h, 0 * d_c)),
+    ):
+        wanted = _coupled_back(*given, *step)
+        for part, what in ((1, "d_c_tm1"), (0, "d_a")):
+            got = errors(*given, part)
+            if got is not None and got.shape != wanted[part].shape:
+                return
+            if got is not None and not np.allclose(got, wanted[part]):
+                yield f"{what} is wrong already where {name}."
+    d_a, wanted = errors(d_h, d_c, 0), _coupled_back(d_h, d_c, *step)[0]
+    if d_a is not None and d_a.shape == wanted.shape:
+        for k, what in enumerate(("forget gate", "output gate", "candidate")):
+            block = slice(3 * k, 3 * k + 3)
+            if not np.allclose(d_a[block], wanted[block]):
+                yield f"The block of the {what} is wrong."

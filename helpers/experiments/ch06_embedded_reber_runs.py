@@ -10,9 +10,11 @@ symbol the likelier one of T and P, at the one place where only one of them is l
     chance    right for at most 55% of them
 
 The settings of a cell are trained side by side in one compiled function: the same
-network and the same optimisers, with one more axis in front of every parameter. All of
-them see the same strings in the same order, one string an update, so that nothing is
-padded to fit another. They differ in their first weights, their rates and their loss.
+network and the same optimisers, with one more axis in front of every parameter. In a
+`sweep` all of them see the same strings in the same order, one string an update, so
+that nothing is padded to fit another. They differ in their first weights, their rates
+and their loss. What trains several seeds side by side, `side_by_side`, gives each seed
+strings of its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from scipy.special import expit
 
 from helpers.experiments.runner import Experiment
 from helpers.experiments.trainer import Trainer
@@ -35,20 +38,23 @@ from helpers.networks.elman import (
     readout,
     shared,
 )
+from helpers.networks.elman import step as elman_step
 from helpers.networks.gated import (
     GRU,
     LSTM,
     gru_states,
     gru_states_numpy,
+    gru_step,
     initial_gru,
     initial_lstm,
     lstm_states,
     lstm_states_numpy,
+    lstm_step,
 )
 from helpers.networks.optimisers import adam
 from helpers.results.provenance import versions
 from helpers.results.tables import significant
-from helpers.tasks.reber import EMBEDDED, SYMBOLS, Examples
+from helpers.tasks.reber import EMBEDDED, SYMBOLS, Examples, encode
 
 T, P = SYMBOLS.index("T"), SYMBOLS.index("P")
 SOLVED, CHANCE = 0.99, 0.55
@@ -57,6 +63,8 @@ SOLVED, CHANCE = 0.99, 0.55
 # is drawn again: 1 in 3,000 with inner strings of at least 20 symbols, and 3 in a
 # million of all.
 LENGTHS = (16, 24, 32, 48)
+# The same where the strings of several seeds are filled up to one length.
+APART_LENGTHS = (16, 24, 32)
 
 INITIAL: dict[str, Callable] = {
     "elman": initial_elman,
@@ -164,11 +172,28 @@ def outputs(x: np.ndarray, params, setting: dict) -> np.ndarray:
     return readout(states_numpy(x, params, g), params)
 
 
-def share_right(asked: Questions, params, setting: dict) -> float:
-    """For which share of the strings the right one of T and P has the larger output."""
+def answers_right(asked: Questions, params, setting: dict) -> np.ndarray:
+    """For each string, whether the right one of T and P has the larger output: (n,)."""
     o = outputs(asked.examples.x, params, setting)
     o = o[asked.place, np.arange(len(asked.place))]
-    return float(np.mean((o[:, T] > o[:, P]) == asked.is_T))
+    return (o[:, T] > o[:, P]) == asked.is_T
+
+
+def share_right(asked: Questions, params, setting: dict) -> float:
+    """The share of the strings for which `answers_right`."""
+    return float(answers_right(asked, params, setting).mean())
+
+
+def all_right(some: Examples, params, setting: dict) -> np.ndarray:
+    """For each string, whether every prediction of it is right: (n,), bool.
+
+    A prediction is right if the outputs of the legal next symbols are the most active
+    ones, the criterion of Hochreiter and Schmidhuber (1997), section 5.1.
+    """
+    o, legal = outputs(some.x, params, setting), some.y == 1
+    least = np.where(legal, o, np.inf).min(axis=2)
+    others = np.where(legal, -np.inf, o).max(axis=2)
+    return ((least > others) | (some.mask == 0)).all(axis=0)
 
 
 def loss_by_position(some: Examples, params, setting: dict) -> np.ndarray:
@@ -235,44 +260,92 @@ def compiled(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
     """Build and compile; `train` sets the values of parameters and rates.
 
     `relus` says for each network whether its activation is ReLU in the place of tanh.
-
-    A network's update is that of SGD at its rate plus that of Adam at its rate, one of
-    which is zero, on its own gradient: `scale` times that of the mean loss, and cut to
-    the norm `clip`.
+    All networks read the same string.
     """
-    rng, networks = np.random.default_rng(0), len(relus)
-    params = shared(stacked([INITIAL[cell](7, units, 7, rng)] * networks))
-    one_each = (networks, 1, 1)
-    rates = {
-        name: pytensor.shared(np.zeros(one_each), name=name, shape=one_each)
-        for name in RATES
-    }
+    networks = len(relus)
+    params = _blank(cell, units, networks)
     x = pt.tensor3("x", shape=(None, 1, 7))
     y = pt.tensor3("y", shape=(None, 1, 7))
     mask = pt.matrix("mask", shape=(None, 1))
+    o = readout(states(x, params, _activation(relus)), params)  # (T, networks, 1, 7)
+    per_step = cross_entropy(o, y[:, None]).mean(axis=(2, 3))
+    losses = (per_step * mask).sum(axis=0) / mask.sum()
+    return _trained_by([x, y, mask], losses, params, networks)
 
+
+@cache
+def compiled_apart(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
+    """As `compiled`, but each network reads a string of its own.
+
+    An update is given x (T, networks, 1, 7), y (T, networks, 7) and mask
+    (T, networks), the strings filled up to one length.
+    """
+    networks = len(relus)
+    params = _blank(cell, units, networks)
+    x = pt.tensor4("x", shape=(None, networks, 1, 7))
+    y = pt.tensor3("y", shape=(None, networks, 7))
+    mask = pt.matrix("mask", shape=(None, networks))
+    steps = {LSTM: lstm_step, GRU: gru_step}
+    of_state = pytensor.scan(
+        steps.get(type(params), partial(elman_step, g=_activation(relus))),
+        sequences=x,
+        outputs_info=list(params[5:]),  # h0, and c0 of the LSTM
+        non_sequences=[params.W_ih, params.W_hh, params.b_h],
+        strict=True,
+        return_updates=False,
+    )
+    h = of_state[0] if isinstance(of_state, list | tuple) else of_state
+    o = readout(h, params)[:, :, 0]  # (T, networks, 7)
+    per_step = cross_entropy(o, y).mean(axis=2)
+    losses = (per_step * mask).sum(axis=0) / mask.sum(axis=0)
+    return _trained_by([x, y, mask], losses, params, networks)
+
+
+def _blank(cell: str, units: int, networks: int):
+    """Shared parameters of a stack, to be set before training."""
+    rng = np.random.default_rng(0)
+    return shared(stacked([INITIAL[cell](7, units, 7, rng)] * networks))
+
+
+def _activation(relus: tuple[bool, ...]) -> Callable:
     def g(a):
         if not any(relus):
             return pt.tanh(a)
         return pt.switch(np.array(relus)[:, None, None], pt.maximum(a, 0), pt.tanh(a))
 
-    o = readout(states(x, params, g), params)  # (T, networks, 1, 7)
-    per_step = cross_entropy(o, y[:, None]).mean(axis=(2, 3))
-    losses = (per_step * mask).sum(axis=0) / mask.sum()
+    return g
 
+
+def _trained_by(inputs: list, losses, params, networks: int) -> Stack:
+    """A stack with losses (networks,) of these inputs.
+
+    A network's update is that of SGD at its rate plus that of Adam at its rate, one of
+    which is zero, on its own gradient: `scale` times that of the mean loss, and cut to
+    the norm `clip`.
+    """
+    one_each = (networks, 1, 1)
+    rates = {
+        name: pytensor.shared(np.zeros(one_each), name=name, shape=one_each)
+        for name in RATES
+    }
     # No network acts on the loss of another: the gradient of the sum has that of each.
     gradients = pt.grad(losses.sum(), list(params))
     gradients = [rates["scale"] * d for d in gradients]
     elements = pt.concatenate([d.reshape((networks, -1)) for d in gradients], axis=1)
     norm = pt.sqrt((elements**2).sum(axis=1))[:, None, None]
     gradients = [d / pt.maximum(norm / rates["clip"], 1) for d in gradients]
-    by_adam = dict(adam(gradients, params, rates["adam"]))
-    updates = by_adam | {
-        p: by_adam[p] - rates["sgd"] * d for p, d in zip(params, gradients, strict=True)
-    }
+    updates = dict(adam(gradients, params, rates["adam"]))
+    for p, d in zip(params, gradients, strict=True):
+        updates[p] = updates[p] - rates["sgd"] * d
     # In a longer chunk some string is long, and all would be filled up to it.
-    trainer = Trainer([x, y, mask], losses, list(updates.items()), params, chunk=10)
+    trainer = Trainer(inputs, losses, list(updates.items()), params, chunk=10)
     return Stack(trainer, rates)
+
+
+def _set_rates(net: Stack, settings: list[dict]) -> None:
+    for name, usual in RATES.items():
+        values = [float(setting.get(name, usual)) for setting in settings]
+        net.rates[name].set_value(np.array(values)[:, None, None])
 
 
 def train(
@@ -290,9 +363,7 @@ def train(
     Each update draws one of the training strings, with replacement.
     """
     net.trainer.reset(stacked(start))
-    for name, usual in RATES.items():
-        values = [float(setting.get(name, usual)) for setting in settings]
-        net.rates[name].set_value(np.array(values)[:, None, None])
+    _set_rates(net, settings)
     prepared = [EMBEDDED.batch([string]) for string in training]
     drawn = (prepared[rng.integers(len(prepared))] for _ in count())
     return net.trainer.train(drawn, updates, look, lengths)
@@ -464,6 +535,222 @@ class Looks:
                 self.longer[name] = share_right(self.test, params, setting)
 
 
+# Several seeds side by side -------------------------------------------------------
+
+
+def side_by_side(
+    seeds: tuple[int, ...], parameters: dict, updates: int | None = None
+) -> list[dict]:
+    """The settings of one cell for several seeds, each with strings of its own.
+
+    A seed's settings see the same strings in the same order. Where `parameters` has
+    `trials` in the place of `settings`, a seed is one trial: seed s has setting
+    s % len(trials), and the trials of one round the same first weights and strings,
+    those of seed `first` + s // len(trials).
+
+    metrics, by setting: "right", the share of right answers at the end on `test` fresh
+    strings; "unseen", that on those of them that were not trained on, and "share
+    unseen", how many these are; "ever", 1 if some look found a solution as in `sweep`,
+    and "found", the update of that look, 0 if none; "all right", 1 if at the end every
+    prediction is right in all of `strict` training strings and as many others
+    (`all_right`), and "all right at", the update of the first look of which that holds.
+    curves: "looks", the share right at every `moments`-th look; with `opened` also
+    "carriers", as `carriers` has it, of a network that has solved the task.
+    """
+    least, longest = parameters["least"], parameters["longest"]
+    drawn_by = [_source(seed, parameters) for seed in seeds]
+    chosen = [_settings(seed, parameters) for seed in seeds]
+    networks = [(i, name) for i, of_seed in enumerate(chosen) for name in of_seed]
+    settings = [chosen[i][name] for i, name in networks]
+    net = compiled_apart(
+        parameters["cell"],
+        parameters["units"],
+        tuple(setting.get("relu", False) for setting in settings),
+    )
+    rngs = [np.random.default_rng([seed, 1, least]) for seed in drawn_by]
+    training = [strings(parameters["strings"], least, r, longest) for r in rngs]
+    start = [
+        _start(drawn_by[i], parameters, setting)
+        for (i, _), setting in zip(networks, settings, strict=True)
+    ]
+    net.trainer.reset(stacked(start))
+    _set_rates(net, settings)
+    looks = [
+        Solutions(seed, parameters, of_seed)
+        for seed, of_seed in zip(drawn_by, training, strict=True)
+    ]
+    every, total = parameters["every"], updates or parameters["updates"]
+    for k, _ in net.trainer.train(
+        _drawn(training, rngs, [i for i, _ in networks]),
+        total,
+        lambda k: updates is None and (k % every == 0 or k == total),
+        APART_LENGTHS[-1:] if updates else APART_LENGTHS,
+    ):
+        now = unstacked(net.trainer.now())
+        for (i, name), params, setting in zip(networks, now, settings, strict=True):
+            looks[i].at(k, name, params, setting, last=k == total)
+    traces: list[dict] = [{} for _ in seeds]
+    by_network = np.transpose(net.trainer.trace)
+    for (i, name), losses in zip(networks, by_network, strict=True):
+        traces[i][name] = losses
+    return [
+        {"trace": trace, "metrics": look.metrics, "curves": look.curves}
+        for trace, look in zip(traces, looks, strict=True)
+    ]
+
+
+def _source(seed: int, parameters: dict) -> int:
+    """The seed of first weights and strings."""
+    if "trials" not in parameters:
+        return seed
+    return parameters["first"] + seed // len(parameters["trials"])
+
+
+def _settings(seed: int, parameters: dict) -> dict[str, dict]:
+    if "trials" not in parameters:
+        return parameters["settings"]
+    trials = parameters["trials"]
+    return {"trial": trials[seed % len(trials)]}
+
+
+def _drawn(
+    training: list[list[str]], rngs: list[np.random.Generator], reads: list[int]
+) -> Iterator[tuple]:
+    """For each update a string of every seed, drawn with replacement by its own rng.
+
+    Network i gets that of seed `reads[i]`; forms as in `compiled_apart`.
+    """
+    longest = max(len(string) for some in training for string in some) - 1
+    batches = [EMBEDDED.batch(some, longest) for some in training]
+    x, y = (np.array([b[k] for b in batches]).swapaxes(1, 2) for k in (0, 1))
+    mask = np.array([b.mask for b in batches]).swapaxes(1, 2)  # (seeds, strings, T)
+    lengths, every = mask.sum(axis=2).astype(int), np.arange(len(training))
+    sources = list(zip(rngs, training, strict=True))
+    while True:
+        one = np.array([rng.integers(len(some)) for rng, some in sources])
+        T, of_each = lengths[every, one].max(), one[reads]
+        drawn = (a[reads, of_each, :T].swapaxes(0, 1) for a in (x, y, mask))
+        x_now, y_now, mask_now = drawn
+        yield x_now[:, :, None], y_now, mask_now
+
+
+class Solutions:
+    """What is measured while the settings of a seed are trained side by side."""
+
+    def __init__(self, seed: int, parameters: dict, training: list[str]):
+        least, longest = parameters["least"], parameters["longest"]
+        rng = np.random.default_rng([seed, 2, least])
+        self.parameters, known = parameters, set(training)
+        self.watch = questions(strings(parameters["watch"], least, rng))
+        test = strings(parameters["test"], least, rng)
+        self.test = questions(test)
+        self.unseen = np.array([string not in known for string in test])
+        others: list[str] = []
+        while len(others) < parameters["strict"]:
+            (string,) = strings(1, least, rng, longest)
+            if string not in known:
+                others.append(string)
+        some = training[: parameters["strict"]]
+        self.strict = EMBEDDED.batch([*some, *others])
+        keys = "right", "unseen", "share unseen", "ever", "found"
+        self.metrics: dict = {k: {} for k in (*keys, "all right", "all right at")}
+        self.curves: dict = {"looks": {}}
+
+    def at(self, k: int, name: str, params, setting: dict, last: bool) -> None:
+        """Measure one network after update k."""
+        parameters, metrics = self.parameters, self.metrics
+        share = share_right(self.watch, params, setting)
+        if k % parameters["moments"] == 0:
+            self.curves["looks"].setdefault(name, []).append(share)
+        ever = metrics["ever"].setdefault(name, 0)
+        found = metrics["found"].setdefault(name, 0)
+        at = metrics["all right at"].setdefault(name, 0)
+        if share >= SOLVED and not ever:
+            ever = int(share_right(self.test, params, setting) >= SOLVED)
+            metrics["ever"][name], metrics["found"][name] = ever, ever * k or found
+        if last or (share == 1 and not at):
+            strict = int(all_right(self.strict, params, setting).all())
+            metrics["all right at"][name] = at or strict * k
+            metrics["all right"][name] = strict
+        if last:
+            answers = answers_right(self.test, params, setting)
+            metrics["right"][name] = float(answers.mean())
+            metrics["unseen"][name] = float(answers[self.unseen].mean())
+            metrics["share unseen"][name] = float(self.unseen.mean())
+            if lag := parameters.get("opened"):
+                self.curves["carriers"] = opened(params, lag)
+
+
+# What the cells of an LSTM hold ---------------------------------------------------
+
+
+class Watched(NamedTuple):
+    """An LSTM along strings of one length, all of shape (T, strings, n_hid)."""
+
+    i: np.ndarray  # the input gates
+    f: np.ndarray  # the forget gates
+    c: np.ndarray  # the cells
+    h: np.ndarray  # the states
+
+
+def watched(x: np.ndarray, params: LSTM) -> Watched:
+    """Gates, cells and states of an LSTM that reads x (T, strings, 7)."""
+    h, c = lstm_states_numpy(x, params)
+    before = np.concatenate([np.broadcast_to(params.h0, h[:1].shape), h[:-1]])
+    sums = x @ params.W_ih + before @ params.W_hh + params.b_h
+    i, f = expit(np.split(sums, 4, axis=-1)[:2])
+    return Watched(i, f, c, h)
+
+
+def carriers(inner: list[str], params: LSTM) -> tuple[np.ndarray, np.ndarray]:
+    """How much of the answer each cell carries at each step, and its forget gates.
+
+    Every inner string is read twice, after BT and after BP. In the first reading cell k
+    alone is given, after step t, the value that it has in the second; then the reading
+    goes on. What it carries is the change of the answer, o_T - o_P, as a share of the
+    whole difference between the two readings: 0 for a cell that has nothing to do with
+    it, 1 for one that carries the symbol alone. Returns the means over the strings,
+    (T, n_hid), and the lowest forget gate of each cell and step over the two readings,
+    the median of the strings, (T, n_hid). T counts the symbols before the question.
+    The inner strings must be of one length.
+    """
+    read = [
+        np.stack([encode(f"B{symbol}{s}") for s in inner], axis=1) for symbol in "TP"
+    ]
+    first, second = (watched(x, params) for x in read)
+    length, units = len(read[0]), len(params.h0)
+
+    def answer(h: np.ndarray) -> np.ndarray:
+        o = readout(h, params)
+        return o[..., T] - o[..., P]
+
+    whole = answer(second.h[-1]) - answer(first.h[-1])
+    o_gates = slice(2 * units, 3 * units)
+    shares = np.empty((length, units))
+    x = read[0]
+    for t in range(length):
+        before = first.h[t - 1] if t else np.broadcast_to(params.h0, first.h[0].shape)
+        sums = x[t] @ params.W_ih[:, o_gates] + before @ params.W_hh[:, o_gates]
+        # (units, n, units): in row k, cell k is that of the second reading.
+        swapped = np.eye(units, dtype=bool)[:, None]
+        c = np.where(swapped, second.c[t], first.c[t])
+        h = expit(sums + params.b_h[o_gates]) * np.tanh(c)
+        for x_t in x[t + 1 :]:
+            h, c = lstm_step(x_t, h, c, *params[:3], sigmoid=expit, tanh=np.tanh)
+        shares[t] = ((answer(h) - answer(first.h[-1])) / whole).mean(axis=1)
+    lowest = np.median(np.minimum(first.f, second.f), axis=1)
+    return shares, lowest
+
+
+def opened(params: LSTM, lag: int) -> dict[str, np.ndarray]:
+    """`carriers` on 50 strings of this lag, rounded: "carries" and "forget gate"."""
+    inner = [s[2:-2] for s in strings_of_length(50, lag, np.random.default_rng(lag))]
+    shares, lowest = carriers(inner, params)
+    return {"carries": shares.round(3), "forget gate": lowest.round(3)}
+
+
+# The experiments of the chapter ----------------------------------------------------
+
 COMMON = {
     "strings": 1000,  # to train on, drawn with replacement as in the source
     "budget": 50_000,
@@ -549,6 +836,40 @@ GRU_15 = COMMON | {
 }
 
 
+# Several seeds side by side: what is common to them.
+APART = {
+    "strings": 1000,
+    "every": 2000,
+    "moments": 10_000,
+    "watch": 200,
+    "test": 1000,
+    "strict": 256,  # strings of either kind, as in Hochreiter and Schmidhuber (1997)
+    "longest": 29,  # inner symbols in training: one in 22 of at least 20 has more
+}
+
+# Trained as in LSTM_15, at lags of at least 10, and opened.
+GATES = APART | {
+    "cell": "lstm",
+    "units": 15,
+    "least": 10,
+    "updates": 50_000,
+    "settings": {"Adam": UNIFORM | {"adam": 0.005}},
+    "opened": 15,
+}
+
+# A search for the LSTM at lags of at least 20: five rates of Adam, with the gradient
+# cut and uncut.
+AT_20 = APART | {"cell": "lstm", "units": 15, "least": 20}
+SEARCH = AT_20 | {
+    "updates": 50_000,
+    "first": 100,
+    "trials": [
+        UNIFORM | {"adam": rate} | cut
+        for cut in ({}, {"clip": 1})
+        for rate in (0.0003, 0.001, 0.003, 0.01, 0.03)
+    ],
+}
+
 EXPERIMENTS = tuple(
     Experiment(
         name=f"embedded-reber-{name}",
@@ -571,6 +892,26 @@ EXPERIMENTS = tuple(
         ("larger", LARGER, "The same with 25 units and up to 100,000 updates."),
         ("lstm", LSTM_15, "The same with an LSTM of 15 units."),
         ("gru", GRU_15, "The same with a GRU of 15 units."),
+    )
+) + tuple(
+    Experiment(
+        name=f"embedded-reber-{name}",
+        summary=summary,
+        parameters=parameters,
+        run=side_by_side,
+        metrics=tuple(
+            f"right.{setting}" for setting in parameters.get("settings", ["trial"])
+        ),
+        together=together,
+    )
+    for name, parameters, together, summary in (
+        ("gates", GATES, 20, "Which cells of a trained LSTM hold the symbol."),
+        (
+            "search-lstm",
+            SEARCH,
+            20,
+            "A search for the LSTM network at lag 20: 10 settings, twice each.",
+        ),
     )
 )
 

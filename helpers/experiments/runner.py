@@ -1,8 +1,9 @@
 """Runs an experiment over many seeds, and records it or compares it with its record.
 
-Each seed is one job: in a process of this machine (loky) or on a Dask cluster, both
-through joblib. A finished seed is written to disk at once, so a run that was killed
-continues where it was: the same command runs only what is missing.
+Each seed is one job, or a few are that are trained side by side: in a process of this
+machine (loky) or on a Dask cluster, both through joblib. A finished job is written to
+disk at once, so a run that was killed continues where it was: the same command runs
+only what is missing.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,10 @@ class Experiment:
     the first 200 updates, thinned. `run(seed, parameters, 200)` stops each training
     after 200 updates; of what it returns, only the trace counts. What else a whole run
     returns, such as curves, is recorded beside them.
+
+    Where small networks cost less side by side, `together` seeds are one job: `run`
+    then takes a tuple of seeds and returns a list with the result of each, which must
+    not depend on the others.
     """
 
     name: str  # also the name of the file, data/results/NAME.json
@@ -52,6 +57,7 @@ class Experiment:
     metrics: tuple[str, ...]  # dotted keys into "metrics" that --verify compares
     floatX: str = "float64"
     command: str = "python -m helpers.experiments"  # which runs it by its name
+    together: int = 1  # seeds of a job
 
     def __post_init__(self):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
@@ -96,7 +102,28 @@ def run_seed(experiment: Experiment, seed: int, updates: int | None = None) -> d
     Raises ValueError naming the key for a result that is not of the agreed form or
     holds NaN or infinity.
     """
-    result = experiment.run(seed, experiment.parameters, updates)
+    (result,) = run_seeds(experiment, [seed], updates)
+    return result
+
+
+def run_seeds(
+    experiment: Experiment, seeds: Sequence[int], updates: int | None = None
+) -> list[dict]:
+    """The results of the seeds of one job; form and errors as for `run_seed`."""
+    if experiment.together == 1:
+        results = [experiment.run(s, experiment.parameters, updates) for s in seeds]
+    else:
+        results = experiment.run(tuple(seeds), experiment.parameters, updates)
+        if len(results) != len(seeds):
+            raise ValueError(
+                f"result must hold one for each of {len(seeds)} seeds; "
+                f"got {len(results)}"
+            )
+    return [_agreed(experiment, result, updates) for result in results]
+
+
+def _agreed(experiment: Experiment, result: dict, updates: int | None) -> dict:
+    """A result as JSON will hold it, if it is of the agreed form."""
     if not isinstance(result, dict):
         raise ValueError(f"result must be a dict; got {type(result).__name__}")
     if updates is not None:
@@ -124,9 +151,12 @@ def run_seed(experiment: Experiment, seed: int, updates: int | None = None) -> d
 
 
 def _job(
-    experiment: Experiment, seed: int, engine_name: str | None, expected: dict
-) -> dict | Failure:
-    """One seed in a worker. Errors are returned, so that the other seeds go on."""
+    experiment: Experiment,
+    seeds: Sequence[int],
+    engine_name: str | None,
+    expected: dict,
+) -> list[dict | Failure]:
+    """The seeds of one job in a worker. Errors are returned, so that others go on."""
     start = time.perf_counter()
     try:
         here = _made_of(experiment)
@@ -137,15 +167,15 @@ def _job(
             raise RuntimeError(f"the worker has {here}, not {expected}")
         with contextlib.redirect_stdout(io.StringIO()):
             engine.select(engine_name, floatX=experiment.floatX)
-        result = run_seed(experiment, seed)
+        results = run_seeds(experiment, seeds)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        return Failure(seed, message, traceback.format_exc())
-    return {
-        "seed": seed,
-        "duration_s": round(time.perf_counter() - start, 3),
-        **result,
-    }
+        return [Failure(seed, message, traceback.format_exc()) for seed in seeds]
+    each = round((time.perf_counter() - start) / len(seeds), 3)
+    return [
+        {"seed": seed, "duration_s": each, **result}
+        for seed, result in zip(seeds, results, strict=True)
+    ]
 
 
 def _made_of(experiment: Experiment) -> dict[str, str | None]:
@@ -173,16 +203,18 @@ def compute(
     seeds, made_of = list(seeds), _made_of(experiment)
     if not seeds:
         return
+    n = experiment.together
+    groups = [seeds[i : i + n] for i in range(0, len(seeds), n)]
     jobs = (
-        joblib.delayed(_job)(experiment, seed, workers.engine, made_of)
-        for seed in seeds
+        joblib.delayed(_job)(experiment, group, workers.engine, made_of)
+        for group in groups
     )
     with _quiet_workers(), warnings.catch_warnings(), contextlib.ExitStack() as stack:
         # Compiled programs stay in a worker's memory, and joblib replaces one that has
         # grown. It warns of that; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs")
         if workers.dask is None:
-            n_jobs = min(workers.jobs, len(seeds))
+            n_jobs = min(workers.jobs, len(groups))
             # One thread each: the processes share the cores among them, and the
             # networks are too small to gain from more.
             config = joblib.parallel_config("loky", inner_max_num_threads=1)
@@ -197,7 +229,8 @@ def compute(
             n_jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
         )
         try:
-            yield from parallel(jobs)
+            for outcomes in parallel(jobs):
+                yield from outcomes
         except Exception as error:
             message = f"the workers stopped ({type(error).__name__}: {error})"
             raise Incomplete(message) from error

@@ -116,6 +116,89 @@ def gradient_flow() -> Figure:
     return _drawn(ax, (-2.2, 4.9), (-0.4, 3.4))
 
 
+def lstm(gates: int = 3, back: bool = False) -> Figure:
+    """One step of the LSTM, built up: the cell alone, or with its first gates.
+
+    `gates` counts them in the order in which they are explained: input gate, output
+    gate, forget gate. What the last of them adds is in the colours of the roles, and
+    what was there before is grey, but for the way of the cell. With `back` all of it is
+    grey and coloured arrows carry the errors. Raises ValueError for other numbers.
+    """
+    if gates not in range(4):
+        raise ValueError(f"gates must be a number from 0 to 3; got {gates!r}")
+    _, ax = plt.subplots(figsize=(4.8, 2.9))
+
+    def role(since: int, name: str) -> str | None:
+        return name if gates == since and not back else None
+
+    cell = None if back else "hidden"
+    first, into, tap = 1.5, 3.4, 5.3  # where the gates act on the cell, and it is read
+    stops = [0.0, *([first] if gates == 3 else []), into, tap, 7.0]
+    for left, right in pairwise(stops):
+        _line(ax, [(left, 3), (right, 3)], cell, right != tap, thick=True)
+    _line(ax, [(tap, 3), (tap, 2.15)], role(0, "hidden"), False)
+    if gates >= 2:
+        _line(ax, [(tap, 2.15), (tap, 1.2)], role(2, "hidden"))
+    bends = [(tap, 2.15), (tap, 1.2)] if gates < 2 else [(tap, 1.2)]
+    _line(ax, [*bends, (7, 1.2)], role(2 if gates >= 2 else 0, "hidden"))
+    # From x_t and h_{t-1} to all that is made of them.
+    boxes = [(into, "g", 0, None)]
+    boxes += [(2.45, "i", 1, (into, 1.7))] if gates >= 1 else []
+    boxes += [(4.4, "o", 2, (tap, 1.2))] if gates >= 2 else []
+    boxes += [(first, "f", 3, (first, 3))] if gates == 3 else []
+    if gates >= 1:
+        _line(ax, [(into, 0.2), (into, 1.7)], role(1, "hidden"))
+        _line(ax, [(into, 1.7), (into, 3)], role(1, "hidden"))
+    else:
+        _line(ax, [(into, 0.2), (into, 3)], role(0, "hidden"))
+    for y, name in ((0.2, "hidden"), (-0.9, "input")):
+        _line(ax, [(0, y), (0.8, -0.55)], role(0, name), False)
+    for x, _, since, at in boxes:
+        _line(ax, [(0.8, -0.55), (x, -0.55), (x, 0.2)], role(since, "input"))
+        if at and x == at[0]:
+            _line(ax, [(x, 0.2), at], role(since, "target"))
+        elif at:
+            _line(ax, [(x, 0.2), (x, at[1]), at], role(since, "target"))
+    for x, name, since, _ in boxes:
+        what = "tanh" if name == "g" else r"$\sigma$"
+        _box(ax, x, 0.2, f"${name}_t$ {what}", role(since, "target"))
+    _box(ax, tap, 2.15, "tanh", role(0, "target"))
+    signs = [(into, 3, "+", 0)]
+    signs += [(into, 1.7, "×", 1)] if gates >= 1 else []
+    signs += [(tap, 1.2, "×", 2)] if gates >= 2 else []
+    signs += [(first, 3, "×", 3)] if gates == 3 else []
+    for x, y, sign, since in signs:
+        _box(ax, x, y, sign, role(since, "target"), "circle")
+    for place, name, kind in (
+        ((0, 3), "c_{t-1}", "hidden"),
+        ((7, 3), "c_t", "hidden"),
+        ((0, 0.2), "h_{t-1}", "hidden"),
+        ((7, 1.2), "h_t", "hidden"),
+        ((0, -0.9), "x_t", "input"),
+    ):
+        _node(ax, *place, f"${name}$", kind)
+    if back:
+        for start, end, name, (x, y) in (
+            ((7, 3), (tap, 3), r"$\delta c_{t}$", (6.2, 3.5)),
+            ((tap, 3), (into, 3), "", (0, 0)),
+            ((into, 3), (first, 3), "", (0, 0)),
+            ((first, 3), (0, 3), r"$\delta c_{t} \odot f_{t}$", (0.85, 3.55)),
+            ((7, 1.2), (tap, 1.2), r"$\delta h_{t}$", (6.2, 0.7)),
+            ((tap, 1.2), (tap, 2.15), "", (0, 0)),
+            ((tap, 2.15), (tap, 3), "", (0, 0)),
+            ((tap, 1.2), (4.4, 0.2), r"$\delta o_{t}$", (5.2, 0.45)),
+            ((first, 3), (first, 0.2), r"$\delta f_{t}$", (1.05, 1.5)),
+            ((into, 3), (into, 1.7), "", (0, 0)),
+            ((into, 1.7), (into, 0.2), r"$\delta g_{t}$", (3.8, 1.0)),
+            ((3.2, -0.85), (0.4, -0.85), r"$\delta a_{t} W_{hh}^T$", (1.8, -1.45)),
+            ((into, 1.7), (2.45, 0.2), r"$\delta i_{t}$", (2.82, 1.3)),
+        ):
+            _arrow(ax, start, end, "", "gradient", bend=-0.22)
+            if name:
+                _label(ax, x, y, name, "gradient")
+    return _drawn(ax, (-0.6, 7.6), (-1.7, 3.9))
+
+
 def automaton(
     transitions: Sequence[dict[str, int]],
     places: Sequence[tuple[float, float]],
@@ -200,6 +283,32 @@ def _units(ax, x: float, t: str) -> None:
     """The units of one step, from input to output."""
     for y, name, role in ((0, "x", "input"), (1.5, "h", "hidden"), (3, "o", "output")):
         _node(ax, x, y, f"${name}_{{{t}}}$" if t else f"${name}$", role)
+
+
+def _line(
+    ax, points: Sequence, role: str | None, head: bool = True, thick: bool = False
+) -> None:
+    """A line through these points, with an arrow's head at its end; grey without role.
+
+    The head stops where a sign or a box begins.
+    """
+    color = plots.colour(role) if role else "#BBBBBB"
+    lw = 2.4 if thick else 1.5
+    x, y = zip(*points, strict=True)
+    if not head:
+        ax.plot(x, y, color=color, lw=lw, zorder=1, solid_capstyle="round")
+        return
+    ax.plot(x[:-1], y[:-1], color=color, lw=lw, zorder=1, solid_capstyle="round")
+    style = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 11, "lw": lw, "color": color}
+    ax.annotate("", points[-1], points[-2], arrowprops=style, zorder=1)
+
+
+def _box(ax, x: float, y: float, text: str, role: str | None, form: str = "") -> None:
+    """A function or a sign of arithmetic, grey without role."""
+    color = plots.colour(role) if role else "#8A8A8A"
+    style = f"{form or 'round'},pad={0.2 if form else 0.3}"
+    box = {"boxstyle": style, "fc": "white", "ec": color, "lw": 1.3}
+    ax.text(x, y, text, ha="center", va="center", color=color, bbox=box, zorder=3)
 
 
 def _drawn(ax, xlim: tuple[float, float], ylim: tuple[float, float]) -> Figure:
