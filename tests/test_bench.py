@@ -5,9 +5,10 @@ import pytensor
 import pytest
 
 from helpers import engine
-from helpers.bench import by_numpy, floors, step_times
+from helpers.bench import by_browser, by_numpy, floors, step_times
 from helpers.bench.ways import WAYS, missing, prepare
 from helpers.bench.workloads import AXES, LR, WORKLOADS, language, reber, sine
+from helpers.browser import chromium
 from helpers.networks.gradients import numerical_gradient
 
 SMALL = {
@@ -67,6 +68,28 @@ def test_all_ways_give_the_same_loss_and_gradients(name, what):
     assert found == pytest.approx(loss, rel=1e-10)
     for mine, theirs in zip(ours, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-9)
+
+
+@pytest.mark.browser
+def test_the_page_gives_the_same_loss_and_gradients():
+    if not chromium():
+        pytest.skip("no Chromium: install it, or name one by the variable CHROME")
+    workload = SMALL["a string"]
+    loss, expected = gradients(by_numpy.over_batch, workload)
+    with by_browser.opened(workload) as page:
+        found, ours = gradients(lambda w: by_browser.step(page, w), workload)
+    assert found == pytest.approx(loss, rel=1e-10)
+    for mine, theirs in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-9)
+    for other in ("strings", "a wave", "a sentence"):
+        with (
+            pytest.raises(ValueError, match="must be one string"),
+            by_browser.opened(SMALL[other]),
+        ):
+            pass
+    row = by_browser.row(rounds=2)
+    assert row["workload"] == "reber"
+    assert 0 < row["ms_range"][0] <= row["ms"] <= row["ms_range"][1]
 
 
 def test_the_workloads_are_those_of_the_chapters():

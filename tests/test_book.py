@@ -24,6 +24,7 @@ pytestmark = pytest.mark.documents
 sys.path.append(str(ROOT / "book" / "_extensions"))
 book_cost = importlib.import_module("book_cost")
 book_repository = importlib.import_module("book_repository")
+scripts = importlib.import_module("book_explorables").scripts
 
 REMOTE = "git@github.com:someone/rnns.git"
 PUBLIC = "https://github.com/someone/rnns"
@@ -308,7 +309,8 @@ def test_only_the_pages_that_have_one_load_scripts_for_it(pages):
     for name, page in pages.items():
         links = [e.get("src") or e["href"] for e in page.select("[src], [href]")]
         files = {link.split("?")[0] for link in links if "/explorables/" in link}
-        wanted = {f"{x}.js" for x, place in EXPLORABLES.items() if place == name}
+        there = [x for x, place in EXPLORABLES.items() if place == name]
+        wanted = {f"{script}.js" for script in scripts(there)}
         wanted |= common if wanted else set()
         assert files == {folder + file for file in wanted}, name
 

@@ -32,6 +32,9 @@ from helpers.tasks.text import Vocabulary, cut, sentences
 
 address, browser = test_browser.address, test_browser.browser
 
+# Those that no chapter shows yet. Train it is tested in test_train_it.py as well.
+PENDING = {"train-it"}
+
 FIGURE = re.compile(
     r'<figure data-explorable="([\w-]+)">\n\n'
     r"!\[([^]]+)\]\(_static/explorables/([\w-]+)\.svg\)\n\n"
@@ -94,7 +97,7 @@ def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
                 assert min(len(alt), len(caption)) > 100
                 found[name] = f"book/{path.stem}.html"
     assert found == PAGES
-    assert set(EXPLORABLES) == set(PAGES)
+    assert set(EXPLORABLES) - PENDING == set(PAGES)
 
 
 def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
@@ -120,7 +123,8 @@ LOAD = re.compile("Load the model")
 def opened(figure):
     """The figure, in sight where it was folded, its model loaded where it has one."""
     figure.evaluate(
-        "e => { const fold = e.closest('details'); if (fold) fold.open = 1 }"
+        "e => [e.closest('details'), ...e.querySelectorAll('details')]"
+        ".forEach(fold => { if (fold) fold.open = true })"
     )
     load = figure.get_by_role("button", name=LOAD)
     if load.count():
@@ -166,6 +170,17 @@ def shown(figure, ids, attribute=None):
     return np.array([float(text.replace("−", "-").rstrip("%")) for text in texts])
 
 
+RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
+
+def number_of(text):
+    """The number of a text such as −0.0295, 2.50·10⁻⁸ or 10⁻³."""
+    power = re.fullmatch(r"(?:(−?[\d.]+)·)?10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", text)
+    if power:
+        return number_of(power[1] or "1") * 10.0 ** int(power[2].translate(RAISED))
+    return float(text.replace("−", "-"))
+
+
 # A button that changes something at once.
 USED = {
     "reber-walker": "T",
@@ -173,6 +188,7 @@ USED = {
     "unroller": "Next",
     "two-memories": "Back",
     "reddit-on-tap": "Next word",
+    "train-it": "One step",
 }
 
 
@@ -223,7 +239,7 @@ def test_it_is_used_by_keyboard(use, name):
 def test_it_runs_where_the_book_is_opened_as_a_file(browser, name):
     page = browser.new_page()
     page.goto((rendered_book.book().html / PAGES[name]).as_uri())
-    figure = opened(page.locator("figure[data-explorable]"))
+    figure = opened(page.locator(f'figure[data-explorable="{name}"]'))
     said = figure.get_by_role("status")
     before = said.inner_text()
     figure.get_by_role("button", name=USED[name], exact=True).click()
@@ -426,10 +442,11 @@ def test_the_horizon_shows_what_python_measures(use):
         said = visit.answer()
         assert said.startswith(f"{activation}, spectral radius {radius:.1f}: at lag")
         _, told = said.split(f"lag {lag}, ", 1)
-        told = re.findall(r"[\d.]+(?:e[-+]\d+)?(?=[ ,.\]])", told)[:4]
-        told = [float(number.rstrip(".")) for number in told]
+        told = re.findall(r"[\d.]+(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?=[ ,.\]])", told)[:4]
+        told = [number_of(number.rstrip(".")) for number in told]
         np.testing.assert_allclose(told, wanted, rtol=6e-3)
         heights = 252 * (6 - np.log10([wanted[0], wanted[3]])) / 18
+        heights = np.clip(heights, 0, 252)  # a marker stays at the edge
         found = shown(visit.figure, ("horizon-measured", "horizon-allowed"), "cy")
         np.testing.assert_allclose(found, heights, atol=0.1)
 
@@ -445,6 +462,26 @@ def test_the_sliders_of_the_horizon_move_by_keyboard(use):
     visit.page.keyboard.press("Tab")
     visit.page.keyboard.press("Home")
     assert "at lag 0, 1.00 [1.00, 1.00] of the error" in visit.answer()
+
+
+@pytest.mark.browser
+def test_the_lag_is_dragged_in_the_plot_and_markers_stay_in_it(use):
+    visit = use("gradient-horizon")
+    plot = visit.figure.locator("svg svg").first
+    plot.scroll_into_view_if_needed()
+    plot = plot.bounding_box()
+    middle = plot["y"] + plot["height"] / 2
+    visit.page.mouse.move(plot["x"] + 2, middle)
+    visit.page.mouse.down()
+    assert "at lag 0" in visit.answer()
+    visit.page.mouse.move(plot["x"] + plot["width"] - 2, middle, steps=4)
+    visit.page.mouse.up()
+    assert "at lag 39" in visit.answer()
+    visit.page.mouse.move(plot["x"] + 2, middle)
+    assert "at lag 39" in visit.answer()  # let go
+    visit.press("sigmoid")  # far below the foot of the plot
+    ids = ("horizon-measured", "horizon-allowed")
+    assert shown(visit.figure, ids, "cy").tolist() == [252, 252]
 
 
 # ---------------------------------------------------------------------------
@@ -474,9 +511,9 @@ def test_the_rows_of_the_unroller_are_derivatives():
         np.testing.assert_allclose(values["d_h"][t], slope, rtol=1e-6)
 
 
-def assert_unrolled(figure, inputs):
+def assert_unrolled(figure, inputs, params=explorables.PENCIL):
     """That the picture shows all values of the network for these inputs."""
-    values = explorables.unrolled_values(inputs)
+    values = explorables.unrolled_values(inputs, params)
     rows = {"h": values["h"], "d": values["d_h"], "o": values["o"][:, None]}
     for kind, row in rows.items():
         steps = range(kind == "o", len(inputs) + 1)
@@ -521,6 +558,32 @@ def test_the_unroller_shows_which_weights_are_used_where(use):
     visit.press("Back", "Back", "Back", "Back")
     assert used(visit) == {"W_ho-4"}
     assert "W_hoᵀ = (1.000, 2.000)" in visit.answer()
+
+
+@pytest.mark.browser
+def test_weights_of_the_unroller_can_be_changed_and_live_in_the_address(use):
+    visit = use("unroller")
+    number = {"W_ih₂": 0.25, "W_hh₁₂": -1.5, "b_h₁": 0.1, "W_ho₁": -2, "b_o": 3}
+    for name, value in number.items():
+        visit.figure.get_by_label(name, exact=True).fill(str(value))
+    visit.slider("Position").focus()
+    visit.page.keyboard.press("End")
+    changed = explorables.PENCIL._replace(
+        W_ih=np.array([[1, 0.25]]),
+        W_hh=np.array([[0.5, -1.5], [1, 0.5]]),
+        b_h=np.array([0.1, 0.5]),
+        W_ho=np.array([[-2.0], [2]]),
+        b_o=np.array([3.0]),
+    )
+    assert_unrolled(visit.figure, explorables.PULSE, changed)
+    visit.figure.get_by_label("b_o", exact=True).fill("much")
+    assert "b_o must be above -10 and at most 10; it is still 3" in visit.answer()
+    address = visit.page.url
+    visit.page.goto("about:blank")
+    visit.page.go_back()
+    assert visit.page.url == address
+    opened(visit.figure)
+    assert_unrolled(visit.figure, explorables.PULSE, changed)
 
 
 # ---------------------------------------------------------------------------
@@ -599,7 +662,7 @@ def shown_beliefs(figure, inner):
             np.testing.assert_allclose(points[:, 0], steps, atol=0.1)
             shares.append(1 - (points[:, 1] - top) / HEIGHT)
         apart = figure.locator(f"#memory-apart-{panel}").text_content()
-        found.append((*shares, float(apart.split()[1])))
+        found.append((*shares, number_of(apart.split()[1])))
     return found
 
 
@@ -706,9 +769,10 @@ def packed_model():
     """The model that follows from the script, decoded here."""
     script = model_in_page.script(explorables.language_model())
     page = json.loads(script.partition(" = ")[2].rstrip(";\n"))
-    W_ih, W_hh, W_ho = (unpacked(page[w], 100) for w in ("W_ih", "W_hh", "W_ho"))
+    W_ih, W_hh = (unpacked(page[w], 100) for w in ("W_ih", "W_hh"))
+    W_ho = unpacked(page["W_ho"], len(page["words"]))
     b_h, b_o, h0 = (np.array(page[name]) for name in ("b_h", "b_o", "h0"))
-    params = elman.Elman(W_ih, W_hh, b_h, W_ho.T, b_o, h0)
+    params = elman.Elman(W_ih, W_hh, b_h, W_ho, b_o, h0)
     return LanguageModel(Vocabulary(tuple(page["words"])), params, {})
 
 
@@ -828,6 +892,24 @@ def test_the_same_number_draws_the_same_sentence_as_in_python(use):
     visit.press("Draw anew")
     assert number.input_value() == "31"
     assert drawn(visit) == written("i think", 31) != sentence
+
+
+@pytest.mark.browser
+def test_a_number_that_is_no_seed_is_refused(use):
+    visit = use("reddit-on-tap")
+    number = visit.figure.get_by_role("spinbutton", name="Seed number")
+    number.fill("2")
+    visit.press("Write the rest")
+    sentence = visit.figure.locator(".explorable-text b").all_text_contents()
+    for wrong in ("-1", "1.5", "", "1000000"):
+        number.fill(wrong)
+        assert "whole number from 0 to 999999; it is still 2" in visit.answer()
+        assert number.get_attribute("aria-invalid") == "true"
+    found = visit.figure.locator(".explorable-text b").all_text_contents()
+    assert found == sentence
+    visit.press("Draw anew")
+    assert number.input_value() == "3"
+    assert number.get_attribute("aria-invalid") == "false"
 
 
 @pytest.mark.browser

@@ -10,8 +10,10 @@ A chapter shows the picture _static/explorables/NAME.svg in a figure of its own:
     </figure>
 
 Any viewer of notebooks shows that. Here the picture is put into the page itself, and
-the script NAME.js and the numbers NAME.json are added to this page alone. The scripts
-are not modules and fetch nothing, since a book that is opened as a file may do neither.
+the script NAME.js, those that it NEEDS, and the numbers NAME.json are added to this
+page alone. The scripts are not modules and fetch nothing, since a book that is opened
+as a file may do neither. They are written to be read; the book has them without
+comments.
 
 What is too large for the page is one more script, NAME-WHAT.js, which NAME.js loads
 when the reader asks for it. A module of the project writes it into the rendered book.
@@ -20,16 +22,38 @@ when the reader asks for it. A module of the project writes it into the rendered
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 FOLDER = "book/_static/explorables"
+NEEDS = {  # scripts that come before NAME.js
+    "reddit-on-tap": ("networks",),
+    "unroller": ("settings",),
+    "train-it": (
+        "networks",
+        "numpy-random",
+        "reber-training",
+        "settings",
+        "train-it-gradient",
+    ),
+}
 ON_REQUEST = {
     "reddit-on-tap": ("reddit-on-tap-model.js", "helpers.press.model_in_page")
 }
 FIGURE = re.compile(r'<figure data-explorable="([\w-]+)"')
+UNREAD = re.compile(r"^\s*//.*\n|^\s+", re.MULTILINE)  # comments and indentation
+
+
+def scripts(names: Iterable[str]) -> list[str]:
+    """All scripts that these explorables need, each once, in the order of loading."""
+    return list(
+        dict.fromkeys(
+            script for name in names for script in (*NEEDS.get(name, ()), name)
+        )
+    )
 
 
 def put_picture(app: Sphinx, document: nodes.document, docname: str) -> None:
@@ -48,7 +72,8 @@ def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
     if not names or app.builder.name == "singlehtml":  # which is for paper
         return
     app.add_css_file("explorables/explorable.css")
-    app.add_js_file("explorables/explorable.js", loading_method="defer")
+    for script in ("explorable", *scripts(names)):
+        app.add_js_file(f"explorables/{script}.js", loading_method="defer")
     for name in names:
         numbers = Path(app.srcdir, FOLDER, f"{name}.json").read_text(encoding="utf-8")
         app.add_js_file(
@@ -57,7 +82,6 @@ def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
             type="application/json",
             id=f"{name}-numbers",
         )
-        app.add_js_file(f"explorables/{name}.js", loading_method="defer")
         if name in ON_REQUEST:
             file, module = ON_REQUEST[name]
             path = Path(app.outdir, "_static/explorables", file)
@@ -66,8 +90,16 @@ def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
             )
 
 
+def slim(app: Sphinx, exception: Exception | None) -> None:
+    """Take comments and indentation out of the scripts of the rendered book."""
+    for path in Path(app.outdir, "_static/explorables").glob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(UNREAD.sub("", text), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict:
     """Tell Sphinx what to call, and when."""
     app.connect("doctree-resolved", put_picture)
     app.connect("html-page-context", add_scripts)
+    app.connect("build-finished", slim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

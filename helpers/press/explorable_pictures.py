@@ -36,12 +36,22 @@ svg.picture {{font: 14px {FONTS}}}
 
 
 def picture(
-    width: float, height: float, label: str, parts: Sequence[str], style: str = ""
+    width: float,
+    height: float,
+    label: str,
+    parts: Sequence[str],
+    style: str = "",
+    kind: str = "",
 ) -> str:
-    """An SVG document with the common style; `label` says what is to be seen."""
+    """An SVG document with the common style; `label` says what is to be seen.
+
+    The styles of all pictures of a page hold for each: where another has the same names
+    for its parts, `kind` is a class of this picture alone.
+    """
     size = f'width="{width:g}" height="{height:g}"'
+    classes = f"picture {kind}".strip()
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{classes}" role="img" '
         f'aria-label="{label}" {size} viewBox="0 0 {width:g} {height:g}">\n'
         f'<style>\n{STYLE}{style}</style>\n<rect class="ground" {size}/>'
     )
@@ -150,12 +160,14 @@ def reber_walker(read: str, outputs: np.ndarray, fits: Sequence[int]) -> str:
     return picture(420, BASE + 28, label, parts, WALKER_STYLE)
 
 
-def _transition(here: int, symbol: str, after: int) -> list[str]:
+def _transition(
+    here: int, symbol: str, after: int, places: np.ndarray = PLACES, of: str = ""
+) -> list[str]:
     """The arrow of one transition and its symbol beside it."""
-    name = f"arrow-{here}{symbol}"
-    start, end = PLACES[here], PLACES[after]
+    name = f"{of}arrow-{here}{symbol}"
+    start, end = places[here], places[after]
     if here == after:  # a loop
-        up = np.array([1, -1 if start[1] < PLACES[0, 1] else 1])
+        up = np.array([1, -1 if start[1] < places[0, 1] else 1])
         curve = [start + up * c for c in ((-8, 16), (-24, 44), (24, 44), (8, 16))]
         tip = curve[-1]
         along = (tip - curve[2]) / np.linalg.norm(tip - curve[2])
@@ -211,7 +223,6 @@ def gradient_horizon(
     back = "L".join(at(k, value) for k, value in reversed(list(enumerate(high))))
     far = next((k for k, value in enumerate(median) if value < HORIZON), len(median))
     start = min(per_lag * far, width)
-    one = at(0, 1).split()[1]
     (_, measured), (_, allowed) = (
         at(lag, values[lag]).split() for values in (median, bound)
     )
@@ -226,7 +237,6 @@ def gradient_horizon(
         f'height="{height}" overflow="hidden">',
         f'<rect id="horizon-beyond" class="beyond" x="{start:.1f}" y="0" '
         f'width="{width - start:.1f}" height="{height}"/>',
-        f'<path class="line" d="M0 {one}H{width}"/>',
         f'<path id="horizon-band" class="gradient band" d="M{line(low)}L{back}z"/>',
         f'<path id="horizon-bound" class="baseline drawn dashed" d="M{line(bound)}"/>',
         f'<path id="horizon-median" class="gradient drawn thick" d="M{line(median)}"/>',
@@ -268,6 +278,8 @@ UNROLLER_STYLE = """\
 .picture .edge.back {--role: var(--picture-gradient, #A3427A)}
 .picture .now .box {stroke-width: 4}
 .picture .later .value {visibility: hidden}
+.picture .edge text {font-size: 12px}
+.picture .edge .below {font-size: 9px}
 """
 
 
@@ -295,8 +307,8 @@ def unroller(x: Sequence[float], h: np.ndarray, o: np.ndarray, d_h: np.ndarray) 
         left, beside = columns[t - 1], column - 6
         x_top, h_foot = (column, ROWS["x"] - 30), (column, ROWS["h"] + 30)
         h_top, o_foot = (column, ROWS["h"] - 30), (column, ROWS["o"] + 30)
-        before, after = (left + 29, ROWS["h"] + 8), (column - 29, ROWS["h"] + 8)
-        over = ((left + column) / 2, 114, "")
+        before, after = (left + 26, ROWS["h"] + 8), (column - 26, ROWS["h"] + 8)
+        over = ((left + column) / 2, 151, "")
         parts += [
             _edge(f"W_ih-{t}", x_top, h_foot, "input", (beside, 208, "end")),
             _edge(f"W_hh-{t}", before, after, "hidden", over),
@@ -334,8 +346,8 @@ def _box(
         for i, value in enumerate(values)
     ]
     return (
-        f'<g id="node-{name}" class="{role}"><rect class="box" x="{x - 29}" y="{top}" '
-        f'width="58" height="56" rx="8"/>'
+        f'<g id="node-{name}" class="{role}"><rect class="box" x="{x - 26}" y="{top}" '
+        f'width="52" height="56" rx="8"/>'
         f"{text(x, top + 17, title, 'named ' + role)}{''.join(lines)}</g>"
     )
 
@@ -343,7 +355,9 @@ def _box(
 def _edge(name: str, start, end, role: str, place: tuple) -> str:
     """An arrow with the name of its weights beside it."""
     x, y, anchor = place
-    label = text(x, y, name.partition("-")[0], f"named small {anchor}".strip())
+    letter, _, which = name.partition("-")[0].partition("_")
+    below = f'{letter}<tspan class="below" dy="4">{which}</tspan>'
+    label = text(x, y, below, f"named small {anchor}".strip())
     drawn = arrow(start, end, 0, f"edge {role}", f"edge-{name}")
     return drawn.removesuffix("</g>") + label + "</g>"
 
@@ -463,3 +477,155 @@ def reddit_on_tap(beginning: str, likeliest: dict[str, float]) -> str:
 def percent(p: float) -> str:
     """A probability in per cent, with one decimal."""
     return f"{100 * p:.1f}%"
+
+
+# Train it: the automaton as the network says it, loss and strings while it learns. ---
+
+TRAIN_PLACES = np.array([X, (90, 90, 46, 134, 46, 134, 90, 90)], float).T
+TRAIN_TOP, TRAIN_HEIGHT = 208, 106  # of both plots
+TRAIN_LEFT, TRAIN_WIDTH = (46, 258), 158
+TRAIN_DECADES, TRAIN_FLOOR = (-4, 0), 18  # of the loss, and the room below, for 0
+WRITTEN, CUT = 8, 22  # strings that are shown, and symbols of each
+
+TRAIN_STYLE = """\
+.picture.train .band {fill: var(--role); fill-opacity: 0.25}
+.picture.train .dashed {stroke-dasharray: 5 4; stroke-width: 1.4}
+.picture.train .seeds {stroke-width: 1.4; stroke-linejoin: round}
+.picture.train .state circle {fill: var(--role); stroke: var(--role)}
+.picture.train .written {font: 13px ui-monospace, Menlo, Consolas, monospace}
+.picture.train .bad {fill: var(--picture-gradient, #A3427A); font-weight: 700}
+.picture.train .bad {text-decoration: underline}
+.picture.train:not(.live) .guess, .picture.train.asking .record {display: none}
+.picture.train .grip {fill: var(--picture-page, #fff); stroke: var(--role)}
+.picture.train .grip, .picture.train .state circle {stroke-width: 2}
+"""
+
+
+def train_it(
+    loss: float,
+    said: np.ndarray,
+    strings: Sequence[str],
+    record: dict[str, Sequence[float]],
+    shares: dict[str, Sequence[float]],
+    one_symbol: float,
+    updates: int,
+) -> str:
+    """The network before its training, over the recorded trainings.
+
+    said (8, 7): what the network gives each symbol in each state. `record` and `shares`
+    have "at", "low", "median" and "high", test losses and shares of grammatical strings
+    by update; `one_symbol` is the least loss without more memory.
+    """
+    foot = TRAIN_TOP + TRAIN_HEIGHT
+    (left, right), width = TRAIN_LEFT, TRAIN_WIDTH
+
+    def loss_y(value: float) -> float:
+        low, high = TRAIN_DECADES
+        down = (high - np.log10(value)) / (high - low)
+        return TRAIN_TOP + (TRAIN_HEIGHT - TRAIN_FLOOR) * down
+
+    def share_y(value: float) -> float:
+        return foot - TRAIN_HEIGHT * value
+
+    def curves(band: dict, x: float, y, name: str) -> list[str]:
+        def line(values: Sequence[float], back: bool = False) -> str:
+            pairs = list(zip(band["at"], values, strict=True))
+            return "L".join(
+                f"{x + width * at / updates:.1f} {y(value):.1f}"
+                for at, value in (pairs[::-1] if back else pairs)
+            )
+
+        low, median, high = (band[key] for key in ("low", "median", "high"))
+        return [
+            f'<g class="record"><path id="train-band-{name}" class="baseline band" '
+            f'd="M{line(low)}L{line(high, back=True)}z"/><path '
+            f'id="train-median-{name}" class="baseline drawn" d="M{line(median)}"/></g>'
+        ]
+
+    parts = [
+        text(416, 17, "bright: what it expects", "end small"),
+    ]
+    for here, moves in enumerate(REBER.transitions):
+        for symbol, after in moves.items():
+            arrow, label = _transition(here, symbol, after, TRAIN_PLACES, "train-")
+            given = said[here, SYMBOLS.index(symbol)] if here else 1
+            shown = f'style="opacity: {bright(given * len(moves)):.3f}" class="input"'
+            parts += [arrow.replace('class="input"', shown), label]
+    for state, (x, y) in enumerate(TRAIN_PLACES):
+        asked = 0 < state < len(TRAIN_PLACES) - 1
+        legal = said[state] @ REBER.legal_next[state] if asked else 1
+        parts.append(
+            f'<g class="state hidden" transform="translate({x:g} {y:g})"><circle '
+            f'id="train-state-{state}" r="16" fill-opacity="{0.4 * legal:.3f}"/>'
+            f"{text(0, 5, str(state))}</g>"
+        )
+    parts += [
+        text(left - 42, TRAIN_TOP - 12, "test loss", "start small"),
+        text(right - 42, TRAIN_TOP - 12, "strings in the grammar", "start small"),
+        *curves(record, left, loss_y, "loss"),
+        *curves(shares, right, share_y, "share"),
+    ]
+    for value, label in ((1, "1"), (0.1, "0.1"), (0.01, "0.01"), (0.001, "10⁻³")):
+        parts.append(text(left - 6, loss_y(value) + 5, label, "end small"))
+    parts.append(text(left - 6, foot + 5, "0", "end small"))
+    for value in (0, 50, 100):
+        parts.append(
+            text(right - 6, share_y(value / 100) + 5, f"{value}%", "end small")
+        )
+    level = f"{loss_y(one_symbol):.1f}"
+    parts += [
+        f'<path class="baseline drawn dashed" d="M{left} {level}h{width}"/>',
+        text(left + width, float(level) - 5, "one symbol’s best", "end small"),
+        f'<path id="train-floor" class="target drawn" d="M{left} {foot}h{width}"/>',
+        f'<path id="train-true" class="target drawn" '
+        f'd="M{right} {TRAIN_TOP}h{width}"/>',
+        f'<path class="line" d="M{left} {TRAIN_TOP}V{foot}"/>',
+        f'<path class="line" d="M{right} {TRAIN_TOP}V{foot}h{width}"/>',
+    ]
+    for x in TRAIN_LEFT:
+        for place, label in ((0, "0"), (0.45, "updates"), (1, f"{updates:,}")):
+            end = "end small" if place == 1 else "small"
+            parts.append(text(x + width * place, foot + 18, label, end))
+    grammatical = np.mean([REBER.check(string) is None for string in strings])
+    start, share = f"{loss_y(loss):.1f}", f"{share_y(grammatical):.1f}"
+    parts += [
+        *(
+            f'<path id="train-last-{name}" class="input drawn dashed" d=""/>'
+            for name in ("loss", "share")
+        ),
+        f'<path id="train-loss" class="output drawn seeds" d="M{left} {start}h3"/>',
+        f'<path id="train-share" class="output drawn seeds" d="M{right} {share}h3"/>',
+        f'<g id="train-guess" class="guess gradient" transform="translate({right} 0)">'
+        f'<path class="drawn dashed" d="M0 {TRAIN_TOP}V{foot}"/><circle class="grip" '
+        f'cy="{share_y(0.5):g}" r="9"/></g>',
+        text(4, foot + 44, "Untrained, it writes", "start small", "train-when"),
+    ]
+    for place, string in enumerate(strings[:WRITTEN]):
+        x, y = 4 + 212 * (place % 2), foot + 63 + 18 * (place // 2)
+        parts.append(
+            f'<text id="train-string-{place}" class="written start" x="{x}" y="{y}">'
+            f"{_written(string)}</text>"
+        )
+    label = (
+        "An Elman network before its training: no arrow of the automaton is bright "
+        f"yet, its loss on test strings is {loss:.2f}, and of {len(strings)} strings "
+        f"that it writes {grammatical:.0%} are in the grammar. Behind, as bands, 20 "
+        f"recorded trainings of {updates:,} updates: the loss falls to "
+        f"{record['median'][-1]:.2g}, the share rises to {shares['median'][-1]:.0%}."
+    )
+    return picture(420, foot + 126, label, parts, TRAIN_STYLE, "train")
+
+
+def bright(relative: float) -> float:
+    """How opaque an arrow is that has this part of what it should have."""
+    return 0.12 + 0.88 * min(relative, 1)
+
+
+def _written(string: str) -> str:
+    """A string with a mark before it, its first wrong symbol marked."""
+    misfit = REBER.check(string)
+    shown = string if len(string) <= CUT else f"{string[: CUT - 1]}…"
+    if misfit is None:
+        return f"✓ {shown}"
+    at = min(misfit.position, len(shown) - 1)
+    return f'✗ {shown[:at]}<tspan class="bad">{shown[at]}</tspan>{shown[at + 1 :]}'

@@ -14,9 +14,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import entr, expit
 
-from helpers import ROOT
+from helpers import ROOT, results
+from helpers.experiments import ch05_reber_runs as reber_runs
 from helpers.experiments import ch06_embedded_reber_runs as experiments
 from helpers.lm import generation
 from helpers.lm.model import LanguageModel
@@ -25,7 +26,7 @@ from helpers.press import explorable_pictures, model_in_page
 from helpers.results import console
 from helpers.results.files import write_json, write_text
 from helpers.results.intervals import median_interval
-from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS, encode
+from helpers.tasks.reber import EMBEDDED, LONGEST, REBER, SYMBOLS, encode
 from helpers.tasks.text import sentences
 
 FOLDER = ROOT / "book/_static/explorables"
@@ -162,17 +163,19 @@ PENCIL = elman.Elman(
 PULSE = (1.0, 0.0, 0.0, 0.0)
 
 
-def unrolled_values(inputs: Sequence[float]) -> dict[str, np.ndarray]:
+def unrolled_values(
+    inputs: Sequence[float], params: elman.Elman = PENCIL
+) -> dict[str, np.ndarray]:
     """h (T + 1, 2), from h_0 on; o (T,); and how the last o changes with each h."""
     x = np.array(inputs)[:, None]
-    h = elman.hidden_states_numpy(x, PENCIL)
+    h = elman.hidden_states_numpy(x, params)
     d_o = np.zeros((len(x), 1))
     d_o[-1] = 1
-    d_h = bptt.state_errors(h, d_o, PENCIL)
-    d_h0 = bptt.bptt(x, h, d_o, PENCIL).h0
+    d_h = bptt.state_errors(h, d_o, params)
+    d_h0 = bptt.bptt(x, h, d_o, params).h0
     return {
-        "h": np.vstack([PENCIL.h0, h]),
-        "o": elman.readout(h, PENCIL)[:, 0],
+        "h": np.vstack([params.h0, h]),
+        "o": elman.readout(h, params)[:, 0],
         "d_h": np.vstack([d_h0, d_h]),
     }
 
@@ -325,6 +328,126 @@ def reddit_on_tap_picture() -> str:
     )
 
 
+# Train it (chapter 5) -----------------------------------------------------------------
+
+CLASSIC = {
+    "rate": 0.2,
+    "init": "unit_singular_value",
+    "loss": "mean",
+    "optimiser": "sgd",
+    "clip": "none",
+    "limit": 1,
+    "units": 10,
+}
+UPDATES = 10_000
+SAMPLES = 200  # strings by which a network is judged in the page
+
+
+def least_loss(memory: int) -> float:
+    """The least loss of what sees only the last 0 or 1 symbols, exactly.
+
+    A mean over outputs, over the predictions of a string, and over all strings: after n
+    symbols of a string of N, a prediction counts 1 / (N - 1).
+    """
+    n_states, P = len(REBER.transitions), REBER.matrix
+    ends = [np.eye(n_states)[-1]]  # chance to be over after exactly so many symbols
+    for _ in range(LONGEST):
+        ends.append(np.where(np.arange(n_states) < n_states - 1, P @ ends[-1], 0))
+    at, weights = np.eye(n_states)[0], np.zeros((len(SYMBOLS), n_states))
+    for n in range(1, LONGEST):
+        ahead = sum(ends[k] / (n + k - 1) for k in range(1, LONGEST - n + 1))
+        for state, moves in enumerate(REBER.transitions):
+            for symbol, after in moves.items():
+                k = SYMBOLS.index(symbol)
+                chance = at[state] * REBER.next_symbol[state, k]
+                weights[k, after] += chance * ahead[after]
+        at = at @ P
+    groups = weights if memory else weights.sum(axis=0, keepdims=True)
+    groups = groups[groups.sum(axis=1) > 0]
+    q = groups @ REBER.legal_next / groups.sum(axis=1, keepdims=True)
+    return float(groups.sum(axis=1) @ (entr(q) + entr(1 - q)).mean(axis=1))
+
+
+@cache
+def reber_record(loss: str) -> tuple[dict, dict]:
+    """Test losses and grammatical shares of the recorded seeds: range and median.
+
+    For the loss as "mean" or "sum" over the outputs; the test loss is always the mean.
+    """
+    record = results.load("reber-learned")
+    name, scale = {"mean": ("source", 1), "sum": ("summed", 7)}[loss]
+    every = record.parameters["every"]
+    curves = record.curve(f"curves.{name}")[:, : UPDATES // every + 1] / scale
+    epochs = [e for e in reber_runs.EPOCHS if e * reber_runs.EPOCH <= UPDATES]
+    keys = ["before", *(f"{name} {epoch}" for epoch in epochs)]
+    shares = np.transpose([record.metric(f"{key}.grammatical") for key in keys])
+
+    def band(at: Sequence[int], values: np.ndarray) -> dict[str, list]:
+        parts = {"low": np.min, "median": np.median, "high": np.max}
+        return {"at": list(at)} | {
+            key: rounded(part(values, axis=0), 4) for key, part in parts.items()
+        }
+
+    losses = band(range(0, UPDATES + 1, every), curves)
+    return losses, band([reber_runs.EPOCH * e for e in (0, *epochs)], shares)
+
+
+def before_training() -> dict:
+    """Seed 0 at the start: test loss, what is said by state (8, 7), its strings."""
+    setting, parameters = reber_runs.SOURCE, reber_runs.LEARNED
+    params = reber_runs.start(0, parameters)
+    strings = reber_runs.test_strings(0, REBER, parameters)
+    test = reber_runs.data(REBER, strings, setting)
+    said = np.zeros((len(REBER.transitions), len(SYMBOLS)))
+    visits = np.zeros((len(said), 1))
+    for string in strings:
+        states = list(REBER.states(string[:-1]))
+        h = elman.hidden_states_numpy(encode(string[:-1]), params)
+        p = expit(elman.readout(h, params))
+        np.add.at(said, states, p / p.sum(axis=1, keepdims=True))
+        np.add.at(visits, states, 1)
+    rng = np.random.default_rng([0, 3])
+    return {
+        "loss": reber_runs.test_loss(params, test, setting),
+        "said": said / np.maximum(visits, 1),
+        "strings": reber_runs.sample_strings(params, SAMPLES, rng),
+    }
+
+
+def train_it() -> dict:
+    """The grammar, the classic training, what was recorded of it, and the plots."""
+    return {
+        "symbols": SYMBOLS,
+        "transitions": list(REBER.transitions),
+        "setting": CLASSIC,
+        "updates": UPDATES,
+        "every": reber_runs.LEARNED["every"],
+        "record": {
+            loss: dict(zip(("loss", "share"), reber_record(loss), strict=True))
+            for loss in ("mean", "sum")
+        },
+        "plots": {
+            "left": list(explorable_pictures.TRAIN_LEFT),
+            "top": explorable_pictures.TRAIN_TOP,
+            "width": explorable_pictures.TRAIN_WIDTH,
+            "height": explorable_pictures.TRAIN_HEIGHT,
+            "decades": list(explorable_pictures.TRAIN_DECADES),
+            "floor": explorable_pictures.TRAIN_FLOOR,
+        },
+        "cut": explorable_pictures.CUT,
+    }
+
+
+def train_it_picture() -> str:
+    """The network of seed 0 before its training, and the record behind it."""
+    return explorable_pictures.train_it(
+        **before_training(),
+        **dict(zip(("record", "shares"), reber_record("mean"), strict=True)),
+        one_symbol=least_loss(1),
+        updates=UPDATES,
+    )
+
+
 # All of them -----------------------------------------------------------------------
 
 EXPLORABLES = {  # by name: its numbers, and its picture
@@ -333,6 +456,7 @@ EXPLORABLES = {  # by name: its numbers, and its picture
     "unroller": (unroller, unroller_picture),
     "two-memories": (two_memories, two_memories_picture),
     "reddit-on-tap": (reddit_on_tap, reddit_on_tap_picture),
+    "train-it": (train_it, train_it_picture),
 }
 
 

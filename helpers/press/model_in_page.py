@@ -37,8 +37,7 @@ def packed(W: np.ndarray) -> dict:
 def script(model: LanguageModel) -> str:
     """Assigns `explorable.delivered`: the model, words and weights of an Elman network.
 
-    W_ho is transposed, so that what leads to a word is a row of it. Raises ValueError
-    for a model with another cell.
+    Raises ValueError for a model with another cell.
     """
     vocabulary, params = model.vocabulary, model.params
     if params._fields != ("W_ih", "W_hh", "b_h", "W_ho", "b_o", "h0"):
@@ -51,7 +50,7 @@ def script(model: LanguageModel) -> str:
         "unsuitable": np.flatnonzero(unsuitable(vocabulary.words)).tolist(),
         "W_ih": packed(params.W_ih),
         "W_hh": packed(params.W_hh),
-        "W_ho": packed(params.W_ho.T),
+        "W_ho": packed(params.W_ho),
         **{
             name: [float(f"{value:.6g}") for value in getattr(params, name)]
             for name in ("b_h", "b_o", "h0")

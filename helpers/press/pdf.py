@@ -7,37 +7,21 @@ of it. A Chromium must be installed; the variable CHROME names another one.
 """
 
 import argparse
-import functools
-import os
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
 from helpers import ROOT
+from helpers.browser import LAUNCH, chromium
 from helpers.press.rendering import render
 from helpers.results import console
 from helpers.results.files import write_text
 
-BROWSERS = ("chromium", "chromium-browser")
-BROWSERS += ("google-chrome", "google-chrome-stable", "chrome")
-# Its sandbox needs an account that is not root's.
-LAUNCH = {
-    "args": ["--disable-gpu", "--disable-dev-shm-usage"],
-    "chromium_sandbox": not (hasattr(os, "geteuid") and os.geteuid() == 0),
-}
 PDF = Path("_build/rnns-unrolled.pdf")
 FOOTER = """\
 <div style="font: 8px sans-serif; color: #666; width: 100%; text-align: center">
 <span class="pageNumber"></span></div>"""
-
-
-@functools.cache
-def chromium() -> str | None:
-    """The path of a Chromium, that of the variable CHROME first; None without one."""
-    names = (os.environ.get("CHROME", ""), *BROWSERS)
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 def single_page(root: Path = ROOT) -> Path:

@@ -55,6 +55,36 @@ const explorable = {
     return { input, label, write };
   },
 
+  // A line to write in, or a choice among `options`, with its name: [label, input].
+  field(name, attributes, change) {
+    const input = explorable.make("input", { type: "text", ...attributes, input: change });
+    return [explorable.make("label", { class: "explorable-field" }, name, input), input];
+  },
+
+  choice(name, options, change) {
+    const all = Object.entries(options).map(([value, text]) => explorable.make("option", { value }, text));
+    const select = explorable.make("select", { input: change }, ...all);
+    return [explorable.make("label", { class: "explorable-field" }, name, select), select];
+  },
+
+  // Call move(x) with the place in the picture where a finger or the mouse presses `part`
+  // and as long as it is held. Up and down still scrolls the page.
+  drag(part, picture, move) {
+    const at = (event) => {
+      const box = picture.getBoundingClientRect();
+      move(((event.clientX - box.left) / box.width) * picture.viewBox.baseVal.width);
+    };
+    part.classList.add("dragged");
+    part.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      part.setPointerCapture(event.pointerId);
+      at(event);
+    });
+    part.addEventListener("pointermove", (event) => {
+      if (part.hasPointerCapture(event.pointerId)) at(event);
+    });
+  },
+
   // Put the controls under the picture, and after them a line that screen readers read
   // out whenever it changes. Returns what sets this line.
   control(figure, ...rows) {
@@ -67,9 +97,16 @@ const explorable = {
     };
   },
 
-  // A number as the chapters print it: 0.0295, and 1.95e-25 where that would be long.
-  short: (value, digits = 3) =>
-    value < 0.001 || value >= 10000 ? value.toExponential(digits - 1) : value.toPrecision(digits),
+  // A number with so many digits, and a power of ten where it would be long: 0.0295,
+  // −1.95·10⁻²⁵.
+  power(value, digits = 3) {
+    if (!Number.isFinite(value)) return String(value);
+    const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+    const plain = value === 0 || (exponent > -4 && exponent < digits);
+    const raised = [...exponent.replace("+", "")].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
+    const times = Number(mantissa) === 1 ? "10" : `${mantissa}·10`;
+    return (plain ? value.toPrecision(digits) : times + raised.join("")).replace("-", "−");
+  },
 
   // u W + b for a row u, a matrix W as a list of rows, and a row b.
   affine: (u, W, b) => b.map((b_j, j) => u.reduce((sum, u_i, i) => sum + u_i * W[i][j], b_j)),

@@ -3,7 +3,7 @@
 "use strict";
 
 explorable.start("gradient-horizon", (figure, numbers) => {
-  const { button, row, short, slider } = explorable;
+  const { button, row, power, slider } = explorable;
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`#horizon-${id}`);
   const plot = svg.querySelector("svg");
@@ -15,6 +15,7 @@ explorable.start("gradient-horizon", (figure, numbers) => {
 
   const x = (lag) => (width * lag) / (lags - 1);
   const y = (value) => (height * (top - Math.log10(value))) / (top - foot);
+  const seen = (value) => Math.min(Math.max(y(value), 0), height); // markers stay in sight
   const points = (values) => values.map((value, lag) => `${x(lag)} ${y(value)}`);
 
   function show() {
@@ -30,8 +31,8 @@ explorable.start("gradient-horizon", (figure, numbers) => {
     const band = [...points(low), ...points(high).reverse()];
     part("band").setAttribute("d", `M${band.join("L")}z`);
     part("lag").setAttribute("transform", `translate(${x(lag)} 0)`);
-    part("measured").setAttribute("cy", y(median[lag]));
-    part("allowed").setAttribute("cy", y(bound[lag]));
+    part("measured").setAttribute("cy", seen(median[lag]));
+    part("allowed").setAttribute("cy", seen(bound[lag]));
     const start = far < 0 ? width : x(far);
     part("beyond").setAttribute("x", start);
     part("beyond").setAttribute("width", width - start);
@@ -42,17 +43,17 @@ explorable.start("gradient-horizon", (figure, numbers) => {
     radii.write(radius.toFixed(1));
     lagged.write(String(lag));
     say(
-      `${activation}, spectral radius ${radius.toFixed(1)}: at lag ${lag}, ${short(median[lag])} ` +
-        `[${short(low[lag])}, ${short(high[lag])}] of the error is left; the bound is ` +
-        `${short(bound[lag])}. ` +
+      `${activation}, spectral radius ${radius.toFixed(1)}: at lag ${lag}, ${power(median[lag])} ` +
+        `[${power(low[lag])}, ${power(high[lag])}] of the error is left; the bound is ` +
+        `${power(bound[lag])}. ` +
         (far < 0
           ? `At least 1% arrives at every lag up to ${lags - 1}.`
           : `Less than 1% arrives from lag ${far} on.`),
     );
     svg.setAttribute(
       "aria-label",
-      `Length of an error by lag: measured 1 at lag 0 and ${short(median.at(-1))} at lag ` +
-        `${lags - 1}, bound ${short(bound.at(-1))}.`,
+      `Length of an error by lag: measured 1 at lag 0 and ${power(median.at(-1))} at lag ` +
+        `${lags - 1}, bound ${power(bound.at(-1))}.`,
     );
   }
 
@@ -71,5 +72,10 @@ explorable.start("gradient-horizon", (figure, numbers) => {
     row("Activation", ...choices.map(([, choice]) => choice)),
     row("Where to look", radii.label, lagged.label),
   );
+  // The line of the lag is dragged in the picture, or jumps to where one presses.
+  explorable.drag(svg, svg, (at) => {
+    lagged.input.value = ((at - Number(plot.getAttribute("x"))) / width) * (lags - 1);
+    show();
+  });
   show();
 });

@@ -1,61 +1,57 @@
 // Reddit on tap of chapter 8: the language model of the book writes in the page, by the
-// rules of helpers/lm/generation.py. Its weights come as a script of their own, which
-// helpers/press/model_in_page.py makes, and only when they are asked for.
+// rules of helpers/lm/generation.py. Its weights are a script of their own, made by
+// helpers/press/model_in_page.py, that is loaded when it is asked for.
 "use strict";
 
 const redditScript = document.currentScript.src;
 
 explorable.start("reddit-on-tap", (figure, numbers) => {
-  const { make, button, disable, row, slider, affine } = explorable;
+  const { make, button, disable, row, slider, field } = explorable;
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`#reddit-${id}`);
-  const LONGEST = 50; // words of a sentence
+  const [LONGEST, LARGEST] = [50, 999999]; // words of a sentence, seed
   const [START, END, UNKNOWN] = ["SENTENCE_START", "SENTENCE_END", "UNKNOWN_TOKEN"];
   const full = Number(svg.querySelector(".all").getAttribute("width"));
   let model; // once it is loaded
   let read = []; // the words so far, each with the state after it
   let filtered = true;
+  let number = 1; // seed
 
-  // The model
-
-  // A matrix from its text, two digits to the base 91 a number, as rows.
-  function unpacked({ step, digits }, columns) {
+  // The numbers of a matrix from its text, two digits to the base 91 each.
+  function unpacked({ step, digits }) {
     const digit = (k) => {
       const code = digits.charCodeAt(k);
       return code - 35 - (code > 92); // the backslash is no digit
     };
-    const rows = [];
-    for (let k = 0; k < digits.length; k += 2 * columns) {
-      const values = (_, j) => step * (91 * digit(k + 2 * j) + digit(k + 2 * j + 1) - 4140);
-      rows.push(Float64Array.from({ length: columns }, values));
-    }
-    return rows;
+    const value = (_, k) => step * (91 * digit(2 * k) + digit(2 * k + 1) - 4140);
+    return Float64Array.from({ length: digits.length / 2 }, value);
   }
 
   function open(delivered) {
-    const index = new Map(delivered.words.map((word, i) => [word, i]));
-    const matrices = ["W_ih", "W_hh", "W_ho"].map((name) => [
-      name,
-      unpacked(delivered[name], delivered.h0.length),
-    ]);
-    model = { ...delivered, ...Object.fromEntries(matrices), index };
+    const { words, unsuitable, h0 } = delivered;
+    const sizes = { n_in: words.length, n_hid: h0.length, n_out: words.length };
+    const net = networks().network("elman", sizes);
+    for (const [name, values] of Object.entries(net.parameters)) {
+      values.set(delivered[name].digits ? unpacked(delivered[name]) : delivered[name]);
+    }
+    model = { words, unsuitable, net, index: new Map(words.map((word, i) => [word, i])) };
   }
 
+  // The state after a word, and the logits of the next.
   function advance(word, h) {
-    const row_t = model.W_ih[word];
-    return affine(h, model.W_hh, model.b_h).map((a, i) => Math.tanh(a + row_t[i]));
+    const { net } = model;
+    net.forward([word], 1, { h });
+    return { h: net.h.slice(net.n_hid, 2 * net.n_hid), o: net.o.slice(net.n_out, 2 * net.n_out) };
   }
 
   // What the word after `count` words is drawn from, at this temperature.
-  function probabilities(h, count, temperature) {
+  function probabilities({ o }, count, temperature) {
     const never = new Set([START, UNKNOWN].map((word) => model.index.get(word)));
     if (filtered) model.unsuitable.forEach((word) => never.add(word));
     if (count < 1) never.add(model.index.get(END));
-    const o = model.W_ho.map((w, word) =>
-      never.has(word) ? -Infinity : h.reduce((sum, h_i, i) => sum + h_i * w[i], model.b_o[word]),
-    );
-    const most = o.reduce((a, b) => Math.max(a, b));
-    const weights = o.map((o_j) => Math.exp((o_j - most) / temperature));
+    const allowed = o.map((o_j, word) => (never.has(word) ? -Infinity : o_j));
+    const most = allowed.reduce((a, b) => Math.max(a, b));
+    const weights = allowed.map((o_j) => Math.exp((o_j - most) / temperature));
     const sum = weights.reduce((a, b) => a + b);
     return weights.map((weight) => weight / sum);
   }
@@ -87,18 +83,16 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
 
   const readable = (word) => numbers.readable[word] ?? word;
 
-  // Whether a reader expects no space between two tokens.
+  // Whether there is no space between two tokens.
   const joined = (before, after) =>
     /^(n't|'(s|m|d|ll|re|ve)|\.+|[,!?;:)\]}%]|'')$/.test(after) || /^(``|[([{$#@])$/.test(before);
 
-  // Tokens as pieces of text, with the spaces that a reader expects.
+  // Tokens as pieces of text, with the spaces between.
   function pieces(words) {
     return words.map((word, i) => (i && !joined(words[i - 1], word) ? " " : "") + readable(word));
   }
 
   const percent = (p) => (p < 0.0005 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
-
-  // What is done with it
 
   const temperature = () => (Number(heat.input.value) + 1) / 10;
   const ended = () => read.length > LONGEST || read.at(-1).word === END;
@@ -106,13 +100,13 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
 
   function push(word, drawn) {
     const index = model.index.get(word) ?? model.index.get(UNKNOWN);
-    const h = advance(index, read.length ? read.at(-1).h : model.h0);
-    read.push({ word, drawn, h });
+    const { h } = read.at(-1) ?? { h: model.net.parameters.h0 };
+    read.push({ word, drawn, ...advance(index, h) });
   }
 
   function next() {
-    const p = probabilities(read.at(-1).h, read.length - 1, temperature());
-    let left = 1 - draws(Number(seed.value))[read.length - 1];
+    const p = probabilities(read.at(-1), read.length - 1, temperature());
+    let left = 1 - draws(number)[read.length - 1];
     let word = p.findIndex((value) => (left -= value) <= 0);
     if (word < 0) word = p.findLastIndex((value) => value > 0);
     push(model.words[word], true);
@@ -134,6 +128,14 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     show(names && `The model does not know ${names}: it reads UNKNOWN instead.`);
   }
 
+  function reseed() {
+    const fits = seed.value !== "" && seed.checkValidity();
+    seed.setAttribute("aria-invalid", String(!fits));
+    if (!fits) return say(`The seed must be a whole number from 0 to ${LARGEST}; it is still ${number}.`);
+    number = Number(seed.value);
+    restart();
+  }
+
   function one() {
     const p = next();
     show(`Drawn: “${readable(read.at(-1).word)}”, which had ${percent(p)}.`);
@@ -145,8 +147,8 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
   }
 
   function anew() {
-    seed.value = String(Number(seed.value) + 1);
-    begin();
+    seed.value = String((number + 1) % (LARGEST + 1));
+    reseed();
     rest();
   }
 
@@ -157,7 +159,7 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
 
   function show(done) {
     const over = ended();
-    const p = over ? [] : probabilities(read.at(-1).h, read.length - 1, temperature());
+    const p = over ? [] : probabilities(read.at(-1), read.length - 1, temperature());
     const likeliest = [...p.keys()].sort((a, b) => p[b] - p[a]).slice(0, numbers.likeliest);
     const bars = likeliest.map((i) => [readable(model.words[i]), p[i]]);
     const others = 1 - bars.reduce((sum, [, value]) => sum + value, 0);
@@ -198,16 +200,12 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
   // Controls
 
   const change = () => show("");
-  const field = (name, attributes, changed) => {
-    const input = make("input", { ...attributes, input: changed });
-    return [make("label", { class: "explorable-field" }, name, input), input];
-  };
   const [beginningLabel, beginning] = field(
     "Begin with",
     { type: "text", value: numbers.beginning, autocomplete: "off", spellcheck: "false" },
     restart,
   );
-  const [seedLabel, seed] = field("Seed number", { type: "number", min: 0, step: 1, value: 1 }, restart);
+  const [seedLabel, seed] = field("Seed number", { type: "number", min: 0, max: LARGEST, value: 1 }, reseed);
   const heat = slider("Temperature", 19, 9, change);
   const step = button("Next word", one);
   const finish = button("Write the rest", rest);

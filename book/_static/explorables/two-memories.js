@@ -4,7 +4,7 @@
 "use strict";
 
 explorable.start("two-memories", (figure, numbers) => {
-  const { make, button, row, slider, affine, short } = explorable;
+  const { make, button, row, slider, affine, power } = explorable;
   const symbols = [...numbers.symbols];
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`#memory-${id}`);
@@ -76,9 +76,9 @@ explorable.start("two-memories", (figure, numbers) => {
       }
       const { title } = numbers.networks[network];
       part(`title-${panel}`).textContent = title;
-      part(`apart-${panel}`).textContent = `states ${short(values.apart[at], 2)} apart`;
+      part(`apart-${panel}`).textContent = `states ${power(values.apart[at], 2)} apart`;
       const [T, P] = BEGINNINGS.map((beginning) => values[beginning][at].toFixed(2));
-      return `${title}: ${T} after BT, ${P} after BP, states ${short(values.apart[at], 2)} apart.`;
+      return `${title}: ${T} after BT, ${P} after BP, states ${power(values.apart[at], 2)} apart.`;
     });
     part("now").setAttribute("d", numbers.tops.map((top) => `M${x(at)} ${top}v${height}`).join(""));
 

@@ -3,19 +3,46 @@
 "use strict";
 
 explorable.start("unroller", (figure, net) => {
-  const { button, row, slider, affine } = explorable;
+  const { make, button, row, slider, affine } = explorable;
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`[id="${id}"]`);
-  const x = [...net.x];
-  const T = x.length;
+  const T = net.x.length;
   const LAST = 3 * T + 1; // two positions a step forwards, one a state backwards
   const sub = (t) => "₀₁₂₃₄₅₆₇₈₉"[t];
   const signed = (value) => value.toFixed(3).replace("-0.000", "0.000").replace("-", "−");
   const pair = (values) => `(${values.map(signed).join(", ")})`;
   const transpose = (W) => W[0].map((_, j) => W.map((w) => w[j]));
-  let at = 0;
+
+  // The inputs, the position and each weight are settings. W_hh₂₁ leads from unit 2 to 1.
+  const fields = { at: ["Position", [0, LAST, true]] };
+  const usual = { at: 0 };
+  const weights = {}; // the place of each in its matrix or row: [where, index]
+  net.x.forEach((value, i) => {
+    fields[`x${i + 1}`] = [`x${sub(i + 1)}`, { 0: "0", 1: "1" }];
+    usual[`x${i + 1}`] = String(value);
+  });
+  for (const [name, n_in] of Object.entries({ W_ih: 1, W_hh: 2, b_h: 0, W_ho: 2, b_o: 0 })) {
+    const rows = n_in ? net[name] : [net[name]];
+    rows.forEach((values, i) =>
+      values.forEach((value, j) => {
+        const key = `${name}${n_in > 1 ? i + 1 : ""}${values.length > 1 ? j + 1 : ""}`;
+        fields[key] = [key.replace(/\d/g, sub), [-10, 10]];
+        usual[key] = value;
+        weights[key] = [values, j];
+      }),
+    );
+  }
+  const { values: setting, labels, link, change } = explorable.settings(
+    "unroller",
+    fields,
+    usual,
+    () => show(),
+    (sentence) => say(sentence),
+  );
 
   function values() {
+    const x = inputs.map((_, i) => Number(setting[`x${i + 1}`]));
+    for (const [key, [where, j]] of Object.entries(weights)) where[j] = setting[key];
     const a = [null];
     const h = [net.h0];
     for (const x_t of x) {
@@ -32,11 +59,12 @@ explorable.start("unroller", (figure, net) => {
       const d_a = d[t].map((d_i, i) => d_i * (1 - h[t][i] ** 2));
       d[t - 1] = affine(d_a, transpose(net.W_hh), nothing);
     }
-    return { a, h, o, d };
+    return { x, a, h, o, d };
   }
 
   function show() {
-    const { a, h, o, d } = values();
+    const { x, a, h, o, d } = values();
+    const { at } = setting;
     const back = at > 2 * T ? 3 * T + 1 - at : -1; // the state that an error has reached
     const write = (id, shown, content) => {
       const text = part(`value-${id}`);
@@ -102,24 +130,22 @@ explorable.start("unroller", (figure, net) => {
     svg.setAttribute("aria-label", `The unrolled network, position ${at} of ${LAST}. ${text}`);
   }
 
-  function go(to) {
-    at = to;
-    show();
-  }
-
-  const inputs = x.map((_, i) =>
-    button("", () => {
-      x[i] = 1 - x[i];
-      show();
-    }),
-  );
-  const previous = button("Back", () => go(at - 1));
-  const next = button("Next", () => go(at + 1));
-  const position = slider("Position", LAST, 0, () => go(Number(position.input.value)));
+  const go = (to) => change("at", String(to));
+  const inputs = net.x.map((_, i) => {
+    const key = `x${i + 1}`;
+    return button("", () => change(key, String(1 - setting[key])));
+  });
+  const previous = button("Back", () => go(setting.at - 1));
+  const next = button("Next", () => go(setting.at + 1));
+  const position = slider("Position", LAST, setting.at, () => go(position.input.value));
+  const changed = make("div", { class: "explorable-fields" }, ...Object.keys(weights).map((key) => labels[key]), link);
   const say = explorable.control(
     figure,
     row("Step through", previous, next, position.label),
     row("Change an input", ...inputs),
   );
+  const folded = make("details", {}, make("summary", {}, "Weights"), changed);
+  figure.querySelector(".explorable-controls").append(folded);
+  figure.id = "unroller";
   show();
 });
