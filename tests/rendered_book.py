@@ -16,6 +16,7 @@ from helpers.press.rendering import Rendered
 # The explorables, and the page on which each stands.
 EXPLORABLES = {
     "reber-walker": "book/05_reber.html",
+    "train-it": "book/05_reber.html",
     "gradient-horizon": "book/04_bptt.html",
     "unroller": "book/02_elman.html",
     "two-memories": "book/06_embedded_reber.html",

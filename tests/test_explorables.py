@@ -32,9 +32,6 @@ from helpers.tasks.text import Vocabulary, cut, sentences
 
 address, browser = test_browser.address, test_browser.browser
 
-# Those that no chapter shows yet. Train it is tested in test_train_it.py as well.
-PENDING = {"train-it"}
-
 FIGURE = re.compile(
     r'<figure data-explorable="([\w-]+)">\n\n'
     r"!\[([^]]+)\]\(_static/explorables/([\w-]+)\.svg\)\n\n"
@@ -97,7 +94,7 @@ def test_each_explorable_stands_in_one_chapter_with_picture_and_caption():
                 assert min(len(alt), len(caption)) > 100
                 found[name] = f"book/{path.stem}.html"
     assert found == PAGES
-    assert set(EXPLORABLES) - PENDING == set(PAGES)
+    assert set(EXPLORABLES) == set(PAGES)
 
 
 def test_the_colours_are_those_of_the_plots_and_stand_out_in_the_dark():
