@@ -23,6 +23,14 @@ QUICK_TO_COMPILE = [
     name for name in WAYS if name not in ("pytensor c", "pytensor numba")
 ]
 
+# What JAX does with one string it does with the others in the same way.
+SLOW = pytest.mark.slow
+OTHERS = {
+    (name, what)
+    for name in ("pytensor jax", "jax")
+    for what in SMALL.keys() - {"a string"}
+}
+
 
 @pytest.fixture(autouse=True)
 def restored():
@@ -56,8 +64,14 @@ def test_the_gradient_of_numpy_is_that_of_differences_and_its_steps_go_down(what
     assert losses[0] > losses[-1]
 
 
-@pytest.mark.parametrize("what", SMALL)
-@pytest.mark.parametrize("name", QUICK_TO_COMPILE)
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        pytest.param(name, what, marks=SLOW if (name, what) in OTHERS else ())
+        for name in QUICK_TO_COMPILE
+        for what in SMALL
+    ],
+)
 def test_all_ways_give_the_same_loss_and_gradients(name, what):
     if why := missing(name):
         pytest.skip(why)

@@ -194,6 +194,7 @@ def test_the_curve_is_r_squared_on_examples_that_training_never_draws(python_eng
 # What the chapter says ------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_the_good_recipe_learns_in_an_instant_what_the_published_one_does_not():
     engine.select()

@@ -221,6 +221,7 @@ def test_padding_changes_nothing(python_engine):
             np.testing.assert_allclose(a, b, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "initial"), [("lstm", initial_lstm), ("gru", initial_gru)]
 )
@@ -329,6 +330,7 @@ APART = {
 ADAM = {"init": "uniform", "adam": 0.01}
 
 
+@pytest.mark.slow
 def test_a_seed_among_others_is_as_if_alone(python_engine):
     parameters = APART | {"settings": {"A": ADAM}, "opened": 6}
     both = experiments.side_by_side((0, 1), parameters)
@@ -343,6 +345,7 @@ def test_a_seed_among_others_is_as_if_alone(python_engine):
     assert curves["carriers"]["carries"].shape == (8, 3)
 
 
+@pytest.mark.slow
 def test_trials_go_through_the_settings_with_the_same_first_weights(python_engine):
     trials = [ADAM, ADAM | {"adam": 0.0}]
     parameters = APART | {"trials": trials, "first": 7}

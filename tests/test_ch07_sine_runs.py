@@ -222,6 +222,7 @@ def test_published_weights_are_positive_and_have_no_biases(python_engine):
     assert learned.curve.shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_training_measures_each_setting_and_its_closed_loop(python_engine):
     setting = experiments.TRAINING["settings"]["adam tanh"]
     parameters = {
@@ -249,6 +250,7 @@ def test_wrong_gradients_are_trained_by_adam(python_engine):
     assert ends[1] < ends[0]
 
 
+@pytest.mark.slow
 def test_a_split_asks_for_what_it_holds_out_and_how_odd_the_answers_are(python_engine):
     parameters = experiments.SPLITS | {
         "hidden": 3,
@@ -326,6 +328,7 @@ def test_errors_by_horizon_compare_with_the_year_that_is_meant():
     np.testing.assert_allclose(errors, [0, 3])
 
 
+@pytest.mark.slow
 def test_sunspot_networks_are_scored_on_the_test_years(python_engine):
     parameters = experiments.SUNSPOTS | {
         "hidden": [3],

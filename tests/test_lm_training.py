@@ -377,6 +377,7 @@ def test_the_model_of_the_best_epoch_is_kept_and_judged(
         assert kept.card["tokens_per_s"] == pytest.approx(rate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.npz", "model.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
 def test_a_finished_run_whose_model_is_lost_takes_it_from_the_checkpoint_or_says_so(
@@ -468,6 +469,7 @@ def test_a_training_that_diverges_says_so_and_keeps_a_good_checkpoint(
     assert not (run / "model.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [2, 500])
 def test_what_was_learned_before_training_diverged_is_kept(
     settings, tmp_path, monkeypatch, every
@@ -490,6 +492,7 @@ def test_what_was_learned_before_training_diverged_is_kept(
     assert model.load("model", tmp_path).card["epoch"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("diverged", [False, True])
 def test_comments_that_are_strange_to_a_network_are_no_divergence(
     settings, tmp_path, monkeypatch, diverged

@@ -250,6 +250,7 @@ def test_a_quick_bench_says_what_it_leaves_out(processes, tmp_path):
     assert {row["size"] for row in bench["series"] if row["axis"] == "T"} == {10, 300}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "n"),
     [
