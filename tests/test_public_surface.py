@@ -741,20 +741,28 @@ def unmatched(sentence):
 
 
 def agreeing(score, vocabulary):
-    """For "the dog(s) FILLER is/are", with the words that there are."""
+    """For "the dog(s) FILLER is/are" and cats, with the words that there are.
+
+    Of two nouns with as many probes each, and Student's t for one degree of freedom.
+    """
     found = {}
-    fillers = {"0 words": [""], "1 word": ["here"]}
-    for kind, words in fillers.items():
-        right = []
-        for noun, verbs in (("dog", "is are"), ("dogs", "are is")):
-            for filler in words:
-                begun = ["the", noun, *filler.split()]
+    for kind, filler in {"0 words": [], "1 word": ["here"]}.items():
+        shares = []
+        for noun in ("dog", "cat"):
+            right = []
+            for s, verbs in (("", "is are"), ("s", "are is")):
+                begun = ["the", noun + s, *filler]
                 likely = [
                     score([vocabulary.encode([*begun, verb])[:-1]])[0][-1]
                     for verb in verbs.split()
                 ]
                 right.append(likely[0] > likely[1])
-        found[kind] = intervals.Estimate(*wilson(sum(right), len(right), 0.95))
+            shares.append(sum(right) / 2)
+        mean = sum(shares) / 2
+        reach = math.tan(math.pi * 0.475) * abs(shares[0] - shares[1]) / 2
+        found[kind] = intervals.Estimate(
+            mean, max(mean - reach, 0), min(mean + reach, 1)
+        )
     return found
 
 
@@ -806,7 +814,7 @@ DRAWN = {
 SCORES = [-np.array([0.5, 1.5, 0.25]), -np.array([1.0]), -np.array([2.0, 0.125])]
 SCORED = [np.array([0, 3, 2, 1]), np.array([0, 1]), np.array([0, 3, 4])]
 MARKED = ["yes", ",", "and", "no", "?", "!", "(", "``", "or", "''", ")"]
-AGREEING = ("the", "dog", "dogs", "cat", "cats", "here", "is", "are")
+AGREEING = ("the", "dog", "dogs", "cat", "cats", "boy", "boys", "here", "is", "are")
 AGREEING = Vocabulary((*SPECIAL, *AGREEING))
 TOKENS = {"sentence": Given(MARKED, "tokens")}
 VOCABULARY = {"vocabulary": Given(LETTERS, "vocabulary")}
@@ -1568,8 +1576,9 @@ TABLE = {
             for probe in scoring.probes(vocabulary)
         ],
         lambda vocabulary: [
-            f"the dog{s}{here} {verb}"
+            f"the {noun}{s}{here} {verb}"
             for here in ("", " here")
+            for noun in ("dog", "cat")
             for s, verb in (("", "is"), ("s", "are"))
         ],
         {"vocabulary": Given(AGREEING, "vocabulary")},

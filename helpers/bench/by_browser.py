@@ -13,6 +13,7 @@ from helpers.bench.recording import spread
 from helpers.bench.workloads import LR, WORKLOADS, Step, Workload
 from helpers.browser import LAUNCH, chromium
 from helpers.networks.elman import Elman
+from helpers.results import console
 
 LIBRARY = ROOT / "book/_static/explorables/networks.js"
 CALLS = 2000  # steps a round
@@ -98,5 +99,11 @@ def row(rounds: int = 15) -> dict:
     return named | spread(seconds)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the row."""
+    console.show_any_text()
     print(row())
+
+
+if __name__ == "__main__":
+    main()

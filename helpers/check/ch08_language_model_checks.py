@@ -1142,7 +1142,7 @@ def window_logits(student: Callable, probes: Sequence[Probe]) -> Iterator[Verdic
 def _window_name(words, W_ih, C, *rest) -> str:
     n = len(C) // W_ih.shape[1]
     plural = "s" if len(words) > 1 else ""
-    return f"window_logits of {len(words)} word{plural} with a window of {n}"
+    return f"window_logits(...) of {len(words)} word{plural} with a window of {n}"
 
 
 def _window_logits(
