@@ -112,10 +112,12 @@ def clustered_interval(values, groups, confidence: float = 0.95) -> Estimate:
     """
     values, confidence = _checked(values, confidence)
     groups = arguments.array("groups", groups)
-    if values.ndim != 1 or groups.shape != values.shape:
+    if values.ndim != 1:
+        raise ValueError(f"values must have one axis; got {values.shape}")
+    if groups.shape != values.shape:
         raise ValueError(
-            f"groups must name a group for each of the values, one axis; got "
-            f"{groups.shape} for values of {values.shape}"
+            f"groups must name a group for each of the values; got {groups.shape} for "
+            f"values of {values.shape}"
         )
     _, at = np.unique(groups, return_inverse=True)
     sums, sizes = np.bincount(at, values), np.bincount(at)
