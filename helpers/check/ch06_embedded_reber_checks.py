@@ -350,10 +350,15 @@ def _carried_clues(student: Callable) -> Iterator[str]:
 # Exercise 6.4 --------------------------------------------------------------------
 
 
-def _draw_step(rng: np.random.Generator) -> tuple:
+def _draw_step_sizes(rng: np.random.Generator) -> tuple:
+    """n_in, n_hid, and the axis of a batch or none."""
     n_in, n_hid = rng.integers(1, 5, 2)
     batch = () if rng.random() < 0.4 else (int(rng.integers(1, 5)),)
-    return _step_arguments(rng, n_in, n_hid, batch)
+    return n_in, n_hid, batch
+
+
+def _draw_step(rng: np.random.Generator) -> tuple:
+    return _step_arguments(rng, *_draw_step_sizes(rng))
 
 
 def _step_arguments(rng, n_in: int, n_hid: int, batch: tuple) -> tuple:
@@ -782,9 +787,7 @@ def _bias_clues(student: Callable) -> Iterator[str]:
 
 
 def _draw_foreign(rng: np.random.Generator) -> tuple:
-    n_in, n_hid = rng.integers(1, 5, 2)
-    batch = () if rng.random() < 0.4 else (int(rng.integers(1, 5)),)
-    return _foreign_arguments(rng, n_in, n_hid, batch)
+    return _foreign_arguments(rng, *_draw_step_sizes(rng))
 
 
 def _foreign_arguments(rng, n_in: int, n_hid: int, batch: tuple) -> tuple:

@@ -77,6 +77,12 @@ def at_equal_length(gradient: Callable) -> Callable:
 
 METHODS: dict[str, Callable] = {"right": right, "frozen": frozen, **SUSPECTS}
 EQUAL = {f"{name} equal": at_equal_length(SUSPECTS[name]) for name in SUSPECTS}
+ALL = METHODS | EQUAL
+
+
+def methods(task: str, parameters: dict) -> list[str]:
+    """The names of the methods that are tried on a task."""
+    return [*(ALL if task in parameters["equal"] else METHODS)]
 
 
 def learn(
@@ -102,7 +108,7 @@ def learn(
     with np.errstate(all="ignore"):  # some diverge
         for k in range(1, updates + 1):
             x, y = example(task, length, rng)
-            gradients = (METHODS | EQUAL)[method](x, y, *params)
+            gradients = ALL[method](x, y, *params)
             steps = (parameters["lr"] * gradient for gradient in gradients)
             params = Elman(*(p - s for p, s in zip(params, steps, strict=True)))
             if traced(k):
@@ -119,7 +125,7 @@ def training(seed: int, parameters: dict, updates: int | None = None) -> dict:
     traces: dict = {}
     metrics: dict = {}
     for task in parameters["tasks"]:
-        for method in [*METHODS, *(EQUAL if task in parameters["equal"] else ())]:
+        for method in methods(task, parameters):
             trace, (before, after) = learn(
                 seed, parameters, task, method, updates or parameters["updates"]
             )
@@ -138,7 +144,7 @@ EXPERIMENTS = (
         metrics=tuple(
             f"{task} {method}"
             for task in TRAINING["tasks"]
-            for method in [*METHODS, *(EQUAL if task in TRAINING["equal"] else ())]
+            for method in methods(task, TRAINING)
         ),
     ),
 )

@@ -83,7 +83,7 @@ def words_of(
     the comments that stand in the training part, and "new sentences" the sentences that
     do, in the words of the vocabulary.
     """
-    known = _known(train)
+    known = {tuple(map(tuple, comment)) for comment in train}
     read = {tuple(vocabulary.encode(s)) for comment in train for s in comment}
     comment, place, new_comment, new_sentence = [], [], [], []
     for i, sentences in enumerate(test):
@@ -204,10 +204,6 @@ def _memory(whole: np.ndarray, scores: Scores, k: int, words: Words) -> dict:
             (whole - forgot)[concerned], words.comment[concerned]
         ),
     }
-
-
-def _known(comments: Sequence[Sequence[list[str]]]) -> set[tuple]:
-    return {tuple(map(tuple, comment)) for comment in comments}
 
 
 def record(
