@@ -137,22 +137,22 @@ def test_sentences_end_as_often_as_the_network_says():
         assert kept == pytest.approx(0.5 ** int(k), rel=1e-3)
 
 
-def test_with_the_comments_its_words_are_known():
+def counted_comments(n):
+    """Comments of 30 words, w0 the most common."""
     rng = np.random.default_rng(0)
     words = np.array([f"w{i}" for i in range(30)])
     p = 1 / np.arange(1, 31)
-    drawn = (rng.choice(words, rng.integers(3, 9), p=p / p.sum()) for _ in range(300))
-    comments = [f"{' '.join(some)}." for some in drawn]
+    drawn = (rng.choice(words, rng.integers(3, 9), p=p / p.sum()) for _ in range(n))
+    return [f"{' '.join(some)}." for some in drawn]
+
+
+def read(tmp_path, scale=1):
     theirs = stand_in(6, 20)
-    params = Elman(
-        theirs["U"].T,
-        theirs["W"].T,
-        np.zeros(6),
-        theirs["V"].T,
-        np.zeros(20),
-        np.zeros(6),
-    )
-    found = experiments.with_words(params, comments)
+    return published.read(at(tmp_path, **{k: scale * a for k, a in theirs.items()}))
+
+
+def test_with_the_comments_its_words_are_known(tmp_path):
+    found = experiments.with_words(read(tmp_path), counted_comments(300))
     assert found["sentences"] == 300
     assert 0 < found["certain"]["words"] <= 1
     perplexity = found["perplexity"]
@@ -160,6 +160,31 @@ def test_with_the_comments_its_words_are_known():
     assert perplexity["network"] > perplexity["unigram"]  # it has learned nothing
     assert len(found["said"]) == experiments.SHOWN
     assert found["last"][0].startswith("w")
+
+
+def test_whoever_knows_nothing_has_the_perplexity_of_all_words(tmp_path):
+    nothing = read(tmp_path, scale=0)
+    found = experiments.with_words(nothing, counted_comments(50))["perplexity"]
+    assert found["network"] == found["ties shuffled"] == pytest.approx(20, rel=1e-6)
+
+
+def test_sentences_are_the_first_that_pass_the_filter_and_the_others_counted(
+    tmp_path, monkeypatch
+):
+    params, comments = read(tmp_path), counted_comments(300)
+    free = experiments.with_words(params, comments)
+    word = free["said"][0].split()[0].lower().strip(".,")
+    monkeypatch.setattr(
+        experiments, "unsuitable", lambda words: np.array([w == word for w in words])
+    )
+    filtered = experiments.with_words(params, comments)
+    assert free["withheld"] == 0 < filtered["withheld"]
+    assert not any(word in said.lower().split() for said in filtered["said"])
+    kept = [said for said in free["said"] if said in filtered["said"]]
+    assert filtered["said"][: len(kept)] == kept
+    monkeypatch.setattr(experiments, "unsuitable", lambda words: np.ones(20, bool))
+    none = experiments.with_words(params, comments)
+    assert (none["withheld"], none["said"]) == (50, [])
 
 
 @pytest.mark.filterwarnings("error")

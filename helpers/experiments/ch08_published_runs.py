@@ -128,7 +128,8 @@ def with_words(params: Elman, comments: list[str]) -> dict:
     order is certain; "perplexity" of the network, and of counts fitted to the same
     text and so as favoured as it is; "ties shuffled" the network's when words that are
     equally common change places, which tells what the uncertain order can cost; "last"
-    the last word and its count; "said", the first sentences that pass the word filter.
+    the last word and its count; "said" the first sentences that pass the word filter,
+    and "withheld" how many before the last of them did not.
     """
     V = len(params.W_ih)
     counted = published.vocabulary(comments, V)
@@ -149,7 +150,8 @@ def with_words(params: Elman, comments: list[str]) -> dict:
         fitted = ngrams.fit(encoded, n, V, v.start)
         score[name] = ngrams.log_probabilities(fitted, encoded)
     flagged = unsuitable(v.words)
-    said = [s for s in drawn(params, (v.start, v.end), 50) if not flagged[s].any()]
+    made = drawn(params, (v.start, v.end), 50)
+    fit = [i for i, s in enumerate(made) if not flagged[s].any()][:SHOWN]
     return {
         "sentences": len(encoded),
         "certain": {
@@ -158,7 +160,8 @@ def with_words(params: Elman, comments: list[str]) -> dict:
         },
         "last": [v.words[-2], int(counts[-2])],
         "perplexity": {name: ngrams.perplexity(s) for name, s in score.items()},
-        "said": [v.decode(s) for s in said[:SHOWN]],
+        "said": [v.decode(made[i]) for i in fit],
+        "withheld": fit[-1] + 1 - len(fit) if fit else len(made),
     }
 
 
@@ -191,4 +194,5 @@ def describe(document: dict) -> str:
         f"{look['unknown'][0]:.1%} unknown, spectral radius {look['radius']:.2f}"
         for name, look in document["networks"].items()
     ]
-    return "\n".join([*lines, *map(str, document["with_words"].items())])
+    lines += [f"{key}: {value}" for key, value in document["with_words"].items()]
+    return "\n".join(lines)
