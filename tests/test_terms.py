@@ -238,6 +238,17 @@ def test_a_link_of_the_text_counts(marked):
     assert marked(text, paragraph("A gradient.")) == ["its slope"]
 
 
+def test_words_of_other_meaning_are_no_terms():
+    forms = {anchor: "|".join(book_terms.FORMS[anchor]) for anchor in book_terms.FORMS}
+    for anchor, text, found in (
+        ("update", "an update, the update gate", ["update"]),
+        ("unknown", "an unknown word is UNKNOWN", ["UNKNOWN"]),
+        ("clipping", "clip it, clipped and eclipsed", ["clip", "clipped"]),
+    ):
+        pattern = re.compile(rf"\b(?:{forms[anchor]})\b", re.IGNORECASE)
+        assert [match[0] for match in pattern.finditer(text)] == found
+
+
 def test_every_form_belongs_to_a_term():
     known = set(re.findall(r'<a id="([\w-]+)"></a>', GLOSSARY))
     assert set(book_terms.FORMS) <= known

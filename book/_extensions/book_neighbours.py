@@ -128,13 +128,13 @@ def neighbours(docname: str, contents: list[str]) -> tuple[str | None, str | Non
 
 
 def reason(docname: str, before: bool, whence: str) -> str:
-    """Why one would go from the page `whence` to this one, before it or after it."""
+    """Why one would go from the page `whence` to this one, before it or after it.
+
+    It is empty for a page without REASONS.
+    """
     if before and is_solution(whence):
         return EXERCISES
-    reasons = REASONS.get(PurePosixPath(docname).name)
-    if reasons is None:
-        logger.warning("%s has no REASONS in book_neighbours", docname, location=whence)
-        return ""
+    reasons = REASONS.get(PurePosixPath(docname).name, ("",))
     return reasons[-1 if before else 0]
 
 
@@ -153,6 +153,8 @@ def say_why(app: Sphinx, pagename, templatename, context, doctree) -> None:
     line = contents(app) if app.builder.name == "html" else []
     if pagename not in line:
         return
+    if PurePosixPath(pagename).name not in REASONS:
+        logger.warning("%s has no REASONS in book_neighbours", pagename)
     for key, page in zip(("prev", "next"), neighbours(pagename, line), strict=True):
         context[key] = None
         if page:

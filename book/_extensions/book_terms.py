@@ -41,7 +41,7 @@ FORMS = {
     "chunks": ("chunks",),
     "clipping": ("clipping", "clipped", "clips?"),
     "context": (),
-    "detach": ("detach(?:ed|es|ing)?", "as constants?"),
+    "detach": ("detach(?:ed|es|ing)?", "as a constant"),
     "discount": (),
     "engine": (),
     "error-signal": (),
@@ -65,6 +65,7 @@ FORMS = {
     "truncated-bptt": ("truncated (?:backpropagation|BPTT)", "truncations?", "TBPTT"),
     "unknown": ("(?-i:UNKNOWN)",),
     "unrolling": ("unroll(?:s|ed|ing)?",),
+    "update": (r"updates?(?!\s+gate)",),
     "window-of-inputs": (),
     "windows-truncation": (),
 }
@@ -91,8 +92,10 @@ class Term(NamedTuple):
 
 @functools.cache
 def entries(app: Sphinx) -> dict[str, Term]:
-    """The entries of the glossary by their anchors."""
+    """The entries of the glossary by their anchors; none if there is no glossary."""
     found = {}
+    if GLOSSARY not in app.env.found_docs:
+        return found
     document = app.env.get_and_resolve_doctree(GLOSSARY, app.builder)
     for item in document.findall(nodes.list_item):
         text = item.next_node(nodes.paragraph)
@@ -160,6 +163,8 @@ def mark(app: Sphinx, document: nodes.document, docname: str) -> None:
     if not app.env.doc2path(docname).endswith(".ipynb"):
         return
     known, place = entries(app), 0
+    if not known:
+        return
     glossary = app.builder.get_relative_uri(docname, GLOSSARY)
     page = relative_uri(
         app.builder.get_target_uri(GLOSSARY), app.builder.get_target_uri(docname)
