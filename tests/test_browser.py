@@ -315,7 +315,7 @@ def test_without_scripts_a_page_shows_its_formulas(browser, address):
         assert formulas.count() > 50
         assert formulas.first.bounding_box()["width"] > 10
         assert page.locator(".bd-article h1").bounding_box()["y"] < 200
-        link = page.locator(".bd-article p a.reference").first
+        link = page.locator(".bd-article p a.reference:not(.term)").first
         colour = link.evaluate("e => getComputedStyle(e).color")
         assert colour == "rgb(11, 99, 165)"  # the accent of the light theme
 

@@ -50,11 +50,11 @@ function breakAfterRelations(container) {
   return container;
 }
 
-// The HTML of a formula.
-function typeset(tex, display) {
-  const container = MathJax.tex2chtml(tex, { display });
+// The HTML of a formula: one with roles stands on a line of its own (book_roles.js).
+function typeset(tex, roles) {
+  const container = MathJax.tex2chtml(tex, { display: Boolean(roles) });
   return MathJax.startup.adaptor.outerHTML(
-    display ? container : breakAfterRelations(container),
+    roles ? colourRoles(container, roles) : breakAfterRelations(container),
   );
 }
 

@@ -34,6 +34,8 @@ FOLDER = "mathjax"
 TAG = re.compile(r"\s*\\tag\{([\w.]+)\}")
 OPENING = re.compile(r"[(\[“‘]+$")
 CLOSING = re.compile(r"^[.,;:!?)\]”’]+")
+MATHML = re.compile(r"<math.*</math>", re.DOTALL)
+UNUSED = re.compile(r' (?:xmlns|data-mjx-texclass)="[^"]*"')  # within a page of HTML
 FAULT = re.compile(r'data-mjx-error="([^"]*)"')
 logger = logging.getLogger(__name__)
 
@@ -57,17 +59,29 @@ def mathjax() -> MiniRacer:
     engine = MiniRacer()
     atexit.register(engine.close)  # Python would wait for its thread for ever
     engine.eval(f"var sources = {json.dumps(texts)}, fontURL = '../{FOLDER}';")
-    engine.eval(Path(__file__).with_suffix(".js").read_text(encoding="utf-8"))
+    for script in ("book_mathjax.js", "book_roles.js"):
+        engine.eval(Path(__file__).with_name(script).read_text(encoding="utf-8"))
     engine.eval("MathJax.startup.promise").get(timeout=60)
     return engine
 
 
-def typeset(tex: str, display: bool, location: object = None) -> str:
-    """The HTML of a formula; a warning names the place of one that is wrong."""
-    html = mathjax().call("typeset", tex, display)
+def typeset(
+    tex: str, location: object = None, roles: dict[str, str] | None = None
+) -> str:
+    """The HTML of a formula; a warning names the place of one that is wrong.
+
+    A formula on a line of its own has `roles` for its letters (book_roles), one in a
+    sentence has none.
+    """
+    html = UNUSED.sub("", mathjax().call("typeset", tex, roles))
     if fault := FAULT.search(html):
         logger.warning("%s in the formula %s", fault[1], tex, location=location)
     return html
+
+
+def mathml(tex: str, location: object = None) -> str:
+    """The MathML of a formula in a sentence, which a browser shows by itself."""
+    return MATHML.search(typeset(tex, location))[0]
 
 
 class Numbers(SphinxTransform):
@@ -109,7 +123,7 @@ def visit_math(self: HTML5Translator, node: nodes.math) -> None:
     tex = {"data-tex": node.astext().strip()}  # what is copied
     self.body.append(f'<span class="unbroken">{self.encode(before)}')
     self.body.append(self.starttag(node, "span", "", CLASS="math notranslate", **tex))
-    self.body.append(f"{typeset(node.astext(), False, node)}</span>")
+    self.body.append(f"{typeset(node.astext(), node)}</span>")
     self.body.append(f"{self.encode(after)}</span>")
     raise nodes.SkipNode
 
@@ -118,7 +132,7 @@ def visit_displaymath(self: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, and its number."""
     tex = {"data-tex": node.astext().strip()}
     self.body.append(self.starttag(node, "div", CLASS="math notranslate", **tex))
-    self.body.append(typeset(node.astext(), True, node))
+    self.body.append(typeset(node.astext(), node, node["roles"]))
     if node.get("number"):
         self.body.append(f'<span class="eqno">({node["number"]})')
         self.add_permalink_ref(node, "Link to this equation")
