@@ -417,11 +417,36 @@ def test_a_link_and_the_contents_open_what_goes_deeper(browser, address):
         assert visit.page.evaluate(OPEN, asked) == [True]
 
 
-def test_search_finds_a_chapter(browser, address):
-    with Visit(browser, address, "search.html?q=sunspots") as visit:
+@pytest.mark.parametrize("place", ["served", "a file"])
+def test_search_quotes_the_section_and_leads_to_it(browser, address, place):
+    """Also where pages are opened as files, and may not read each other."""
+    root = address if place == "served" else rendered_book.book().html.as_uri()
+    page = browser.new_page()
+    page.goto(f"{root}/search.html?q=forget gate")
+    result = page.locator("ul.search li").first
+    result.wait_for()
+    assert "6. The embedded Reber failure" in result.locator("a").inner_text()
+    assert "forget gate" in result.locator("p.context").inner_text()
+    assert {"forget", "gate"} <= {*result.locator("mark").all_inner_texts()}
+    result.locator("a").click()
+    page.locator("#what-is-dropped span.highlighted").first.wait_for()
+    assert page.url.endswith("06_embedded_reber.html#what-is-dropped")
+    page.close()
+
+
+def test_search_answers_as_one_types_and_covers_no_letter(browser, address):
+    with Visit(browser, address, "search.html", width=PHONE) as visit:
+        field = visit.page.locator(".bd-search-container input[name=q]")
+        field.press_sequentially("perplexity")
         first = visit.page.locator("ul.search a").first
         first.wait_for()
-        assert "Feedforward recap" in first.inner_text()
+        assert "What is a good loss?" in first.inner_text()
+        icon = visit.page.locator(".bd-search-container .fa-magnifying-glass")
+        sign, typed = icon.bounding_box(), field.bounding_box()
+        assert sign["x"] + sign["width"] <= typed["x"]
+        field.fill("transformer")
+        status = visit.page.locator("[role=status]")
+        assert status.inner_text() == "No section says this. Try other words."
 
 
 def test_the_theme_button_switches_and_is_remembered(browser, address):

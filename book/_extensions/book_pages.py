@@ -26,7 +26,7 @@ def depend(app: Sphinx, document: nodes.document) -> None:
 
     Where no page changed, Sphinx would leave the old style and script in place.
     """
-    for folder in ("_extensions", "_static", "_static/explorables"):
+    for folder in ("_extensions", "_static", "_static/explorables", "_templates"):
         for path in Path(app.srcdir, "book", folder).glob("*.*"):
             app.env.note_dependency(path.relative_to(app.srcdir).as_posix())
 

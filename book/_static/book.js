@@ -29,20 +29,25 @@ function unfold(part) {
   }
 }
 
-// The book's search leads to a page, on which Sphinx then marks the words.
+const target = () => document.getElementById(decodeURIComponent(location.hash.slice(1)));
+
+// The book's search leads to a section, where Sphinx then marks the words. What is folded
+// elsewhere stays so: the section would move.
 new MutationObserver((records) => {
+  const section = target()?.closest("section");
   for (const { addedNodes } of records) {
     for (const node of addedNodes) {
-      if (node.classList?.contains("highlighted")) unfold(node);
+      const marked = node.classList?.contains("highlighted");
+      if (marked && (!section || node.closest("section") === section)) unfold(node);
     }
   }
 }).observe(document, { childList: true, subtree: true });
 
 function unfoldTarget() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!target) return;
-  unfold(target.querySelector(":scope > details.deeper") ?? target);
-  target.scrollIntoView();
+  const goal = target();
+  if (!goal) return;
+  unfold(goal.querySelector(":scope > details.deeper") ?? goal);
+  goal.scrollIntoView();
 }
 
 window.addEventListener("hashchange", unfoldTarget);
