@@ -50,8 +50,20 @@ function unfoldTarget() {
   goal.scrollIntoView();
 }
 
+// One who came by a link to a section is still there when fonts and pictures have come,
+// unless he has gone on.
+let isReading = false;
+for (const sign of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+  window.addEventListener(sign, () => (isReading = true), { once: true, passive: true });
+}
+const land = () => location.hash && !isReading && unfoldTarget();
+
 window.addEventListener("hashchange", unfoldTarget);
-window.addEventListener("DOMContentLoaded", () => location.hash && unfoldTarget());
+window.addEventListener("DOMContentLoaded", land);
+window.addEventListener("load", () => {
+  land();
+  document.fonts.ready.then(land);
+});
 document.addEventListener("click", (event) => {
   // A second click on the same link changes no address.
   if (event.target.closest?.("a")?.hash === location.hash) unfoldTarget();
