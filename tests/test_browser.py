@@ -420,11 +420,13 @@ def test_a_link_and_the_contents_open_what_goes_deeper(browser, address):
 # What moved by itself while a page was loaded (Cumulative Layout Shift).
 WATCH = """window.moved = 0;
 new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) moved += entry.value;
+    for (const { hadRecentInput, value } of list.getEntries())
+        if (!hadRecentInput) moved += value;
 }).observe({ type: "layout-shift", buffered: true });"""
 # The sections that can be scrolled to the top, and how far below the header one stands.
-SECTIONS = """() => [...document.querySelectorAll(".bd-article section[id]")].filter((e) =>
-    e.getBoundingClientRect().top + scrollY + innerHeight < document.body.scrollHeight
+SECTIONS = """() => [...document.querySelectorAll(".bd-article section[id]")].filter(
+    (e) => e.getBoundingClientRect().top + scrollY
+        < document.documentElement.scrollHeight - innerHeight
 ).map((e) => e.id)"""
 BELOW = """(id) => document.getElementById(id).querySelector("h1, h2, h3, h4")
     .getBoundingClientRect().top
