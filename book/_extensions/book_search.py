@@ -32,7 +32,7 @@ GLOSSARY, SOLUTIONS = "book/glossary", "book/solutions/"
 CHAPTER = re.compile(r"book/\d\d_\w+")
 ANCHOR = re.compile(r'<a id="([^"]+)">')
 WORD = re.compile(r"[^\W\d]\w\w+")
-NAMES = re.compile(r"\(([^()]+)\)|,|:| and ")  # what parts the names of one term
+NAMES = re.compile(r"[(),:]| and ")  # what parts the names of one term
 
 # What a section counts for whoever looks for an explanation.
 WEIGHTS = {"chapter": 1.0, "appendix": 0.6, "glossary": 0.5, "solution": 0.2}
@@ -105,7 +105,7 @@ def own(node: nodes.Element) -> Iterator[nodes.Element]:
 def names(term: str) -> set[str]:
     """The names of a term of the glossary: "Mean squared error (MSE)" has two."""
     parts = NAMES.split(term.rstrip("."))
-    return {part.strip() for part in parts if part and len(part.strip()) > 1}
+    return {part.strip() for part in parts if len(part.strip()) > 1}
 
 
 def weigh(page: str, above: list[str]) -> float:
