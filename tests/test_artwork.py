@@ -1,10 +1,12 @@
 """The drawings that lie in the book are those that the code draws."""
 
+import io
 import re
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from helpers.press import artwork
 
@@ -21,7 +23,7 @@ def test_a_drawing_is_whole_loads_nothing_and_has_the_colours(name):
     root = ElementTree.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert not re.search(r"href|url\(|<script|<image", text)
-    colours = {artwork.BLUE, artwork.ORANGE, artwork.GREY}
+    colours = {artwork.BLUE, artwork.ORANGE, artwork.GREY, artwork.DEEP, artwork.WHITE}
     assert set(re.findall(r"#\w{6}", text)) <= colours
 
 
@@ -102,6 +104,44 @@ def test_colours_stand_out_from_the_white_page_and_the_dark(colour):
     style = (artwork.FOLDER / "book.css").read_text(encoding="utf-8")
     dark = re.search(r"--pst-color-background: (#\w{6})", style)[1]
     assert min(contrast(colour, "#ffffff"), contrast(colour, dark)) >= 3
+
+
+def test_the_map_is_read_on_both_pages():
+    style = (artwork.FOLDER / "book.css").read_text(encoding="utf-8")
+    dark = re.search(r"--pst-color-background: (#\w{6})", style)[1]
+    assert contrast(artwork.DEEP, artwork.WHITE) >= 4.5
+    assert min(contrast(artwork.DEEP, "#ffffff"), contrast(artwork.DEEP, dark)) >= 3
+
+
+def test_titles_fit_the_boxes_of_the_map_in_any_font():
+    """Verdana, the widest of the common ones, has 0.58 ems a letter in such titles."""
+    width, _ = artwork.BOX
+    for number, text in artwork.openings().items():
+        title = text.partition("\n")[0].removeprefix(f"# {number}. ")
+        assert 44 + 0.62 * 18 * len(title) <= width - 8, title
+
+
+def test_the_boxes_of_a_map_in_a_page_are_links_in_the_order_of_reading():
+    links = {number: f"{number:02}.html" for number in artwork.ORDER}
+    drawn = artwork.learning_map(links, "A map <of chapters>")
+    assert re.findall(r'<a href="(.*?)">', drawn) == [*map(links.get, artwork.ORDER)]
+    assert 'role="group" aria-label="A map &lt;of chapters&gt;"' in drawn
+    ElementTree.fromstring(drawn)
+    assert "<a " not in artwork.learning_map()
+
+
+def test_the_committed_card_is_the_one_that_is_drawn():
+    """As pixels: how a PNG is packed depends on the library."""
+
+    def pixels(file):
+        with Image.open(file) as image:
+            return np.asarray(image.convert("RGB"))
+
+    drawn = pixels(io.BytesIO(artwork.card()))
+    assert drawn.shape == (630, 1200, 3)
+    committed = pixels(artwork.FOLDER / artwork.CARD_FILE)
+    assert np.array_equal(drawn, committed), "run python -m helpers.press.artwork"
+    assert (artwork.FOLDER / artwork.CARD_FILE).stat().st_size < 50_000
 
 
 def test_an_arrow_of_the_map_leads_over_no_other():

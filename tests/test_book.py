@@ -16,13 +16,14 @@ import rendered_book
 from rendered_book import EXPLORABLES, contents, listed, parsed
 
 from helpers import ROOT
-from helpers.press import artwork, notebooks
+from helpers.press import artwork, notebooks, reading
 from helpers.press.rendering import render
 
 pytestmark = pytest.mark.documents
 
 sys.path.append(str(ROOT / "book" / "_extensions"))
 book_cost = importlib.import_module("book_cost")
+book_pages = importlib.import_module("book_pages")
 book_repository = importlib.import_module("book_repository")
 scripts = importlib.import_module("book_explorables").scripts
 
@@ -83,21 +84,47 @@ def test_each_page_says_what_it_is(pages):
         card = {m["property"]: m["content"] for m in page.select("meta[property]")}
         assert card["og:description"] == text
         assert card["og:site_name"] == "RNNs, Unrolled"
+        assert card["og:image"] == "../" * name.count("/") + book_pages.CARD
         assert titles[0].text.startswith(card["og:title"]), name
         descriptions.add(text)
     assert len(descriptions) == len(pages)
 
 
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        (PUBLIC, "https://someone.github.io/rnns/"),
+        ("https://github.com/Some-One/Rnns", "https://some-one.github.io/Rnns/"),
+        ("https://github.com/me/me.github.io", "https://me.github.io/"),
+        ("", ""),
+    ],
+)
+def test_pages_are_read_where_github_puts_them(repository, address):
+    assert book_pages.published(repository) == address
+
+
+def test_a_public_page_has_whole_addresses_on_its_card(published):
+    page = parsed(published.html / "book/one.html")
+    card = {m["property"]: m["content"] for m in page.select("meta[property]")}
+    assert card["og:image"] == "https://someone.github.io/rnns/_static/card.png"
+    assert card["og:url"] == "https://someone.github.io/rnns/book/one.html"
+    assert (published.html / "_static/card.png").is_file()
+
+
+def test_the_contents_fold_what_comes_after_the_chapters(pages):
+    for name, page in pages.items():
+        nav = page.select_one("nav.bd-links")
+        assert len(nav.select("a")) == len(contents()) - 1, name
+        folded = {d.summary.text: d.has_attr("open") for d in nav.select("details")}
+        place = "Solutions" if "/solutions/" in name else "Appendices"
+        place = "" if re.search(r"/\d|/index", name) and "sol" not in name else place
+        assert folded == {p: p == place for p in ("Solutions", "Appendices")}, name
+        assert len(nav.select("details a")) == len(contents()) - 9
+
+
 def test_pages_are_small(html, pages):
     sizes = {name: (html / name).stat().st_size for name in pages}
     assert {name: size for name, size in sizes.items() if size >= TOO_BIG} == {}
-
-
-def test_search_knows_every_title(html):
-    index = (html / "searchindex.js").read_text(encoding="utf-8")
-    found = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))
-    assert set(found["docnames"]) == set(contents())
-    assert "1. Feedforward recap" in found["titles"]
 
 
 # ---------------------------------------------------------------------------
@@ -330,6 +357,21 @@ def test_the_first_page_links_every_chapter_by_its_title():
         assert "being written" not in entry
 
 
+def test_the_first_page_has_two_doors_and_a_map_that_leads_to_the_chapters(pages):
+    page = pages["book/index.html"]
+    assert [a["href"] for a in page.select("p.doors a")] == [
+        "01_feedforward.html",
+        "#run-it",
+    ]
+    names = [f"{path.stem}.html" for path in notebooks.chapters()]
+    links = [a["href"] for a in page.select("figure .map svg a")]
+    assert sorted(links) == names
+    assert page.select_one(".map svg")["aria-label"].startswith("A map of eight boxes")
+    assert page.select_one("p.aim").text.startswith("You will understand")
+    longest = max(chapter.main for chapter in reading.all_chapters().values())
+    assert f"at most {longest} minutes" in page.select_one("ul.facts").text
+
+
 def test_the_first_page_quotes_the_cover_rightly():
     fades, lingers, churns = artwork.responses()
     text = " ".join((ROOT / "book/index.md").read_text(encoding="utf-8").split())
@@ -369,14 +411,17 @@ def test_the_sentence_adds_times_and_takes_the_larger_memory():
 def test_each_page_says_what_it_takes(pages):
     record = json.loads((ROOT / book_cost.RUN_TIMES).read_text(encoding="utf-8"))
     for name, page in pages.items():
-        [cost] = [p.text for p in page.select("p.cost")]
+        costs = [p.text for p in page.select("p.cost")]
         times = record["notebooks"].get(name.replace(".html", ".ipynb"))
         if times:
-            assert cost == book_cost.sentence("this page", record["cores"], [times])
+            said = book_cost.sentence("this page", record["cores"], [times])
+            assert costs == [said]
         elif name == "book/index.html":
+            [cost] = costs
             assert cost.startswith("To run the whole course: ")
+            assert page.select_one("#run-it > p.cost")
         else:
-            assert cost == book_cost.NOTHING
+            assert costs == []
 
 
 # ---------------------------------------------------------------------------
@@ -435,7 +480,7 @@ def published(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("published")
     project(folder, remote=REMOTE)
-    for name in ("book/_static", "book/_extensions"):
+    for name in ("book/_static", "book/_extensions", "book/_templates"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("_config.yml", "book/bibliography.md", "book/references.bib"):
         shutil.copy(ROOT / name, folder / name)

@@ -417,11 +417,150 @@ def test_a_link_and_the_contents_open_what_goes_deeper(browser, address):
         assert visit.page.evaluate(OPEN, asked) == [True]
 
 
-def test_search_finds_a_chapter(browser, address):
-    with Visit(browser, address, "search.html?q=sunspots") as visit:
+# What moved by itself while a page was loaded (Cumulative Layout Shift).
+WATCH = """window.moved = 0;
+new PerformanceObserver((list) => {
+    for (const { hadRecentInput, value } of list.getEntries())
+        if (!hadRecentInput) moved += value;
+}).observe({ type: "layout-shift", buffered: true });"""
+# The sections that can be scrolled to the top, and how far below the header one stands.
+SECTIONS = """() => [...document.querySelectorAll(".bd-article section[id]")].filter(
+    (e) => e.getBoundingClientRect().top + scrollY
+        < document.documentElement.scrollHeight - innerHeight
+).map((e) => e.id)"""
+BELOW = """(id) => document.getElementById(id).querySelector("h1, h2, h3, h4")
+    .getBoundingClientRect().top
+    - document.querySelector(".bd-header-article").getBoundingClientRect().bottom"""
+NEAR, STEADY = 20, 0.02  # pixels, and the share of the screen times that of the way
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", rendered_book.listed())
+def test_links_land_at_their_heading_and_nothing_moves(browser, address, name):
+    for width in (PHONE, TABLET, DESKTOP):
+        context = browser.new_context(viewport={"width": width, "height": 844})
+        context.add_init_script(WATCH)
+        page = context.new_page()
+        page.goto(f"{address}/{name}")
+        page.evaluate("document.fonts.ready.then(() => true)")
+        page.wait_for_timeout(300)
+        assert page.evaluate("moved") < STEADY, f"{name} at {width}"
+        sections = page.evaluate(SECTIONS)
+        for section in {*sections[-1:], *({"quiz"} & {*sections})}:
+            page.goto("about:blank")
+            page.goto(f"{address}/{name}#{section}")
+            page.evaluate("document.fonts.ready.then(() => true)")
+            page.wait_for_timeout(300)
+            below = page.evaluate(BELOW, section)
+            assert 0 <= below <= NEAR, f"{name}#{section} at {width}"
+            assert page.evaluate("moved") < STEADY, f"{name}#{section} at {width}"
+        context.close()
+
+
+def test_who_reads_on_is_not_called_back(browser, address):
+    with Visit(browser, address, "book/02_elman.html#summary") as visit:
+        assert 0 <= visit.page.evaluate(BELOW, "summary") <= NEAR
+        visit.page.mouse.wheel(0, -500)
+        visit.page.wait_for_timeout(200)
+        visit.page.evaluate("dispatchEvent(new Event('load'))")
+        visit.page.wait_for_timeout(200)
+        assert visit.page.evaluate(BELOW, "summary") > 300
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_first_screen_of_a_phone_says_what_it_is_and_leads_in(
+    browser, address, theme
+):
+    phone = {"height": 844, "width": PHONE}
+    with Visit(browser, address, "book/index.html", theme, PHONE) as visit:
+        page = visit.page
+        page.set_viewport_size(phone)
+        for part in (
+            "h1",
+            "p.aim",
+            "ul.facts",
+            "p.doors a >> nth=0",
+            "p.doors a >> nth=1",
+        ):
+            box = page.locator(f".bd-article {part}").bounding_box()
+            assert 0 <= box["y"] <= box["y"] + box["height"] <= 844, part
+        read, run = page.locator("p.doors a").all()
+        assert min(read.bounding_box()["height"], run.bounding_box()["height"]) >= 44
+        run.click()
+        assert 0 <= page.evaluate(BELOW, "run-it") <= NEAR
+        assert page.locator("#run-it > p.cost").is_visible()
+
+
+# How far the words of the map reach beyond their boxes, in a font that is wide.
+BEYOND = """(font) => [...document.querySelectorAll(".map a")].map((link) => {
+    const word = link.querySelector("text:last-child");
+    word.style.fontFamily = font;
+    const box = link.querySelector("rect").getBoundingClientRect();
+    return word.getBoundingClientRect().right - box.right;
+})"""
+
+
+def test_the_map_is_used_by_keyboard_and_its_words_fit_in_any_font(browser, address):
+    with Visit(browser, address, "book/index.html", width=PHONE) as visit:
+        page = visit.page
+        for font in ("DejaVu Sans", "Verdana", "monospace", "serif", "sans-serif"):
+            assert max(page.evaluate(BEYOND, font)) < 0, font
+        page.locator(".map a").nth(1).focus()
+        stroke = "e => getComputedStyle(e.querySelector('rect')).strokeWidth"
+        assert page.locator(".map a").nth(1).evaluate(stroke) == "4px"
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/02_elman.html")
+
+
+def test_the_header_reaches_from_side_to_side_on_a_tablet(browser, address):
+    with Visit(browser, address, "book/02_elman.html", width=TABLET) as visit:
+        box = visit.page.locator(".bd-header-article").bounding_box()
+        assert (box["x"], box["width"]) == (0, TABLET)
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+def test_the_contents_unfold(browser, address, java_script_enabled):
+    context = browser.new_context(java_script_enabled=java_script_enabled)
+    page = context.new_page()
+    page.goto(f"{address}/book/02_elman.html")
+    part = page.locator("nav.bd-links details", has_text="Solutions to chapter 1")
+    link = part.locator("a").first
+    assert not link.is_visible()
+    part.locator("summary").click()
+    assert link.is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("place", ["served", "a file"])
+def test_search_quotes_the_section_and_leads_to_it(browser, address, place):
+    """Also where pages are opened as files, and may not read each other."""
+    root = address if place == "served" else rendered_book.book().html.as_uri()
+    page = browser.new_page()
+    page.goto(f"{root}/search.html?q=forget gate")
+    result = page.locator("ul.search li").first
+    result.wait_for()
+    assert "6. The embedded Reber failure" in result.locator("a").inner_text()
+    assert "forget gate" in result.locator("p.context").inner_text()
+    assert {"forget", "gate"} <= {*result.locator("mark").all_inner_texts()}
+    result.locator("a").click()
+    page.locator("#what-is-dropped span.highlighted").first.wait_for()
+    assert page.url.endswith("06_embedded_reber.html#what-is-dropped")
+    page.close()
+
+
+def test_search_answers_as_one_types_and_covers_no_letter(browser, address):
+    with Visit(browser, address, "search.html", width=PHONE) as visit:
+        field = visit.page.locator(".bd-search-container input[name=q]")
+        field.press_sequentially("perplexity")
         first = visit.page.locator("ul.search a").first
         first.wait_for()
-        assert "Feedforward recap" in first.inner_text()
+        assert "What is a good loss?" in first.inner_text()
+        icon = visit.page.locator(".bd-search-container .fa-magnifying-glass")
+        sign, typed = icon.bounding_box(), field.bounding_box()
+        assert sign["x"] + sign["width"] <= typed["x"]
+        field.fill("transformer")
+        status = visit.page.locator("[role=status]")
+        assert status.inner_text() == "No section says this. Try other words."
 
 
 def test_the_theme_button_switches_and_is_remembered(browser, address):

@@ -1,4 +1,4 @@
-"""Say under each title what it takes to run the page.
+"""Say where one runs a page what that takes, and on the first page what all take.
 
 The numbers are those of data/results/run_times.json, which
 ``python -m helpers.press.notebooks time`` measures. A notebook that is not in it is a
@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 RUN_TIMES = "data/results/run_times.json"
-NOTHING = "Nothing to run on this page."
+RUN = "Run it"  # the heading of the first page under which the sum stands
 logger = logging.getLogger(__name__)
 
 
@@ -49,7 +49,7 @@ def sentence(what: str, cores: int, times: list[dict]) -> str:
 
 
 def note(app: Sphinx, document: nodes.document) -> None:
-    """Put the sentence under the title of a page as it is read."""
+    """Put the sentence under the title of a notebook, or that of the first page."""
     env = app.env
     path = Path(env.doc2path(env.docname))
     root = Path(app.srcdir)
@@ -57,10 +57,14 @@ def note(app: Sphinx, document: nodes.document) -> None:
     file = root / RUN_TIMES
     record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     times = record.get("notebooks", {})
-    if env.docname == app.config.root_doc and times:
+    titles = list(document.findall(nodes.title))
+    if env.docname == app.config.root_doc:
+        titles = [title for title in titles if title.astext() == RUN]
+        if not times or not titles:
+            return
         text = sentence("the whole course", record["cores"], list(times.values()))
     elif path.suffix != ".ipynb":
-        text = NOTHING
+        return
     elif name := times.get(path.relative_to(root).as_posix()):
         text = sentence("this page", record["cores"], [name])
     else:
@@ -71,7 +75,7 @@ def note(app: Sphinx, document: nodes.document) -> None:
             location=env.docname,
         )
         return
-    title = next(document.findall(nodes.title))
+    title = titles[0]
     paragraph = nodes.paragraph(text, text, classes=["cost"])
     title.parent.insert(title.parent.index(title) + 1, paragraph)
 

@@ -29,24 +29,53 @@ function unfold(part) {
   }
 }
 
-// The book's search leads to a page, on which Sphinx then marks the words.
+// A link to a section is followed here, and not by the browser, when scripts have done
+// their part and a frame with it has been drawn: so nothing moves before one's eyes. Who
+// comes back, or loads the page again, is where he was: that the browser knows.
+const [arrival] = performance.getEntriesByType("navigation");
+const goal = arrival?.type === "navigate" ? location.hash : "";
+if (goal) history.replaceState(history.state, "", location.href.split("#")[0]);
+
+const target = () => {
+  const hash = location.hash || goal;
+  return document.getElementById(decodeURIComponent(hash.slice(1)));
+};
+
+// The book's search leads to a section, where Sphinx then marks the words. What is folded
+// elsewhere stays so: the section would move.
 new MutationObserver((records) => {
+  const section = target()?.closest("section");
   for (const { addedNodes } of records) {
     for (const node of addedNodes) {
-      if (node.classList?.contains("highlighted")) unfold(node);
+      const marked = node.classList?.contains("highlighted");
+      if (marked && (!section || node.closest("section") === section)) unfold(node);
     }
   }
 }).observe(document, { childList: true, subtree: true });
 
-function unfoldTarget() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!target) return;
-  unfold(target.querySelector(":scope > details.deeper") ?? target);
-  target.scrollIntoView();
+function openTarget() {
+  const part = target();
+  if (part) unfold(part.querySelector(":scope > details.deeper") ?? part);
+  return part;
+}
+
+const unfoldTarget = () => openTarget()?.scrollIntoView();
+
+let isReading = false;
+for (const sign of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+  window.addEventListener(sign, () => (isReading = true), { once: true, passive: true });
+}
+
+function land() {
+  openTarget();
+  if (isReading) return;
+  const frame = requestAnimationFrame;
+  frame(() => frame(() => isReading || !goal || location.replace(goal)));
 }
 
 window.addEventListener("hashchange", unfoldTarget);
-window.addEventListener("DOMContentLoaded", () => location.hash && unfoldTarget());
+window.addEventListener("DOMContentLoaded", land);
+window.addEventListener("load", () => document.fonts.ready.then(land));
 document.addEventListener("click", (event) => {
   // A second click on the same link changes no address.
   if (event.target.closest?.("a")?.hash === location.hash) unfoldTarget();

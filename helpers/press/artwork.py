@@ -1,4 +1,4 @@
-"""The cover and the map of the chapters, as SVG.
+"""The cover and the map of the chapters, as SVG, and the card that links show.
 
     python -m helpers.press.artwork        writes them into book/_static/
 
@@ -9,15 +9,19 @@ white page and from a dark one, so that one file serves both.
 """
 
 import argparse
+import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
+from PIL import Image
 
 from helpers import ROOT
 from helpers.press import notebooks
 from helpers.results import console
-from helpers.results.files import write_text
+from helpers.results.files import write_bytes, write_text
 
 FOLDER = ROOT / "book" / "_static"
 
@@ -25,6 +29,7 @@ FOLDER = ROOT / "book" / "_static"
 # that they stand out from white and from the dark page alike.
 BLUE, ORANGE = "#1483CE", "#DD6208"
 GREY = "#7B7B7B"  # 4.2 to 1 on white, 4.3 to 1 on the dark page
+DEEP, WHITE = "#1272B5", "#FFFFFF"  # a box and what is written on it, 5.1 to 1
 FONTS = "-apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, Arial, sans-serif"
 
 UNITS, STEPS = 32, 100
@@ -150,8 +155,10 @@ def cover() -> str:
 # The map of the chapters: which builds on which
 
 # From top to bottom; a chapter on which no other builds stands aside.
-ORDER, INDENT = (1, 2, 3, 4, 7, 5, 6, 8), 100
-BOX, GAP = (352, 50), 32  # width and height of a chapter, and the space below it
+ORDER, INDENT = (1, 2, 3, 4, 7, 5, 6, 8), 64
+# Width and height of a chapter, and the space below it. The longest title fills three
+# quarters of its box, so that it fits in a wide font, too.
+BOX, GAP = (400, 54), 28
 BUILDS_ON = re.compile(r"\]\((\d\d)_\w+\.ipynb\)")
 
 
@@ -180,44 +187,91 @@ def needed(chapters: dict[int, str]) -> dict[int, set[int]]:
     }
 
 
-def learning_map() -> str:
-    """The chapters as boxes, with an arrow to each from those that it builds on."""
+def learning_map(links: Mapping[int, str] | None = None, name: str = "") -> str:
+    """The chapters as boxes, with an arrow to each from those that it builds on.
+
+    `links` are the addresses to which the boxes lead, by the number of the chapter, and
+    `name` is what the map is called for those who do not see it; a file has neither.
+    """
     (width, height), chapters = BOX, openings()
     before = needed(chapters)
     going_on = set().union(*before.values()) | {max(chapters)}
     left = {n: 0 if n in going_on else INDENT for n in ORDER}
     top = {n: i * (height + GAP) for i, n in enumerate(ORDER)}
     arrows, boxes = [], []
-    for number, text in chapters.items():
+    for number in ORDER:
         x, y = left[number], top[number]
         arrows += [
             f'<path d="M{x + 40} {top[other] + height}V{y - 8}" stroke="{GREY}" '
             f'stroke-width="2"/><path d="M{x + 34} {y - 10}h12l-6 8z"/>'
             for other in sorted(before[number])
         ]
-        title = re.match(r"# \d+\. (.+)", text)[1]
-        boxes.append(
+        title = escape(re.match(r"# \d+\. (.+)", chapters[number])[1])
+        box = (
             f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="10" '
-            f'fill="{BLUE}" fill-opacity="0.1" stroke="{BLUE}" stroke-width="2"/>'
-            f'<text x="{x + 18}" y="{y + 32}" font-weight="600" fill="{ORANGE}">'
-            f'{number}</text><text x="{x + 42}" y="{y + 32}">{title}</text>'
+            f'fill="{DEEP}"/><text x="{x + 18}" y="{y + 34}" fill="{WHITE}" '
+            f'font-weight="600">{number}</text>'
+            f'<text x="{x + 44}" y="{y + 34}" fill="{WHITE}">{title}</text>'
         )
-    box = (-2, -2, INDENT + width + 4, top[ORDER[-1]] + height + 4)
-    return svg(box, [*arrows, *boxes], 19)
+        link = escape(links[number]) if links else ""
+        boxes.append(f'<a href="{link}">{box}</a>' if link else box)
+    # A little room for the mark of the box that the keyboard is at.
+    box = (-4, -4, INDENT + width + 8, top[ORDER[-1]] + height + 8)
+    return svg(box, [*arrows, *boxes], 18, name=name)
+
+
+# ---------------------------------------------------------------------------
+# The card: what other programs show of a link to a page
+
+
+CARD, MARGIN = (1200, 630), 60  # width and height, as they ask for it
+
+
+def card() -> bytes:
+    """The bands of the cover without words, as a PNG on white."""
+    (width, height), gap = CARD, 30
+    colours = np.array(
+        [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in (ORANGE, BLUE)]
+    )
+    column, row = (width - 2 * MARGIN) // (STEPS + 1), 150 // UNITS
+    picture = np.full((height, width, 3), 255, dtype=np.uint8)
+    top = (height - 3 * row * UNITS - 2 * gap) // 2
+    left = (width - column * (STEPS + 1)) // 2
+    for response in responses():
+        level = np.rint(np.sqrt(np.abs(response.h)) * LEVELS).T[..., None] / LEVELS
+        colour = np.where(response.h.T[..., None] > 0, colours[0], colours[1])
+        cells = np.rint(255 + level * (colour - 255.0)).astype(np.uint8)
+        band = cells.repeat(row, axis=0).repeat(column, axis=1)
+        picture[top : top + band.shape[0], left : left + band.shape[1]] = band
+        top += band.shape[0] + gap
+    file = io.BytesIO()
+    Image.fromarray(picture).quantize(256, dither=Image.Dither.NONE).save(
+        file, "PNG", optimize=True
+    )
+    return file.getvalue()
 
 
 def svg(
-    box: tuple[float, float, float, float], parts: list[str], font: int, more: str = ""
+    box: tuple[float, float, float, float],
+    parts: list[str],
+    font: int,
+    more: str = "",
+    name: str = "",
 ) -> str:
-    """An SVG document in one group, with this size of letters and more attributes."""
+    """An SVG document in one group, with this size of letters and more attributes.
+
+    One with a name is part of a page, and its parts are read out one by one.
+    """
     view = " ".join(f"{number:g}" for number in box)
     size = f'width="{box[2]:g}" height="{box[3]:g}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{view}">'
+    named = f' role="group" aria-label="{escape(name)}"' if name else ""
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{view}"{named}>'
     group = f'<g font-family="{FONTS}" font-size="{font}" fill="{GREY}"{more}>'
     return "\n".join([head, group, *parts, "</g>", "</svg>", ""])
 
 
 FILES = {"cover.svg": cover, "map.svg": learning_map}
+CARD_FILE = "card.png"
 
 
 def main() -> None:
@@ -225,11 +279,13 @@ def main() -> None:
     console.show_any_text()
     argparse.ArgumentParser(
         prog="python -m helpers.press.artwork",
-        description="Draw the cover and the map.",
+        description="Draw the cover, the map and the card.",
     ).parse_args()
     for name, draw in FILES.items():
         write_text(FOLDER / name, draw())
         print(f"book/_static/{name}")
+    write_bytes(FOLDER / CARD_FILE, card())
+    print(f"book/_static/{CARD_FILE}")
 
 
 if __name__ == "__main__":

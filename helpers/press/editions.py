@@ -43,10 +43,11 @@ NAME = "rnns-unrolled"
 # What runs and what is read; the rest of the repository builds and tests it.
 HANDED_OUT = (".binder/", "book/", "data/", "helpers/")
 HANDED_OUT += ("CITATION.cff", "LICENSE", "pyproject.toml")
-LEFT_OUT = ("book/_extensions/", "book/conftest.py", "book/ruff.toml")
+MACHINERY = ("book/_extensions/", "book/_templates/")  # of the book
+LEFT_OUT = (*MACHINERY, "book/conftest.py", "book/ruff.toml")
 FOR_TEACHERS = ("book/solutions/", "book/teaching.", "helpers/press/")
 FOR_TEACHERS += ("book/hosting.", "book/jupyterhub_config.")
-TO_BUILD = ("_config.yml", "_toc.yml", "book/_extensions/", "helpers/press/")
+TO_BUILD = ("_config.yml", "_toc.yml", *MACHINERY, "helpers/press/")
 # What the installer of the kit reads, and an edition unpacked over it leaves the same.
 INSTALLED = ("helpers/", "pyproject.toml", "requirements.lock")
 SECTIONS = ("# To run", "# To read and write")  # of requirements.txt, for an edition
