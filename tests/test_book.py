@@ -160,9 +160,6 @@ def test_formulas_stand_in_the_page_and_need_no_script(html, pages):
         assert not page.select("mjx-merror, mjx-utext"), name
         assert not [s for s in page.select("script[src]") if "mathjax" in s["src"]]
     assert len(pages["book/01_feedforward.html"].select(".math")) > 50
-    files = [path for path in (html / "mathjax").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".woff"}
-    assert len(files) > 20
 
 
 def test_a_page_has_the_style_of_every_glyph_in_it(pages):
@@ -186,14 +183,6 @@ def test_printed_tables_are_tables_and_sentences_wrap(pages):
             wraps += not columns
             keeps += bool(columns)
     assert min(tables, wraps, keeps) > 30
-
-
-def test_icons_are_fonts_and_not_a_script_as_well(html, pages):
-    scripts = pages["book/01_feedforward.html"].find_all("script")
-    assert not [script for script in scripts if "fontaw" in str(script.attrs)]
-    icons = html / "_static/vendor/fontawesome"
-    assert list(icons.rglob("*.woff2"))
-    assert not list(icons.rglob("*.js"))
 
 
 # ---------------------------------------------------------------------------
@@ -583,7 +572,7 @@ def test_a_new_style_reaches_a_book_that_was_built_before(published):
     source = published.html.parents[1]
     style = source / "book/_static/book.css"
     with style.open("a", encoding="utf-8") as file:
-        file.write("/* new */\n")
+        file.write("p.new { color: red }\n")
     render(source, source)
     built = (published.html / "_static/book.css").read_text(encoding="utf-8")
-    assert built.endswith("/* new */\n")
+    assert built.endswith("p.new{color:red}")

@@ -171,6 +171,7 @@ INSTALLED_AS = {
 def imported(sources):
     """The packages that sources import directly, as they are installed."""
     ours = {"helpers"} | {path.stem for path in ROOT.glob("tests/*.py")}
+    ours |= {path.stem for path in ROOT.glob("book/_extensions/*.py")}
     for source in sources:
         for node in ast.walk(ast.parse(source)):
             names = []

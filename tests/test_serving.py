@@ -1,11 +1,14 @@
 """The book at a local address: said when it answers, refused where it cannot."""
 
+import gzip
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
+from rendered_book import served
 from test_environment import run_make
 
 from helpers.press import serving
@@ -44,6 +47,46 @@ def test_the_address_is_said_when_it_answers(tmp_path):
         assert said == f"http://127.0.0.1:{number}/"
         assert urllib.request.urlopen(said).read() == b"the book"
         process.terminate()
+
+
+@pytest.mark.parametrize("takes", ["gzip, br", ""])
+def test_text_comes_compressed_to_who_takes_that(tmp_path, takes):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/index.html").write_text("the book " * 100)
+    (tmp_path / "a.woff").write_bytes(b"a font")
+    asked = {"Accept-Encoding": takes}
+    with served(tmp_path) as address:
+        for name in ("deep/", "deep/index.html", "deep"):
+            request = urllib.request.Request(f"{address}/{name}", headers=asked)
+            answer = urllib.request.urlopen(request)
+            content = answer.read()
+            assert answer.headers["Content-Encoding"] == ((takes and "gzip") or None)
+            assert answer.headers["Content-Type"] == "text/html"
+            assert int(answer.headers["Content-Length"]) == len(content)
+            if takes:
+                assert len(content) < 100
+                content = gzip.decompress(content)
+            assert content == b"the book " * 100
+        request = urllib.request.Request(f"{address}/a.woff", headers=asked)
+        assert urllib.request.urlopen(request).read() == b"a font"
+        since = urllib.request.Request(f"{address}/deep/", headers=asked)
+        since.add_header("If-Modified-Since", answer.headers["Last-Modified"])
+        with pytest.raises(urllib.error.HTTPError, match="304"):
+            urllib.request.urlopen(since)
+        gone = urllib.request.Request(f"{address}/gone.html", headers=asked)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(gone)
+
+
+def test_a_file_that_changed_is_compressed_anew(tmp_path):
+    page = tmp_path / "page.html"
+    with served(tmp_path) as address:
+        for text in (b"one", b"two"):
+            page.write_bytes(text)
+            request = urllib.request.Request(f"{address}/page.html")
+            request.add_header("Accept-Encoding", "gzip")
+            answer = urllib.request.urlopen(request).read()
+            assert gzip.decompress(answer) == text
 
 
 def test_make_hands_the_port_on():

@@ -4,8 +4,11 @@ const REGIONS =
   "mjx-container[display], .bd-article pre, .bd-article .output, .printed, [class*=scrollable]";
 
 function letKeyboardScroll() {
-  for (const region of document.querySelectorAll(REGIONS)) {
-    if (region.scrollWidth > region.clientWidth) {
+  const regions = [...document.querySelectorAll(REGIONS)];
+  // All are measured before one is changed: the page is laid out once.
+  const wide = regions.map((region) => region.scrollWidth > region.clientWidth);
+  for (const [i, region] of regions.entries()) {
+    if (wide[i]) {
       region.tabIndex = 0;
     } else {
       region.removeAttribute("tabindex");
@@ -13,7 +16,15 @@ function letKeyboardScroll() {
   }
 }
 
-const later = () => requestAnimationFrame(letKeyboardScroll);
+// Not at each of many changes.
+const PAUSE = 100; // ms
+let planned = 0;
+function later() {
+  planned ||= setTimeout(() => {
+    planned = 0;
+    requestAnimationFrame(letKeyboardScroll);
+  }, PAUSE);
+}
 
 // Fonts come after the page, and explorables change it.
 new MutationObserver(later).observe(document, { childList: true, subtree: true });

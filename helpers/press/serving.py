@@ -6,6 +6,8 @@ python -m helpers.press.serving 8000 is what `make serve PORT=8000` does.
 import argparse
 import contextlib
 import functools
+import gzip
+import io
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,12 +15,42 @@ from pathlib import Path
 from helpers import ROOT
 from helpers.results import console
 
+TEXT = (".html", ".css", ".js", ".svg", ".json", ".txt", ".ipynb", ".md", ".bib")
+
+
+@functools.lru_cache(maxsize=256)
+def compressed(path: Path, changed: int) -> bytes:
+    """The content of a file, by gzip; `changed` is when it last was, in ns."""
+    return gzip.compress(path.read_bytes(), mtime=0)
+
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves files and logs nothing."""
+    """Serves files, text compressed as servers on the web do, and logs nothing."""
 
     def log_message(self, *arguments):
         """Say nothing of a request."""
+
+    def send_head(self):
+        """Answer all but the content, which is returned as a file to be read."""
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if self.path.endswith("/") else path
+        taken = self.headers.get("Accept-Encoding", "")
+        asked_before = "If-Modified-Since" in self.headers
+        if asked_before or "gzip" not in taken or path.suffix not in TEXT:
+            return super().send_head()
+        try:
+            status = path.stat()
+            content = compressed(path, status.st_mtime_ns)
+        except OSError:
+            return super().send_head()  # which says what is wrong
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Last-Modified", self.date_time_string(status.st_mtime))
+        self.send_header("Vary", "Accept-Encoding")
+        self.end_headers()
+        return io.BytesIO(content)
 
 
 class Server(ThreadingHTTPServer):
