@@ -186,6 +186,8 @@ USED = {
     "two-memories": "Back",
     "reddit-on-tap": "Next word",
     "train-it": "One step",
+    "cell-gates": "Show",
+    "remember": "One step",
 }
 
 

@@ -11,6 +11,8 @@ explorable.start("reber-walker", (figure, net) => {
   const LONGEST = 40;
   let read = net.read;
 
+  const { walk } = grammar(net);
+
   // The seven outputs after a string, from 0 to 1.
   function outputs(string) {
     let h = net.h0;
@@ -20,17 +22,6 @@ explorable.start("reber-walker", (figure, net) => {
       h = x_W.map((value, i) => Math.tanh(value + h_W[i]));
     }
     return affine(h, net.W_ho, net.b_o).map((o) => 1 / (1 + Math.exp(-o)));
-  }
-
-  // The states from the start as far as the string goes, and where it goes wrong.
-  function walk(string) {
-    const states = [0];
-    for (const [position, symbol] of [...string].entries()) {
-      const after = net.transitions[states.at(-1)][symbol];
-      if (after === undefined) return { states, wrong: position };
-      states.push(after);
-    }
-    return { states, wrong: -1 };
   }
 
   const legal = (state) => symbols.filter((symbol) => symbol in net.transitions[state]);
