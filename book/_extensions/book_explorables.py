@@ -30,7 +30,7 @@ from sphinx.application import Sphinx
 
 FOLDER = "book/_static/explorables"
 NEEDS = {  # scripts that come before NAME.js
-    "reber-walker": ("grammar",),
+    "reber-walker": ("networks", "grammar"),
     "reddit-on-tap": ("networks",),
     "two-memories": ("networks", "gated-cells", "grammar"),
     "remember": (

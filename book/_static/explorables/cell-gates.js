@@ -60,7 +60,7 @@ explorable.start("cell-gates", (figure, numbers) => {
     stages.forEach((pressed, i) => pressed.setAttribute("aria-pressed", String(i === stage)));
     disable(reveal, !asking);
     guesses.write(`${guess}%`);
-    controls.hidden = stage === 0;
+    controls.style.visibility = stage ? "visible" : "hidden"; // it keeps its place
     if (stage) {
       const value = gates[stage - 1][Number(when.value)];
       level.input.value = 100 * value;

@@ -125,7 +125,4 @@ const explorable = {
     const times = Number(mantissa) === 1 ? "10" : `${mantissa}·10`;
     return (plain ? value.toPrecision(digits) : times + raised.join("")).replace("-", "−");
   },
-
-  // u W + b for a row u, a matrix W as a list of rows, and a row b.
-  affine: (u, W, b) => b.map((b_j, j) => u.reduce((sum, u_i, i) => sum + u_i * W[i][j], b_j)),
 };

@@ -12,9 +12,9 @@ explorable.start("two-memories", (figure, numbers) => {
   const height = numbers.panel[2];
   const BEGINNINGS = ["T", "P"];
   const NETWORKS = { tanh: "elman", ReLU: "relu" };
-  let inner = numbers.inner;
-  let upper = numbers.upper;
-  let at = inner.length; // all of it, as in the picture without scripts
+  // All of the string is read, as in the picture without scripts.
+  const begun = { inner: numbers.inner, upper: numbers.upper, at: numbers.inner.length };
+  let { inner, upper, at } = explorable.recall("two-memories", begun);
 
   // The networks, and what each carries and says after a string.
   const N = networks(gatedCells);
@@ -80,12 +80,13 @@ explorable.start("two-memories", (figure, numbers) => {
     const where = ending
       ? `${inner.slice(0, at) || "Nothing"} of the inner string read; ${ending} would end it`
       : "The inner string is read, and the question is asked";
+    explorable.keep("two-memories", { inner, upper, at });
     say(`${where}. Share of T: ${shown.join(" ")}`);
     svg.setAttribute("aria-label", `Share of T, position ${at} of ${inner.length}. ${shown.join(" ")}`);
   }
 
   function go(to) {
-    at = to;
+    at = Math.min(Math.max(Math.round(to), 0), inner.length);
     show();
   }
 
@@ -95,7 +96,7 @@ explorable.start("two-memories", (figure, numbers) => {
   }
 
   // The symbols under the panels; the first two, T over P, stay.
-  function read(string) {
+  function read(string, to = string.length) {
     inner = string;
     const [first] = part("symbols").querySelectorAll("text:not(.named)");
     part("symbols").replaceChildren(
@@ -107,7 +108,7 @@ explorable.start("two-memories", (figure, numbers) => {
         return text;
       }),
     );
-    go(inner.length);
+    go(to);
   }
 
   const previous = button("Back", () => go(at - 1));
@@ -127,5 +128,7 @@ explorable.start("two-memories", (figure, numbers) => {
     row("The upper network", make("span", {}, "Above:"), ...choices.map(([, choice]) => choice)),
     row("Another inner string", make("span", {}, "Another string, lag"), ...lags),
   );
-  show();
+  // The line of what is read is dragged in the picture.
+  explorable.drag(svg, svg, (x) => go(((x - left) / width) * inner.length));
+  read(inner, at);
 });
