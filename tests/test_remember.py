@@ -364,16 +364,17 @@ def test_each_gate_is_guessed_before_it_is_shown(gates):
             ("A sum", "+ input gate", "+ output gate", "+ forget gate")
         ):
             visit.press(name)
-            assert not visit.figure.locator("#gates-T").is_visible()
+            hides = "e => getComputedStyle(e.parentNode).display === 'none'"
+            assert visit.figure.locator("#gates-T").evaluate(hides)
             visit.press("Show")
-            assert visit.figure.locator("#gates-T").is_visible()
+            assert not visit.figure.locator("#gates-T").evaluate(hides)
             assert_shown(visit, now, stage)
         slider = visit.figure.get_by_role("slider", name="Newest gate")
         slider.fill("95")  # all steps, live
         now[2] = 0.95
         assert_shown(visit, now, 3)
         assert "multiply to 0.38: on average 0.950 each" in visit.answer()
-        visit.figure.get_by_label("At step").select_option("9")
+        visit.figure.get_by_role("combobox", name="At step").select_option("9")
         slider.fill("0")
         now[2, 9] = 0
         assert_shown(visit, now, 3)
