@@ -335,19 +335,23 @@ def test_the_cell_is_that_of_the_helpers(bit, stage):
 
 
 def shown(visit):
-    """What the picture draws: h after T and after P, and the error."""
+    """What the picture draws: tanh(c) and h after T and after P, and the error."""
     (top, height), (over, high) = pictures.GATES_SHOWN, pictures.GATES_ERROR
     low, most = pictures.GATES_DECADES
-    h = [1 - 2 * (visit.path(f"gates-{s}")[0][:, 1] - top) / height for s in "TP"]
+    h = [
+        1 - 2 * (visit.path(f"gates-{name}")[0][:, 1] - top) / height
+        for name in ("T", "P", "h-T", "h-P")
+    ]
     [error] = visit.path("gates-error")
     return *h, 10 ** (most - (most - low) * (error[:, 1] - over) / high)
 
 
 def assert_shown(visit, gates, stage):
     after_T, after_P = (explorables.held(bit, gates, stage) for bit in (1, -1))
-    h_T, h_P, error = shown(visit)
-    np.testing.assert_allclose(h_T, after_T.h, atol=0.002)
-    np.testing.assert_allclose(h_P, after_P.h, atol=0.002)
+    *lines, error = shown(visit)
+    wanted = (np.tanh(after_T.c), np.tanh(after_P.c), after_T.h, after_P.h)
+    for found, values in zip(lines, wanted, strict=True):
+        np.testing.assert_allclose(found, values, atol=0.002)
     wanted = np.maximum(after_T.error, 1e-6)
     np.testing.assert_allclose(error, wanted, rtol=0.02)
     left = (after_T.h[-1] - after_P.h[-1]) / (2 * np.tanh(1))
@@ -374,7 +378,7 @@ def test_each_gate_is_guessed_before_it_is_shown(gates):
         now[2] = 0.95
         assert_shown(visit, now, 3)
         assert "multiply to 0.38: on average 0.950 each" in visit.answer()
-        visit.figure.get_by_role("combobox", name="At step").select_option("9")
+        visit.figure.get_by_role("combobox", name="At step").select_option(label="10")
         slider.fill("0")
         now[2, 9] = 0
         assert_shown(visit, now, 3)

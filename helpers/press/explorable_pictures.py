@@ -767,6 +767,7 @@ GATES_STYLE = """\
 .picture.gates .under {stroke-width: 7; stroke-opacity: 0.6}
 .picture.gates .over {stroke-width: 2}
 .picture.gates .half {stroke-dasharray: 3 4}
+.picture.gates .shown {stroke-dasharray: 4 3; stroke-width: 1.6}
 .picture.gates .thick {stroke-width: 2.5}
 .picture.gates .room {fill: var(--picture-line, #888); fill-opacity: 0.14}
 .picture.gates .absent, .picture.gates.asking .answer {display: none}
@@ -805,14 +806,16 @@ def cell_gates(g: np.ndarray, gates: np.ndarray, after_T, after_P) -> str:
         text(36, 17, "after T", "start small"),
         '<path class="output drawn over" d="M110 12H136"/>',
         text(142, 17, "after P", "start small"),
-        text(4, top - 10, "h, what the cell shows, from step 1 to 20", "start small"),
+        text(4, top - 10, "tanh(c), the cell, and dashed h, as shown", "start small"),
         text(begin - 6, top + 9, "1", "end small"),
         text(begin - 6, top + height, "−1", "end small"),
         f'<path class="line half" d="M{begin:g} {middle:g}H{end:g}"/>',
         f'<path class="line" d="M{begin:g} {top}v{height}"/>',
         f'<g class="answer"><path id="gates-T" class="input drawn under" '
-        f'd="{line(after_T.h, shown)}"/><path id="gates-P" class="output drawn over" '
-        f'd="{line(after_P.h, shown)}"/></g>',
+        f'd="{line(np.tanh(after_T.c), shown)}"/><path id="gates-P" class="output '
+        f'drawn over" d="{line(np.tanh(after_P.c), shown)}"/><path id="gates-h-T" '
+        f'class="input drawn shown" d="{line(after_T.h, shown)}"/><path '
+        f'id="gates-h-P" class="output drawn shown" d="{line(after_P.h, shown)}"/></g>',
         '<g id="gates-guess" class="guess gradient">'
         f'<path class="drawn" d="M{end:g} {middle - 18}V{middle + 18}"/>'
         f'<circle class="grip" cx="{end:g}" cy="{middle - 18}" r="8"/></g>',

@@ -11,18 +11,16 @@ explorable.start("cell-gates", (figure, numbers) => {
   const STAGES = ["A sum", "+ input gate", "+ output gate", "+ forget gate"];
   const state = explorable.recall("cell-gates", { stage: 0, guess: 50, seen: [], gates: numbers.gates });
 
-  // h after T (1) or P (-1), and the derivative of the last with each c. A gate that is
-  // not there yet is open.
+  // The cell after T (1) or P (-1), as tanh(c) and as h, and the derivative of the last h
+  // with each c. A gate that is not there yet is open.
   function read(bit) {
     const gate = (k, t) => (k < state.stage ? state.gates[k][t] : 1);
     let c = 0;
-    const h = candidates.map((g, t) => {
-      c = gate(2, t) * c + gate(0, t) * (t ? g : bit * g);
-      return gate(1, t) * Math.tanh(c);
-    });
+    const held = candidates.map((g, t) => Math.tanh((c = gate(2, t) * c + gate(0, t) * (t ? g : bit * g))));
+    const h = held.map((value, t) => gate(1, t) * value);
     const error = [gate(1, STEPS - 1) * (1 - Math.tanh(c) ** 2)];
     for (let t = STEPS - 1; t > 0; t--) error.unshift(error[0] * gate(2, t));
-    return { h, error };
+    return { held, h, error };
   }
 
   const x = (t) => across[0] + across[1] * t;
@@ -34,7 +32,7 @@ explorable.start("cell-gates", (figure, numbers) => {
     const decade = Math.max(Math.log10(value), low);
     return numbers.error[0] + (numbers.error[1] * (high - decade)) / (high - low);
   };
-  const percent = (share) => (share < 0.001 ? `${power(100 * share, 2)}%` : `${(100 * share).toPrecision(3)}%`);
+  const percent = (share) => `${power(100 * share)}%`;
   const whole = Math.tanh(candidates[0]); // half of what the bit makes, shown at once
 
   function show() {
@@ -42,8 +40,10 @@ explorable.start("cell-gates", (figure, numbers) => {
     const [T, P] = [read(1), read(-1)];
     const asking = !seen[stage];
     svg.classList.toggle("asking", asking);
-    part("T").setAttribute("d", line(T.h, shownAt));
-    part("P").setAttribute("d", line(P.h, shownAt));
+    for (const [name, { held, h }] of Object.entries({ T, P })) {
+      part(name).setAttribute("d", line(held, shownAt));
+      part(`h-${name}`).setAttribute("d", line(h, shownAt));
+    }
     part("error").setAttribute("d", line(T.error, errorAt));
     const span = (height / 2) * whole * (guess / 100);
     const middle = top + height / 2;
@@ -75,7 +75,7 @@ explorable.start("cell-gates", (figure, numbers) => {
         `Of the last error ${percent(T.error[0])} comes back to step 1.` +
         (stage > 2 ? ` The ${STEPS - 1} forget gates multiply to ${power(product, 2)}: on average ${(product ** (1 / (STEPS - 1))).toFixed(3)} each.` : "");
     say(told);
-    svg.setAttribute("aria-label", `A cell over ${STEPS} steps, as built so far. ${told}`);
+    svg.setAttribute("aria-label", `A cell over ${STEPS} steps. ${told}`);
     explorable.keep("cell-gates", state);
   }
 
