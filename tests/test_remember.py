@@ -1,6 +1,7 @@
 """Can you make it remember? and The cell, gate by gate: what they show is right."""
 
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -282,6 +283,40 @@ def test_it_fits_and_can_be_seen(browser, site, theme, kind):
             visit.page.set_viewport_size({"width": width, "height": 900})
             assert visit.page.evaluate("document.documentElement.scrollWidth") == width
         assert grave(visit.page, "figure") == []
+
+
+def drawn(elements):
+    """The numbers of every part of a picture that has a name, guesses apart."""
+    return {
+        name: [float(number) for number in re.findall(r"-?[\d.]+", " ".join(values))]
+        for name, *values in elements
+        if not re.search("guess|-bets?$", name)
+    }
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", [Remember, Gates])
+def test_the_page_draws_the_picture_that_python_drew(browser, site, kind):
+    """In the state that the picture without scripts shows: no other hand drew it."""
+    keys = ("d", "y", "height", "cx", "cy")
+    with kind(browser, site) as visit:
+        if kind is Gates:
+            visit.press("+ forget gate")
+            visit.press("Show")
+        read = """(svg, keys) => [...svg.querySelectorAll("[id]")].map(
+            (part) => [part.id, ...keys.map((key) => part.getAttribute(key) ?? "")])"""
+        live = drawn(visit.figure.locator("svg").evaluate(read, keys))
+    picture = ElementTree.fromstring(
+        (explorables.FOLDER / f"{kind.name}.svg").read_text("utf-8")
+    )
+    wanted = drawn(
+        [part.get("id"), *(part.get(key, "") for key in keys)]
+        for part in picture.iter()
+        if part.get("id")
+    )
+    assert live.keys() == wanted.keys()
+    for name, numbers in wanted.items():
+        np.testing.assert_allclose(live[name], numbers, atol=0.11, err_msg=name)
 
 
 @pytest.mark.browser

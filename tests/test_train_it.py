@@ -196,6 +196,7 @@ TRAININGS = f"""(cases) => {{{SETUP}
 @pytest.mark.browser
 def test_the_gradients_of_the_page_are_those_of_central_differences(library):
     cases = [given(cell, one_hot) for cell in CELLS for one_hot in (True, False)]
+    cases += [case | {"cell": "relu"} for case in cases if case["cell"] == "elman"]
     for gradient, differences in library.evaluate(DIFFERENCES, cases):
         assert np.abs(gradient).max() > 0.1
         np.testing.assert_allclose(gradient, differences, atol=2e-10, rtol=1e-7)
