@@ -20,6 +20,8 @@ EXPLORABLES = {
     "gradient-horizon": "book/04_bptt.html",
     "unroller": "book/02_elman.html",
     "two-memories": "book/06_embedded_reber.html",
+    "cell-gates": "book/06_embedded_reber.html",
+    "remember": "book/06_embedded_reber.html",
     "reddit-on-tap": "book/08_language_model.html",
 }
 

@@ -7,6 +7,8 @@ from functools import cache
 from xml.etree import ElementTree
 
 import numpy as np
+import pytensor
+import pytensor.tensor as pt
 import pytest
 import rendered_book
 import test_browser
@@ -186,6 +188,8 @@ USED = {
     "two-memories": "Back",
     "reddit-on-tap": "Next word",
     "train-it": "One step",
+    "cell-gates": "Show",
+    "remember": "One step",
 }
 
 
@@ -889,6 +893,140 @@ def test_the_same_number_draws_the_same_sentence_as_in_python(use):
     visit.press("Draw anew")
     assert number.input_value() == "31"
     assert drawn(visit) == written("i think", 31) != sentence
+
+
+def leaning(words):
+    """The gradient of ln p of the last word by the vector of each before it: lengths.
+
+    By PyTensor, of the packed weights; without filter, at temperature 1.
+    """
+    model = packed_model()
+    params = model.params
+    *before, now = words
+    vectors = pt.matrix("vectors")
+    identity = elman.Elman(
+        np.eye(len(params.b_h)), *map(np.asarray, params[1:])
+    )  # W_ih is in the vectors
+    h = elman.hidden_states(vectors, elman.Elman(*map(pt.as_tensor, identity)))
+    o = h[-1] @ params.W_ho + params.b_o
+    log_p = o[now] - pt.logsumexp(o)
+    gradient = pytensor.function([vectors], pt.grad(log_p, vectors))
+    return np.linalg.norm(gradient(params.W_ih[before]), axis=1)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.usefixtures("python_engine")
+def test_what_a_word_leans_on_is_the_gradient_of_python(use):
+    vocabulary = packed_model().vocabulary
+    visit = use("reddit-on-tap")
+    beginning = visit.figure.get_by_role("textbox", name="Begin with")
+    look = visit.slider("What did it lean on?")
+    spans = visit.figure.locator(".explorable-text > *")
+    for text, places in (
+        ("( i like it )", (2, 5)),
+        ("you are not the only one who thinks that", (4, 9)),
+        ("my xyzzy is here", (3,)),
+        ("i", (1,)),
+    ):
+        beginning.fill(text)
+        words = vocabulary.encode(text.split())[:-1]  # with START
+        for place in places:
+            if place % 2:
+                look.fill(str(place))
+            else:
+                spans.nth(place - 1).click()
+            assert (
+                look.get_attribute("aria-valuetext") == f"“{text.split()[place - 1]}”"
+            )
+            lengths = leaning(words[: place + 1])
+            shares = lengths / lengths.sum()
+            leans = "e => Number(e.style.getPropertyValue('--lean'))"
+            shown_ = [span.evaluate(leans) for span in spans.all()]
+            np.testing.assert_allclose(shown_[: place - 1], shares[1:], atol=1e-3)
+            assert not any(shown_[place - 1 :])
+            most = int(np.argmax(shares))
+            name = text.split()[most - 1] if most else "(start)"
+            assert f"leaned on “{name}” {100 * shares[most]:.1f}%" in visit.answer()
+            assert visit.figure.locator(".asked").count() == 1
+
+
+@pytest.mark.browser
+def test_reddit_is_found_as_it_was_left(use):
+    visit = use("reddit-on-tap")
+    visit.figure.get_by_role("spinbutton", name="Seed number").fill("7")
+    visit.press("Next word", "Next word", "Next word")
+    text = visit.figure.locator(".explorable-text").inner_text()
+    visit.page.goto("about:blank")
+    visit.page.go_back()
+    opened(visit.figure)
+    assert visit.figure.locator(".explorable-text").inner_text() == text
+    seed = visit.figure.get_by_role("spinbutton", name="Seed number")
+    assert seed.input_value() == "7"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [n for n in PAGES if n != "reddit-on-tap"])
+def test_it_is_found_as_it_was_left(use, name):
+    visit = use(name)
+    visit.press({"train-it": "Reset", "remember": "Reset"}.get(name, USED[name]))
+    for slider in visit.figure.get_by_role("slider").all()[:1]:
+        slider.focus()
+        visit.page.keyboard.press("ArrowLeft")
+    left = visit.answer()
+    visit.page.goto("about:blank")
+    visit.page.go_back()
+    visit.figure.get_by_role("status").filter(has_text=left[:40]).wait_for()
+    if name not in ("train-it", "remember"):
+        assert visit.answer() == left
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_picture_and_controls_fit_a_phone_and_do_not_move(browser, address, name):
+    """Within 844 CSS pixels; and what is pressed changes no height."""
+    with ExitStack() as visits:
+        visit = visits.enter_context(Use(browser, address, name, width=PHONE))
+        visit.figure.evaluate(
+            "e => e.querySelectorAll('details').forEach(fold => (fold.open = false))"
+        )
+        top = visit.figure.locator("svg").first.bounding_box()["y"]
+        rows = visit.figure.locator(".explorable-controls > .explorable-row")
+        rows = [row.bounding_box() for row in rows.all() if row.is_visible()]
+        assert max(row["y"] + row["height"] for row in rows) - top < 844
+        before = visit.figure.bounding_box()["height"]
+        for _ in range(3):
+            visit.press(USED[name])
+            now = visit.figure.bounding_box()["height"]
+            assert now == pytest.approx(before, abs=1)
+
+
+@pytest.mark.browser
+def test_pictures_are_dragged(use):
+    """The position of the unroller and what the memories have read."""
+    for name, slider, to in (
+        ("unroller", "Position", (380 / 420, 44 / 360)),
+        ("two-memories", "Symbols read", (0.5, 0.5)),
+    ):
+        visit = use(name)
+        box = visit.figure.locator("svg").first.bounding_box()
+        visit.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 100)
+        visit.page.mouse.down()
+        x, y = (
+            box[k] + box[s] * at
+            for k, s, at in zip("xy", ("width", "height"), to, strict=True)
+        )
+        visit.page.mouse.move(x, y, steps=5)
+        visit.page.mouse.up()
+        found = visit.slider(slider).get_attribute("aria-valuetext")
+        if name == "unroller":
+            assert found == "8 of 13"
+            assert "o₄ = h₄ W_ho" in visit.answer()
+        else:
+            inner = explorables.inner_string()
+            wanted = round((210 - LEFT) / WIDTH * len(inner))
+            assert found == f"{wanted} of {len(inner)}"
 
 
 @pytest.mark.browser

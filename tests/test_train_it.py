@@ -28,7 +28,7 @@ book_explorables = importlib.import_module("book_explorables")
 
 FOLDER = explorables.FOLDER
 PAGE = """<!DOCTYPE html>
-<html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>Train it</title>
+<html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>{name}</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <style>html {{--pst-color-text-base: #222832; --pst-color-background: #fff;
 --pst-color-text-muted: #55606e; --pst-color-border: #d1d5da; --accent: #0b63a5;
@@ -40,23 +40,27 @@ html[data-theme="dark"] {{--pst-color-text-base: #ced6dd; --accent: #6cb6f0;
 <link rel="stylesheet" href="_static/book.css">
 <link rel="stylesheet" href="_static/explorables/explorable.css"></head>
 <body><main class="bd-article" style="max-width: 47rem; margin: auto; padding: 0 1rem">
-<figure data-explorable="train-it">
+<figure data-explorable="{name}">
 <p>{picture}</p>
 <figcaption>What it means.</figcaption></figure></main>
-<script type="application/json" id="train-it-numbers">{numbers}</script>
+<script type="application/json" id="{name}-numbers">{numbers}</script>
 {scripts}</body></html>"""
 
 
-def lone_page(theme):
-    """A page that has Train it and nothing else, with the files of the book."""
-    names = ("explorable", *book_explorables.scripts(["train-it"]))
+LONE = ("train-it", "cell-gates", "remember")
+
+
+def lone_page(name, theme):
+    """A page that has this explorable and nothing else, with the files of the book."""
+    names = ("explorable", *book_explorables.scripts([name]))
     return PAGE.format(
         theme=theme,
-        picture=(FOLDER / "train-it.svg").read_text(encoding="utf-8"),
-        numbers=(FOLDER / "train-it.json").read_text(encoding="utf-8"),
+        name=name,
+        picture=(FOLDER / f"{name}.svg").read_text(encoding="utf-8"),
+        numbers=(FOLDER / f"{name}.json").read_text(encoding="utf-8"),
         scripts="\n".join(
-            f'<script src="_static/explorables/{escape(name)}.js" defer></script>'
-            for name in names
+            f'<script src="_static/explorables/{escape(script)}.js" defer></script>'
+            for script in names
         ),
     )
 
@@ -73,11 +77,13 @@ def browser():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the page in both themes, and its address."""
+    """A folder with the pages in both themes, and its address."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "_static").symlink_to(FOLDER.parent, target_is_directory=True)
-    for theme in ("light", "dark"):
-        (folder / f"{theme}.html").write_text(lone_page(theme), encoding="utf-8")
+    for name in LONE:
+        for theme in ("light", "dark"):
+            page = folder / f"{name}-{theme}.html"
+            page.write_text(lone_page(name, theme), encoding="utf-8")
     with rendered_book.served(folder) as address:
         yield folder, address
 
@@ -86,7 +92,11 @@ def site(tmp_path_factory):
 def library(browser):
     """A page that has all of the scripts that calculate, and shows nothing."""
     page = browser.new_page()
-    for name in ("networks", "gated-cells", "numpy-random", "reber-training"):
+    trained = book_explorables.scripts(["remember", "train-it"])
+    for name in (
+        "explorable",
+        *(n for n in trained if n not in explorables.EXPLORABLES),
+    ):
         page.add_script_tag(path=FOLDER / f"{name}.js")
     yield page
     page.close()
@@ -186,6 +196,7 @@ TRAININGS = f"""(cases) => {{{SETUP}
 @pytest.mark.browser
 def test_the_gradients_of_the_page_are_those_of_central_differences(library):
     cases = [given(cell, one_hot) for cell in CELLS for one_hot in (True, False)]
+    cases += [case | {"cell": "relu"} for case in cases if case["cell"] == "elman"]
     for gradient, differences in library.evaluate(DIFFERENCES, cases):
         assert np.abs(gradient).max() > 0.1
         np.testing.assert_allclose(gradient, differences, atol=2e-10, rtol=1e-7)
@@ -264,7 +275,8 @@ def test_the_random_numbers_are_those_of_numpy(library):
 INITIAL = """([init, n_hid, seed]) => {
     const N = networks();
     const net = N.network("elman", { n_in: 7, n_hid, n_out: 7 });
-    N.initialise(net, N.initialisations[init], numpyRandom(seed, 0));
+    const starts = { ...N.initialisations, ...moreStarts() };
+    N.initialise(net, starts[init], numpyRandom(seed, 0));
     return Object.values(net.parameters).map((part) => [...part]);
 }"""
 
@@ -391,6 +403,8 @@ def test_the_least_losses_are_those_of_many_strings():
 class Train:
     """The page, opened."""
 
+    name, opening = "train-it", "Untrained"
+
     def __init__(self, browser, site, query="", theme="light", width=DESKTOP, **how):
         _, address = site
         self.context = browser.new_context(
@@ -400,11 +414,11 @@ class Train:
         self.said: list = []
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.goto(f"{address}/{theme}.html{query}")
+        self.page.goto(f"{address}/{self.name}-{theme}.html{query}")
         self.figure = self.page.locator("figure")
 
     def __enter__(self):
-        self.waits_for("Untrained")
+        self.waits_for(self.opening)
         return self
 
     def __exit__(self, *_):
@@ -424,7 +438,7 @@ class Train:
 
     def path(self, name):
         """The lines of a path: a list of (n, 2)."""
-        d = self.figure.locator(f"#train-{name}").get_attribute("d")
+        d = self.figure.locator(f"#{name}").get_attribute("d")
         return [
             np.array(re.findall(r"([-\d.]+) ([-\d.]+)", line), float)
             for line in d.split("M")[1:]
@@ -437,7 +451,7 @@ class Train:
         return np.array(
             [
                 10 ** (high - (high - low) * (line[:, 1] - pictures.TRAIN_TOP) / height)
-                for line in self.path("loss")
+                for line in self.path("train-loss")
             ]
         )
 
@@ -501,7 +515,7 @@ def test_a_whole_training_is_that_of_the_record(visit):
         assert sum(text.startswith("✓") for text in written) >= 5
         train.press("Reset")
         train.waits_for("Untrained")
-        assert len(train.path("last-loss")[0]) == 41
+        assert len(train.path("train-last-loss")[0]) == 41
 
 
 @pytest.mark.browser
@@ -674,7 +688,7 @@ def test_it_honours_reduced_motion(visit):
 def test_it_runs_where_the_page_is_opened_as_a_file(browser, site):
     folder, _ = site
     page = browser.new_page()
-    page.goto((folder / "light.html").as_uri() + FAST)
+    page.goto((folder / "train-it-light.html").as_uri() + FAST)
     status = page.get_by_role("status")
     status.filter(has_text="Untrained").wait_for()
     page.get_by_role("button", name="One step").click()
@@ -712,9 +726,12 @@ def test_it_fits_and_can_be_seen(visit, theme):
 
 
 def test_the_scripts_of_a_page_are_small_and_lose_only_what_is_not_run():
-    for names in (("reber-walker", "train-it"), ("reddit-on-tap",)):
+    pages: dict = {}
+    for name, page in rendered_book.EXPLORABLES.items():
+        pages.setdefault(page, []).append(name)
+    for names in pages.values():
         served = [
-            book_explorables.UNREAD.sub("", (FOLDER / f"{name}.js").read_text("utf-8"))
+            book_explorables.slimmed((FOLDER / f"{name}.js").read_text("utf-8"))
             for name in ("explorable", *book_explorables.scripts(names))
         ]
         assert sum(len(text.encode()) for text in served) < 40_000

@@ -30,12 +30,26 @@ from sphinx.application import Sphinx
 
 FOLDER = "book/_static/explorables"
 NEEDS = {  # scripts that come before NAME.js
+    "reber-walker": ("networks", "grammar"),
     "reddit-on-tap": ("networks",),
+    "two-memories": ("networks", "gated-cells", "grammar"),
+    "remember": (
+        "networks",
+        "gated-cells",
+        "numpy-random",
+        "grammar",
+        "embedded-training",
+        "training",
+        "settings",
+    ),
     "unroller": ("settings",),
     "train-it": (
         "networks",
+        "more-starts",
         "numpy-random",
+        "grammar",
         "reber-training",
+        "training",
         "settings",
         "train-it-gradient",
     ),
@@ -44,7 +58,10 @@ ON_REQUEST = {
     "reddit-on-tap": ("reddit-on-tap-model.js", "helpers.press.model_in_page")
 }
 FIGURE = re.compile(r'<figure data-explorable="([\w-]+)"')
-UNREAD = re.compile(r"^\s*//.*\n|^\s+", re.MULTILINE)  # comments and indentation
+# Comments and indentation. No string of these scripts has two strokes after a space.
+UNREAD = re.compile(r"^\s*//.*\n|^\s+|[ ]+// .*$", re.MULTILINE)
+# The end of a line that plainly goes on.
+BREAK = re.compile(r"(?<=[{(\[,;])\n|\n(?=[})\].?:&|])")
 
 
 def scripts(names: Iterable[str]) -> list[str]:
@@ -90,11 +107,16 @@ def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
             )
 
 
+def slimmed(script: str) -> str:
+    """The script without comments, indentation and most of its line breaks."""
+    return BREAK.sub("", UNREAD.sub("", script))
+
+
 def slim(app: Sphinx, exception: Exception | None) -> None:
-    """Take comments and indentation out of the scripts of the rendered book."""
+    """Make the scripts of the rendered book short."""
     for path in Path(app.outdir, "_static/explorables").glob("*.js"):
         text = path.read_text(encoding="utf-8")
-        path.write_text(UNREAD.sub("", text), encoding="utf-8")
+        path.write_text(slimmed(text), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:

@@ -65,6 +65,18 @@ def text(x: float, y: float, content: str, classes: str = "", name: str = "") ->
     return f'<text{marks} x="{x:g}" y="{y:g}">{content}</text>'
 
 
+POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def plain(value: float) -> str:
+    """A positive number with two digits: 27, 1.3, 0.011 or 2.5·10⁻⁸."""
+    if value >= 0.001:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    power = str(int(exponent)).translate(POWERS)
+    return f"{mantissa}·10{power}"
+
+
 def arrow(
     start: Sequence[float], end: Sequence[float], room: float, classes: str, name: str
 ) -> str:
@@ -248,9 +260,8 @@ def gradient_horizon(
         f'<path class="line" d="M{x} {y}V{y + height}H{x + width}"/>',
         text(4, y - 10, "length of the error, relative to lag 0", "start small"),
     ]
-    powers = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     for decade in range(foot, top + 1, 3):
-        label = f"10{str(decade).translate(powers)}" if decade else "1"
+        label = f"10{str(decade).translate(POWERS)}" if decade else "1"
         level = y + height * (top - decade) / (top - foot)
         parts.append(text(x - 6, level + 5, label, "end small"))
     for k in (0, 10, 20, 30, 39):
@@ -391,7 +402,7 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
     said = []
     for panel, (title, values) in enumerate(networks.items()):
         top = PANELS[panel]
-        distance = f"states {short(values['apart'][-1])} apart"
+        distance = f"states {plain(values['apart'][-1])} apart"
         parts += [
             text(left, top - 12, title, "start small", f"memory-title-{panel}"),
             text(4, top + 10, "all T", "start small"),
@@ -429,12 +440,6 @@ def two_memories(inner: str, networks: dict[str, dict[str, np.ndarray]]) -> str:
         f"with BP. At the end, {'; '.join(said)}."
     )
     return picture(420, foot + 8, label, parts, MEMORIES_STYLE)
-
-
-def short(value: float) -> str:
-    """A positive number with two digits: 27, 1.3, 0.011 or 2.5e-8."""
-    text = f"{value:.2g}" if value >= 0.001 else f"{value:.1e}"
-    return text.replace("e-0", "e-")
 
 
 # Reddit on tap: what the language model may say next. -------------------------------
@@ -629,3 +634,236 @@ def _written(string: str) -> str:
         return f"✓ {shown}"
     at = min(misfit.position, len(shown) - 1)
     return f'✗ {shown[:at]}<tspan class="bad">{shown[at]}</tspan>{shown[at + 1 :]}'
+
+
+# Can you make it remember?: bets, right answers by update, the gradient by lag. -------
+
+REMEMBER_TOP, REMEMBER_HEIGHT = 96, 130
+REMEMBER_LEAST = 0.4  # at the foot of the axis of right answers
+REMEMBER_DECADES = (-12, 2)
+REMEMBER_SEEDS = (14, 20.5)  # the place of the first, and from one to the next
+
+REMEMBER_STYLE = """\
+.picture.remember .band {fill: var(--role); fill-opacity: 0.25}
+.picture.remember .dashed {stroke-dasharray: 5 4; stroke-width: 1.4}
+.picture.remember .run {stroke-width: 1.6; stroke-linejoin: round}
+.picture.remember .seed {fill: transparent; stroke: var(--picture-line, #888)}
+.picture.remember .seed.bet {stroke: var(--picture-gradient, #A3427A)}
+.picture.remember .seed.bet {stroke-width: 3}
+.picture.remember .seed.won {fill: var(--picture-baseline, #666)}
+.picture.remember:not(.live) .guess, .picture.remember.asking .record {display: none}
+.picture.remember .grip {fill: var(--picture-page, #fff); stroke: var(--role)}
+.picture.remember .grip {stroke-width: 2}
+"""
+
+
+def remember(
+    lengths: Sequence[int],
+    updates: int,
+    right: float,
+    reach: Sequence[float],
+    house: dict,
+    seeds: int,
+) -> str:
+    """An untrained network over what was recorded of its training.
+
+    `right` is its share of right answers, `reach` its gradient at the second symbol by
+    lag. `house` is what `helpers.press.explorables.house` returns.
+    """
+    top, height, width = REMEMBER_TOP, REMEMBER_HEIGHT, TRAIN_WIDTH
+    (left, beside), foot = TRAIN_LEFT, REMEMBER_TOP + REMEMBER_HEIGHT
+    (first, apart), (low, high) = REMEMBER_SEEDS, REMEMBER_DECADES
+
+    def share_at(k: float, share: float) -> str:
+        part = (share - REMEMBER_LEAST) / (1 - REMEMBER_LEAST)
+        return f"{left + width * k / updates:.1f} {foot - height * part:.1f}"
+
+    def norm_at(lag: float, norm: float) -> str:
+        along = (lag - lengths[0]) / (lengths[-1] - lengths[0])
+        part = min(max((np.log10(norm) - low) / (high - low), 0), 1)
+        return f"{beside + width * along:.1f} {foot - height * part:.1f}"
+
+    def looks(name: str, back: bool = False) -> str:
+        pairs = list(zip(house["looks"]["at"], house["looks"][name], strict=True))
+        return "L".join(share_at(*pair) for pair in (pairs[::-1] if back else pairs))
+
+    def by_lag(norms: Sequence[float]) -> str:
+        return "L".join(map(norm_at, lengths, norms))
+
+    parts = [
+        text(4, 17, "bet: how many of 20 seeds learn it", "start small"),
+        '<circle class="seed won record" cx="284" cy="12" r="7"/>',
+        text(298, 17, "recorded seeds", "start small record"),
+        '<g id="remember-bets"><rect x="0" y="24" width="420" height="40" '
+        'fill="transparent"/>',
+    ]
+    for i in range(seeds):
+        won = " won" if i < house["solved"] else ""
+        parts.append(
+            f'<circle id="remember-seed-{i}" class="seed{won}" '
+            f'cx="{first + apart * i:g}" cy="44" r="7"/>'
+        )
+    parts += [
+        f'<g id="remember-bet" class="guess gradient" transform="translate('
+        f'{first + apart * (seeds / 2 - 0.5):g} 0)"><path class="drawn" '
+        'stroke-width="2" d="M0 30V58"/><circle class="grip" cy="44" r="8"/></g></g>',
+        text(left - 42, top - 12, "right at the question", "start small"),
+        text(beside - 42, top - 12, "gradient at the symbol", "start small"),
+        f'<g class="record"><path id="remember-band" class="baseline band" '
+        f'd="M{looks("low")}L{looks("high", back=True)}z"/><path id="remember-median" '
+        f'class="baseline drawn" d="M{looks("median")}"/><path '
+        f'id="remember-house-reach" class="baseline drawn" '
+        f'd="M{by_lag(house["reach"])}"/></g>',
+    ]
+    for share in (0.5, 0.75, 1):
+        y = foot - height * (share - REMEMBER_LEAST) / (1 - REMEMBER_LEAST)
+        parts.append(text(left - 6, y + 5, f"{share:.0%}", "end small"))
+    for decade, label in ((0, "1"), (-4, "10⁻⁴"), (-8, "10⁻⁸"), (-12, "10⁻¹²")):
+        y = foot - height * (decade - low) / (high - low)
+        parts.append(text(beside - 6, y + 5, label, "end small"))
+    coin = share_at(0, 0.5)
+    parts += [
+        f'<path class="baseline drawn dashed" d="M{coin}h{width}"/>',
+        f'<path class="target drawn" d="M{left} {top}h{width}"/>',
+        f'<path class="line" d="M{left} {top}V{foot}h{width}"/>',
+        f'<path class="line" d="M{beside} {top}V{foot}h{width}"/>',
+    ]
+    for place, label in ((0, "0"), (0.45, "updates"), (1, f"{updates:,}")):
+        end = "end small" if place == 1 else "small"
+        parts.append(text(left + width * place, foot + 18, label, end))
+    for lag in (5, 10, 15, 20, 25):
+        x = float(norm_at(lag, 1).split()[0])
+        end = "end small" if lag == lengths[-1] else "small"
+        parts.append(text(x, foot + 18, str(lag), end))
+    parts += [
+        text(beside + width / 2, foot + 36, "lag", "small"),
+        f'<path id="remember-start" class="gradient drawn dashed" '
+        f'd="M{by_lag(reach)}"/>',
+        f'<path id="remember-reach" class="gradient drawn run" d="M{by_lag(reach)}"/>',
+        f'<path id="remember-right" class="output drawn run" '
+        f'd="M{share_at(0, right)}h3"/>',
+    ]
+    looked, norms = house["looks"], house["reach"]
+    label = (
+        f"An Elman network before its training: it answers {right:.0%} right, and the "
+        f"gradient at the symbol falls from {plain(reach[0])} at lag {lengths[0]} to "
+        f"{plain(reach[-1])} at lag {lengths[-1]}. Behind, {seeds} recorded seeds: "
+        f"after {updates:,} updates {house['solved']} have learned it, the median is "
+        f"at {looked['median'][-1]:.0%}, and the gradient falls to {plain(norms[-1])}."
+    )
+    return picture(420, foot + 42, label, parts, REMEMBER_STYLE, "remember")
+
+
+# The cell, gate by gate: a bit is carried over 20 steps, and the error back. ----------
+
+GATES_ACROSS = (62, 18)  # the middle of the first step, and from one to the next
+GATES_SHOWN = (52, 76)  # top and height of the panel of h
+GATES_ERROR = (162, 60)  # and of that of the error
+GATES_DECADES = (-6, 0)
+GATES_ROWS, GATES_ROW = (250, 288, 326, 364), 26  # what comes in, and the gates
+
+GATES_STYLE = """\
+.picture.gates .under, .picture.gates .over {stroke-linecap: round}
+.picture.gates .under {stroke-width: 7; stroke-opacity: 0.6}
+.picture.gates .over {stroke-width: 2}
+.picture.gates .half {stroke-dasharray: 3 4}
+.picture.gates .shown {stroke-dasharray: 4 3; stroke-width: 1.6}
+.picture.gates .thick {stroke-width: 2.5}
+.picture.gates .room {fill: var(--picture-line, #888); fill-opacity: 0.14}
+.picture.gates .absent, .picture.gates.asking .answer {display: none}
+.picture.gates:not(.live) .guess {display: none}
+.picture.gates .grip {fill: var(--picture-page, #fff); stroke: var(--role)}
+.picture.gates .grip {stroke-width: 2}
+"""
+
+
+def cell_gates(g: np.ndarray, gates: np.ndarray, after_T, after_P) -> str:
+    """A cell with these gates (3, 20), after either bit.
+
+    `after_T` and `after_P` are what `helpers.press.explorables.held` returns, g (20,)
+    what comes in.
+    """
+    first, step = GATES_ACROSS
+    steps = len(g)
+    begin, end = first - step / 2, first + step * (steps - 0.5)
+    (top, height), (over, high) = GATES_SHOWN, GATES_ERROR
+    low, most = GATES_DECADES
+    middle = top + height / 2
+
+    def line(values: Sequence[float], y) -> str:
+        points = (f"{first + step * t:g} {y(v):.1f}" for t, v in enumerate(values))
+        return "M" + "L".join(points)
+
+    def shown(value: float) -> float:
+        return middle - height / 2 * value
+
+    def error(value: float) -> float:
+        decade = np.log10(max(value, 10.0**low))
+        return over + high * (most - decade) / (most - low)
+
+    parts = [
+        '<path class="input drawn under" d="M4 12H30"/>',
+        text(36, 17, "after T", "start small"),
+        '<path class="output drawn over" d="M110 12H136"/>',
+        text(142, 17, "after P", "start small"),
+        text(4, top - 10, "tanh(c), the cell, and dashed h, as shown", "start small"),
+        text(begin - 6, top + 9, "1", "end small"),
+        text(begin - 6, top + height, "−1", "end small"),
+        f'<path class="line half" d="M{begin:g} {middle:g}H{end:g}"/>',
+        f'<path class="line" d="M{begin:g} {top}v{height}"/>',
+        f'<g class="answer"><path id="gates-T" class="input drawn under" '
+        f'd="{line(np.tanh(after_T.c), shown)}"/><path id="gates-P" class="output '
+        f'drawn over" d="{line(np.tanh(after_P.c), shown)}"/><path id="gates-h-T" '
+        f'class="input drawn shown" d="{line(after_T.h, shown)}"/><path '
+        f'id="gates-h-P" class="output drawn shown" d="{line(after_P.h, shown)}"/></g>',
+        '<g id="gates-guess" class="guess gradient">'
+        f'<path class="drawn" d="M{end:g} {middle - 18}V{middle + 18}"/>'
+        f'<circle class="grip" cx="{end:g}" cy="{middle - 18}" r="8"/></g>',
+        text(4, over - 10, "error of the last h, carried back to c", "start small"),
+        text(begin - 6, over + 9, "1", "end small"),
+        text(begin - 6, over + high / 2 + 5, "10⁻³", "end small"),
+        text(begin - 6, over + high, "10⁻⁶", "end small"),
+        f'<path class="line" d="M{begin:g} {over}v{high}H{end:g}"/>',
+        f'<path id="gates-error" class="gradient drawn thick answer" '
+        f'd="{line(after_T.error, error)}"/>',
+    ]
+    parts.append(text(begin - 6, GATES_ROWS[0] + 18, "in", "end small"))
+    for t, value in enumerate(g):
+        y, size = GATES_ROWS[0] + GATES_ROW / 2, GATES_ROW / 2 * abs(value)
+        x, role = first + step * t - 6, "baseline" if t else "input"
+        parts.append(_bar(x, y - max(value, 0) / abs(value) * size, size, role))
+    parts.append(_bar(first - 6, y, GATES_ROW / 2 * g[0], "output"))
+    for row, (values, y) in enumerate(zip(gates, GATES_ROWS[1:], strict=True)):
+        bars = [
+            _bar(first + step * t - 6, y, GATES_ROW, "room")
+            + _bar(
+                first + step * t - 6,
+                y + GATES_ROW * (1 - value),
+                GATES_ROW * value,
+                "hidden",
+                f"gates-{row}-{t}",
+            )
+            for t, value in enumerate(values)
+        ]
+        name = text(begin - 6, y + 18, ("input", "output", "forget")[row], "end small")
+        parts.append(f'<g id="gates-row-{row}">{name}{"".join(bars)}</g>')
+    for t in (0, 4, 9, 14, 19):
+        parts.append(text(first + step * t, GATES_ROWS[-1] + 46, str(t + 1), "small"))
+    left = (after_T.h[-1] - after_P.h[-1]) / (2 * np.tanh(g[0]))
+    label = (
+        "A cell of an LSTM over 20 steps. The input gate is open in the first step, "
+        "the output gate in the last, and the forget gate stands at "
+        f"{gates[2, -1]:.2f}. Of the bit {left:.1%} is left at the end, and of the "
+        f"error {after_T.error[0]:.1%} comes back to the first step."
+    )
+    height = GATES_ROWS[-1] + 52
+    return picture(420, height, label, parts, GATES_STYLE, "gates")
+
+
+def _bar(x: float, y: float, height: float, kind: str, name: str = "") -> str:
+    mark = f' id="{name}"' if name else ""
+    kind = kind if kind == "room" else f"{kind} filled"
+    return (
+        f'<rect{mark} class="{kind}" x="{x:g}" y="{y:g}" width="12" '
+        f'height="{height:g}"/>'
+    )

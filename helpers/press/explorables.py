@@ -448,6 +448,205 @@ def train_it_picture() -> str:
     )
 
 
+# Can you make it remember? (chapter 6) ------------------------------------------------
+
+SETTING = {"cell": "elman", "lag": "10", "optimiser": "sgd"}  # when the page opens
+CELLS = {"elman": experiments.ELMAN, "lstm": experiments.LSTM_15}
+CELLS |= {"gru": experiments.GRU_15}
+RECIPES = {"sgd": "SGD", "sum": "SGD, sum", "adam": "Adam"}  # names in the records
+LAGS = ("5", "10", "20")
+
+
+def house(cell: str, recipe: str, lag: str) -> dict | None:
+    """What the records say of 20 seeds with these settings; None where there is none.
+
+    "solved", how many end with a solution; where the training was watched also "looks",
+    right answers by update, range and median, and "reach", the gradient at the second
+    symbol by lag at the end, the median.
+    """
+    record, name = results.load(f"embedded-reber-{cell}"), RECIPES[recipe]
+    parameters = record.parameters
+    if name not in parameters["settings"]:
+        return None
+    right = record.metric(f"right.{lag}.{name}")
+    found: dict = {"solved": int(np.sum(right >= experiments.SOLVED))}
+    if name in parameters["watched"]:
+        looks = record.curve(f"curves.{lag}.looks.{name}")
+        parts = {"low": np.min, "median": np.median, "high": np.max}
+        found["looks"] = {"at": parameters["moments"]} | {
+            key: rounded(part(looks, axis=0), 3) for key, part in parts.items()
+        }
+        last = parameters["marks"].index(parameters["budget"])
+        reach = record.curve(f"curves.{lag}.reach.{name}")[:, last]
+        found["reach"] = rounded(np.median(reach, axis=0), 3)
+    return found
+
+
+def first_network(seed: int) -> elman.Elman:
+    """The Elman network of a seed before its training."""
+    rng = np.random.default_rng([seed, 0])
+    return experiments.first_values("elman", 10, rng, "unit_singular_value")
+
+
+def first_reach(seed: int) -> list[float]:
+    """The gradient at the second symbol of `first_network`, by lag.
+
+    The median of the strings by which the page judges a seed.
+    """
+    params = first_network(seed)
+    rng = np.random.default_rng([seed, 3])
+    k_T, k_P = experiments.T, experiments.P
+    medians = []
+    for inner in experiments.COMMON["lengths"]:
+        norms = []
+        for string in experiments.strings(20, inner, rng, inner):
+            x = encode(string[:-2])
+            h = elman.hidden_states_numpy(x, params)
+            d_o = np.zeros((len(x), len(SYMBOLS)))
+            d_o[-1, [k_T, k_P]] = 0.5, -0.5
+            d_a = bptt.state_errors(h, d_o, params)[1] * (1 - h[1] ** 2)
+            norms.append(np.linalg.norm(d_a @ params.W_ih.T))
+        medians.append(float(np.median(norms)))
+    return medians
+
+
+def first_right(seed: int, lag: int) -> float:
+    """The share of the watched strings that `first_network` answers right."""
+    params = first_network(seed)
+    rng = np.random.default_rng([seed, 2, lag])
+    asked = experiments.questions(experiments.strings(200, lag, rng))
+    return experiments.share_right(asked, params, {})
+
+
+@cache
+def remember() -> dict:
+    """The grammar, what can be chosen, what was recorded of it, and the plots."""
+    return {
+        "symbols": SYMBOLS,
+        "transitions": list(EMBEDDED.transitions),
+        "setting": SETTING,
+        "updates": experiments.COMMON["budget"],
+        "every": experiments.COMMON["every"],
+        "lengths": experiments.COMMON["lengths"],
+        "seeds": len(results.load("embedded-reber-elman").seeds),
+        "solved": experiments.SOLVED,
+        "cells": {
+            cell: {
+                "units": parameters["units"],
+                "init": parameters["settings"]["SGD, sum"]["init"],
+            }
+            for cell, parameters in CELLS.items()
+        },
+        "rates": {
+            recipe: {
+                cell: parameters["settings"].get(name, {}).get(kind, 0.2)
+                for cell, parameters in CELLS.items()
+            }
+            for recipe, name, kind in (
+                ("sgd", "SGD", "sgd"),
+                ("sum", "SGD, sum", "sgd"),
+                ("adam", "Adam", "adam"),
+            )
+        },
+        "house": {
+            cell: {
+                recipe: {lag: house(cell, recipe, lag) for lag in LAGS}
+                for recipe in RECIPES
+            }
+            for cell in CELLS
+        },
+        "plots": {
+            "left": list(explorable_pictures.TRAIN_LEFT),
+            "top": explorable_pictures.REMEMBER_TOP,
+            "width": explorable_pictures.TRAIN_WIDTH,
+            "height": explorable_pictures.REMEMBER_HEIGHT,
+            "least": explorable_pictures.REMEMBER_LEAST,
+            "decades": list(explorable_pictures.REMEMBER_DECADES),
+            "seeds": list(explorable_pictures.REMEMBER_SEEDS),
+        },
+    }
+
+
+def remember_picture() -> str:
+    """The untrained network of seed 0, and the record of the opening's setting."""
+    numbers = remember()
+    return explorable_pictures.remember(
+        lengths=numbers["lengths"],
+        updates=numbers["updates"],
+        right=first_right(0, int(SETTING["lag"])),
+        reach=first_reach(0),
+        house=house(SETTING["cell"], SETTING["optimiser"], SETTING["lag"]),
+        seeds=numbers["seeds"],
+    )
+
+
+# The cell, gate by gate (chapter 6) ---------------------------------------------------
+
+GATES = ("input", "output", "forget")  # in the order in which the chapter adds them
+STEPS_HELD = 20
+HALF_OPEN = 0.73  # where a bias of 1 lets the forget gate begin
+
+
+@cache
+def candidates() -> np.ndarray:
+    """What comes to the cell: a bit of length 1, and then 19 other things: (20,)."""
+    rng = np.random.default_rng(3)
+    return np.array([1.0, *rng.uniform(-0.5, 0.9, STEPS_HELD - 1).round(2)])
+
+
+def first_gates() -> np.ndarray:
+    """Gates that take in the first step alone and show the last alone: (3, 20)."""
+    gates = np.zeros((3, STEPS_HELD))
+    gates[0, 0] = gates[1, -1] = 1
+    gates[2] = HALF_OPEN
+    return gates
+
+
+class Held(NamedTuple):
+    """A cell that reads a bit, all of shape (20,)."""
+
+    c: np.ndarray
+    h: np.ndarray
+    error: np.ndarray  # dh_20 / dc_t
+
+
+def held(bit: int, gates: np.ndarray, stage: int = len(GATES)) -> Held:
+    """One cell of an LSTM with these gates (3, 20), of which the first `stage` act.
+
+    `bit` is 1 or -1; a gate that does not act is open.
+    """
+    i, o, f = np.where(np.arange(3)[:, None] < stage, gates, 1)
+    g = candidates() * np.where(np.arange(STEPS_HELD), 1, bit)
+    c = np.zeros(STEPS_HELD)
+    for t in range(STEPS_HELD):
+        c[t] = f[t] * (c[t - 1] if t else 0) + i[t] * g[t]
+    last = o[-1] * (1 - np.tanh(c[-1]) ** 2)
+    later = np.append(np.cumprod(f[:0:-1])[::-1], 1)  # of the steps after t
+    return Held(c, o * np.tanh(c), last * later)
+
+
+def cell_gates() -> dict:
+    """What comes in, the gates at the opening, and the plots."""
+    pictures = explorable_pictures
+    return {
+        "candidates": candidates().tolist(),
+        "gates": first_gates().tolist(),
+        "across": list(pictures.GATES_ACROSS),
+        "shown": list(pictures.GATES_SHOWN),
+        "error": list(pictures.GATES_ERROR),
+        "decades": list(pictures.GATES_DECADES),
+        "rows": list(pictures.GATES_ROWS),
+        "row": pictures.GATES_ROW,
+    }
+
+
+def cell_gates_picture() -> str:
+    """The cell with all its gates, the forget gate where a bias of 1 lets it begin."""
+    return explorable_pictures.cell_gates(
+        candidates(), first_gates(), *(held(bit, first_gates()) for bit in (1, -1))
+    )
+
+
 # All of them -----------------------------------------------------------------------
 
 EXPLORABLES = {  # by name: its numbers, and its picture
@@ -457,6 +656,8 @@ EXPLORABLES = {  # by name: its numbers, and its picture
     "two-memories": (two_memories, two_memories_picture),
     "reddit-on-tap": (reddit_on_tap, reddit_on_tap_picture),
     "train-it": (train_it, train_it_picture),
+    "cell-gates": (cell_gates, cell_gates_picture),
+    "remember": (remember, remember_picture),
 }
 
 

@@ -67,12 +67,13 @@ const explorable = {
     return [explorable.make("label", { class: "explorable-field" }, name, select), select];
   },
 
-  // Call move(x) with the place in the picture where a finger or the mouse presses `part`
-  // and as long as it is held. Up and down still scrolls the page.
+  // Call move(x, y) with the place in the picture where a finger or the mouse presses
+  // `part` and as long as it is held. Up and down still scrolls the page.
   drag(part, picture, move) {
     const at = (event) => {
       const box = picture.getBoundingClientRect();
-      move(((event.clientX - box.left) / box.width) * picture.viewBox.baseVal.width);
+      const scale = picture.viewBox.baseVal.width / box.width;
+      move((event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
     };
     part.classList.add("dragged");
     part.addEventListener("pointerdown", (event) => {
@@ -83,6 +84,23 @@ const explorable = {
     part.addEventListener("pointermove", (event) => {
       if (part.hasPointerCapture(event.pointerId)) at(event);
     });
+  },
+
+  // What the page keeps in this tab, so that Back finds an explorable as it was left.
+  keep(name, state) {
+    try {
+      sessionStorage.setItem(name, JSON.stringify(state));
+    } catch {
+      // Where nothing may be kept, it opens as ever.
+    }
+  },
+
+  recall(name, usual) {
+    try {
+      return { ...usual, ...JSON.parse(sessionStorage.getItem(name)) };
+    } catch {
+      return usual;
+    }
   },
 
   // Put the controls under the picture, and after them a line that screen readers read
@@ -107,7 +125,4 @@ const explorable = {
     const times = Number(mantissa) === 1 ? "10" : `${mantissa}·10`;
     return (plain ? value.toPrecision(digits) : times + raised.join("")).replace("-", "−");
   },
-
-  // u W + b for a row u, a matrix W as a list of rows, and a row b.
-  affine: (u, W, b) => b.map((b_j, j) => u.reduce((sum, u_i, i) => sum + u_i * W[i][j], b_j)),
 };

@@ -1,10 +1,11 @@
 // The cells of chapter 6 for networks(gatedCells), by the formulas of
-// helpers/networks/gated.py and with its order of gates. What `step` and `back` do is
+// helpers/networks/gated.py and with its order of gates, and rectified units. What `step` and `back` do is
 // said in networks.js.
 "use strict";
 
-function gatedCells({ sigmoid, addProduct, addTransposed, addOuter }) {
+function gatedCells({ plain, sigmoid, addProduct, addTransposed, addOuter }) {
   return {
+    relu: plain((a) => Math.max(a, 0), (h) => (h > 0 ? 1 : 0)),
     lstm: {
       blocks: 4, // i, f, o, g
       step({ a, h, c, n_hid: n, parameters: { W_hh } }, t) {

@@ -11,7 +11,8 @@ explorable.start("gradient-horizon", (figure, numbers) => {
   const [foot, top] = numbers.decades;
   const HORIZON = 0.01;
   const lags = numbers.measured.tanh[0].median.length;
-  let activation = numbers.look.activation;
+  const look = explorable.recall("gradient-horizon", numbers.look);
+  let { activation } = look;
 
   const x = (lag) => (width * lag) / (lags - 1);
   const y = (value) => (height * (top - Math.log10(value))) / (top - foot);
@@ -40,6 +41,7 @@ explorable.start("gradient-horizon", (figure, numbers) => {
     for (const [name, choice] of choices) {
       choice.setAttribute("aria-pressed", String(name === activation));
     }
+    explorable.keep("gradient-horizon", { activation, radius, lag });
     radii.write(radius.toFixed(1));
     lagged.write(String(lag));
     say(
@@ -57,9 +59,9 @@ explorable.start("gradient-horizon", (figure, numbers) => {
     );
   }
 
-  const first = numbers.radii.indexOf(numbers.look.radius);
+  const first = numbers.radii.indexOf(look.radius);
   const radii = slider("Spectral radius", numbers.radii.length - 1, first, show);
-  const lagged = slider("Lag", lags - 1, numbers.look.lag, show);
+  const lagged = slider("Lag", lags - 1, look.lag, show);
   const choices = Object.keys(numbers.slopes).map((name) => [
     name,
     button(name, () => {

@@ -48,22 +48,24 @@ function networks(gated) {
   // The cells. `step` makes h_t (and c_t) of h_{t-1} and of a_t, which is x_t W_ih + b_h
   // when it comes and holds the values of the gates after. `back` makes d_a_t of d_h
   // (and d_c), adds to the gradient of W_hh, and leaves in d_h what reaches h_{t-1}.
-  const CELLS = {
-    elman: {
-      blocks: 1,
-      step({ a, h, n_hid: n, parameters: { W_hh } }, t) {
-        addProduct(a, t * n, h, (t - 1) * n, W_hh, n, n);
-        for (let j = t * n; j < (t + 1) * n; j++) h[j] = a[j] = Math.tanh(a[j]);
-      },
-      back({ h, d_a, d_h, n_hid: n, parameters: { W_hh }, gradient }, t) {
-        const at = t * n;
-        for (let j = 0; j < n; j++) d_a[j] = d_h[j] * (1 - h[at + j] ** 2);
-        addOuter(gradient.W_hh, h, at - n, d_a, 0, n, n);
-        d_h.fill(0);
-        addTransposed(d_h, 0, d_a, 0, W_hh, n, n);
-      },
+  // An Elman network has a function g, whose slope follows from its value h.
+  const plain = (g, slope) => ({
+    blocks: 1,
+    step({ a, h, n_hid: n, parameters: { W_hh } }, t) {
+      addProduct(a, t * n, h, (t - 1) * n, W_hh, n, n);
+      for (let j = t * n; j < (t + 1) * n; j++) h[j] = a[j] = g(a[j]);
     },
-    ...gated?.({ sigmoid, addProduct, addTransposed, addOuter }),
+    back({ h, d_a, d_h, n_hid: n, parameters: { W_hh }, gradient }, t) {
+      const at = t * n;
+      for (let j = 0; j < n; j++) d_a[j] = d_h[j] * slope(h[at + j]);
+      addOuter(gradient.W_hh, h, at - n, d_a, 0, n, n);
+      d_h.fill(0);
+      addTransposed(d_h, 0, d_a, 0, W_hh, n, n);
+    },
+  });
+  const CELLS = {
+    elman: plain(Math.tanh, (h) => 1 - h ** 2),
+    ...gated?.({ plain, sigmoid, addProduct, addTransposed, addOuter }),
   };
 
   // A network of a cell, with all parameters zero. `theta` holds all of them, `d_theta`
@@ -115,8 +117,9 @@ function networks(gated) {
       }
     };
 
-    // The gradient, from the errors d_o of the outputs of the last forward(x, T).
-    net.backward = (x, T) => {
+    // The gradient, from the errors d_o of the outputs of the last forward(x, T). Calls
+    // heard(t, d_a) at each step with the error of its sums, which x_t W_ih is part of.
+    net.backward = (x, T, heard) => {
       if (!net.d_theta) {
         const widths = { d_theta: size, d_a: wide, d_h: n_hid, d_c: n_hid };
         for (const [name, n] of Object.entries(widths)) net[name] = new Float64Array(n);
@@ -130,6 +133,7 @@ function networks(gated) {
         add(gradient.b_o, 0, d_o, t * n_out, n_out);
         addTransposed(d_h, 0, d_o, t * n_out, W_ho, n_hid, n_out);
         back(net, t);
+        heard?.(t, d_a);
         add(gradient.b_h, 0, d_a, 0, wide);
         if (isOneHot(x)) add(gradient.W_ih, x[t - 1] * wide, d_a, 0, wide);
         else addOuter(gradient.W_ih, x, (t - 1) * n_in, d_a, 0, n_in, wide);
@@ -226,24 +230,6 @@ function networks(gated) {
       return W.map((w) => w / largest);
     },
     uniform: (n, m, { random }) => filled(n * m, () => (2 * random() - 1) / Math.sqrt(n)),
-    normal: (n, m, { normal }) => filled(n * m, () => 0.01 * normal()),
-    // Normal rows (or columns, where these are fewer), each made orthogonal to those
-    // before it, twice, since once leaves what rounding has left, and of length 1.
-    orthogonal(n, m, { normal }) {
-      const [few, many] = [Math.min(n, m), Math.max(n, m)];
-      const rows = [];
-      while (rows.length < few) {
-        let row = filled(many, normal);
-        for (const other of [...rows, ...rows]) {
-          const along = row.reduce((sum, r, i) => sum + r * other[i], 0);
-          row = row.map((r, i) => r - along * other[i]);
-        }
-        const length = Math.hypot(...row);
-        rows.push(row.map((r) => r / length));
-      }
-      return filled(n * m, (_, k) => (n > m ? rows[k % m][(k - (k % m)) / m] : rows[(k - (k % m)) / m][k % m]));
-    },
-    zero: (n, m) => new Float64Array(n * m),
   };
 
   // Weights by a function of `initialisations`, each block by itself; biases zero, but

@@ -1,57 +1,22 @@
 // The training of chapter 5, as helpers/experiments/ch05_reber_runs.py does it, from the
-// same random numbers; and the worker that trains several seeds side by side.
+// same random numbers.
 "use strict";
 
-// `grammar` has `symbols` and `transitions`. All works with networks() and numpyRandom().
-function reberTraining({ symbols, transitions }) {
+// Works with networks(), moreStarts(), numpyRandom() and grammar().
+function reberTraining(numbers) {
+  const { symbols, transitions } = numbers;
   const N = networks();
+  const starts = { ...N.initialisations, ...moreStarts() };
+  const { drawing, example, wrongAt } = grammar(numbers);
+  const n_out = symbols.length;
   const [STRINGS, TESTS, SAMPLES, PATIENCE] = [1000, 500, 200, 100];
   const END = symbols.indexOf("E");
-  const n_out = symbols.length;
-  const ways = transitions.map((moves) => Object.entries(moves));
-  const examples = new Map(); // by string: most are drawn again and again
-
-  function draw({ random }) {
-    let [string, state] = ["", 0];
-    while (state < transitions.length - 1) {
-      const moves = ways[state];
-      const [symbol, after] = moves[Math.floor(random() * moves.length)];
-      string += symbol;
-      state = after;
-    }
-    return string;
-  }
-
-  // What a network reads of a string, T symbols as numbers; the states after them; and
-  // the targets, a 1 for each symbol that may follow.
-  function example(string) {
-    if (examples.has(string)) return examples.get(string);
-    const T = string.length - 1;
-    const [x, states, y] = [[], [], new Float64Array(T * n_out)];
-    let state = 0;
-    for (let t = 0; t < T; t++) {
-      x.push(symbols.indexOf(string[t]));
-      states.push((state = transitions[state][string[t]]));
-      for (const symbol in transitions[state]) y[t * n_out + symbols.indexOf(symbol)] = 1;
-    }
-    examples.set(string, { string, T, x, y, states });
-    return examples.get(string);
-  }
+  const draw = drawing();
 
   const draws = (n, seed, stream) => {
     const generator = numpyRandom(seed, stream);
     return [Array.from({ length: n }, () => draw(generator)), generator];
   };
-
-  // Where a string leaves the grammar, counted from 0; -1 where it does not.
-  function wrongAt(string) {
-    let state = 0;
-    for (const [position, symbol] of [...string].entries()) {
-      state = transitions[state][symbol];
-      if (state === undefined) return position;
-    }
-    return state < transitions.length - 1 ? string.length : -1;
-  }
 
   // Strings that the network makes, each symbol drawn from its outputs over their sum.
   // All are made at once, a symbol each, since so the random numbers are used up.
@@ -80,7 +45,7 @@ function reberTraining({ symbols, transitions }) {
   // One seed: its network, its strings, and what is asked of it.
   function training(seed, setting) {
     const net = N.network("elman", { n_in: n_out, n_hid: setting.units, n_out });
-    N.initialise(net, N.initialisations[setting.init], numpyRandom(seed, 0));
+    N.initialise(net, starts[setting.init], numpyRandom(seed, 0));
     const [strings, generator] = draws(STRINGS, seed, 1);
     const chosen = strings.map(example);
     const counts = new Map();
@@ -128,56 +93,5 @@ function reberTraining({ symbols, transitions }) {
     }
     return { net, update, measure };
   }
-  return { training, example, wrongAt };
-}
-
-// In a worker: messages {begin: settings}, {go: updates a second, or 0}, {step: true}.
-// After each piece of work it posts what happened; measured is every so many updates.
-function reberWorker(numbers) {
-  const { training } = reberTraining(numbers);
-  let [seeds, k, pace, since, before] = [[], 0, 0, 0, 0];
-  let last; // what the first seed did
-
-  function report() {
-    const measured = seeds.map((one) => one.measure());
-    const { strings } = measured[0];
-    const said = measured[0].said.map((row, s) =>
-      row.map((_, j) => measured.reduce((sum, one) => sum + one.said[s][j], 0) / seeds.length),
-    );
-    const [loss, share] = ["loss", "share"].map((name) => measured.map((one) => one[name]));
-    postMessage({ k, loss, share, said, strings, last, theta: seeds[0].net.theta.slice() });
-  }
-
-  // As many updates as are due, but no longer than a picture lasts.
-  function work() {
-    if (!pace) return;
-    const begun = performance.now();
-    const due = before + ((begun - since) / 1000) * pace;
-    while (pace && k < due && performance.now() - begun < 30) {
-      for (const one of seeds) last = one === seeds[0] ? one.update() : (one.update(), last);
-      k += 1;
-      if (k % numbers.every === 0) report();
-      if (k >= numbers.updates) pace = 0;
-    }
-    if (pace) setTimeout(work, k < due ? 0 : 16);
-    else postMessage({ k, paused: true });
-  }
-
-  onmessage = ({ data: { begin, go, step } }) => {
-    if (begin) {
-      seeds = Array.from({ length: begin.seeds }, (_, i) => training(begin.first + i, begin));
-      [k, pace, last] = [0, 0, undefined];
-      report();
-    }
-    if (step && k < numbers.updates) {
-      const done = seeds.map((one) => one.update());
-      [k, last] = [k + 1, done[0]];
-      report();
-    }
-    if (go !== undefined) {
-      if (pace && !go) report();
-      [pace, since, before] = [go, performance.now(), k];
-      work();
-    }
-  };
+  return { training };
 }

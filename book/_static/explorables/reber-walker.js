@@ -1,36 +1,28 @@
 // The Reber walker of chapter 5: the automaton and the trained network read what is
-// pressed. The network is that of helpers/networks/elman.py with sigmoid outputs.
+// pressed.
 "use strict";
 
 explorable.start("reber-walker", (figure, net) => {
-  const { make, button, row, affine } = explorable;
+  const { make, button, row } = explorable;
   const symbols = [...net.symbols];
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`#${id}`);
   const [TOP, FULL] = ["y", "height"].map((key) => Number(part("frame-B").getAttribute(key)));
   const LONGEST = 40;
-  let read = net.read;
+  let { read } = explorable.recall("reber-walker", net);
+
+  const { walk } = grammar(net);
+
+  const N = networks();
+  const n = symbols.length;
+  const elman = N.network("elman", { n_in: n, n_hid: net.h0.length, n_out: n });
+  for (const name in elman.parameters) elman.parameters[name].set(net[name].flat());
 
   // The seven outputs after a string, from 0 to 1.
   function outputs(string) {
-    let h = net.h0;
-    for (const symbol of string) {
-      const x_W = net.W_ih[symbols.indexOf(symbol)]; // its row: x is one-hot
-      const h_W = affine(h, net.W_hh, net.b_h);
-      h = x_W.map((value, i) => Math.tanh(value + h_W[i]));
-    }
-    return affine(h, net.W_ho, net.b_o).map((o) => 1 / (1 + Math.exp(-o)));
-  }
-
-  // The states from the start as far as the string goes, and where it goes wrong.
-  function walk(string) {
-    const states = [0];
-    for (const [position, symbol] of [...string].entries()) {
-      const after = net.transitions[states.at(-1)][symbol];
-      if (after === undefined) return { states, wrong: position };
-      states.push(after);
-    }
-    return { states, wrong: -1 };
+    const T = string.length;
+    elman.forward([...string].map((symbol) => symbols.indexOf(symbol)), T);
+    return [...elman.o.subarray(T * n, (T + 1) * n)].map(N.sigmoid);
   }
 
   const legal = (state) => symbols.filter((symbol) => symbol in net.transitions[state]);
@@ -90,7 +82,7 @@ explorable.start("reber-walker", (figure, net) => {
       .slice(0, 3)
       .map(([symbol, value]) => `${symbol} ${say3(value)}`);
     const where = fitting.length > 1 ? `states ${fitting.join(" and ")}` : `state ${fitting}`;
-    const here = `The network’s outputs (${strongest.join(", ")}, the others less) fit ${where}.`;
+    const here = `The network’s outputs (${strongest.join(", ")}) fit ${where}.`;
     let text;
     if (wrong >= 0) {
       const found = read[wrong];
@@ -105,10 +97,11 @@ explorable.start("reber-walker", (figure, net) => {
       text = `After ${read} the automaton is in state ${state}: ${or(legal(state))} may follow. ${here}`;
     }
     say(text);
+    explorable.keep("reber-walker", { read });
     const all = symbols.map((symbol, k) => `${symbol} ${say3(p[k])}`).join(", ");
     svg.setAttribute(
       "aria-label",
-      `The automaton of the Reber grammar with eight states, ` +
+      `The automaton of the Reber grammar, ` +
         (wrong < 0 ? `now in state ${state}. ` : `left in state ${state}. `) +
         (ended ? "The string has ended." : `The seven outputs of the network: ${all}.`),
     );

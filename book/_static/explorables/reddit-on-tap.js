@@ -104,6 +104,25 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     read.push({ word, drawn, ...advance(index, h) });
   }
 
+  // How much log p of the word at `place` depends on the vector of each word before it,
+  // START first: the length of the gradient, of the network without filter and heat.
+  function leaning(place) {
+    const { net, index } = model;
+    const [now, ...before] = read.slice(0, place + 1).reverse().map(({ word }) => index.get(word) ?? index.get(UNKNOWN));
+    const x = before.reverse();
+    const T = x.length;
+    net.forward(x, T);
+    const at = T * net.n_out;
+    const o = net.o.subarray(at, at + net.n_out);
+    const most = o.reduce((a, b) => Math.max(a, b));
+    const sum = o.reduce((all, o_j) => all + Math.exp(o_j - most), 0);
+    net.d_o.fill(0);
+    o.forEach((o_j, j) => (net.d_o[at + j] = (j === now) - Math.exp(o_j - most) / sum));
+    const lengths = [];
+    net.backward(x, T, (t, d_a) => (lengths[t - 1] = Math.hypot(...d_a)));
+    return lengths;
+  }
+
   function next() {
     const p = probabilities(read.at(-1), read.length - 1, temperature());
     let left = 1 - draws(number)[read.length - 1];
@@ -126,6 +145,17 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     const lacking = written().filter(({ word }) => !model.index.has(word));
     const names = lacking.map(({ word }) => `“${word}”`).join(", ");
     show(names && `The model does not know ${names}: it reads UNKNOWN instead.`);
+  }
+
+  // What was there when the page was left.
+  function recall() {
+    const usual = { text: numbers.beginning, number, heat: heat.input.value, filtered, drawn: [] };
+    const kept = explorable.recall("reddit-on-tap", usual);
+    ({ number, filtered } = kept);
+    [beginning.value, seed.value, heat.input.value] = [kept.text, kept.number, kept.heat];
+    restart();
+    kept.drawn.forEach((word) => push(word, true));
+    if (kept.drawn.length) show("As you left it.");
   }
 
   function reseed() {
@@ -174,19 +204,32 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     const tail = text.join("").trim();
     const after = tail.length > 32 ? `…${tail.slice(-31)}` : tail;
     part("after").textContent = over ? "The sentence has ended." : `After “${after}”, what next?`;
+    const place = Math.min(Number(back_at.input.value), written().length);
+    back_at.input.max = written().length;
+    const lengths = place ? leaning(place) : [];
+    const whole = lengths.reduce((a, b) => a + b, 0);
+    const shares = lengths.map((length) => length / whole);
     sentence.replaceChildren(
       ...written().flatMap(({ word, drawn }, i) => {
-        if (!drawn && model.index.has(word)) return text[i];
         const bare = text[i].trimStart();
-        return [text[i].slice(0, -bare.length), make(drawn ? "b" : "mark", {}, bare)];
+        const kind = drawn ? "b" : model.index.has(word) ? "span" : "mark";
+        const lean = { style: `--lean: ${(shares[i + 1] ?? 0).toFixed(3)}`, class: i + 1 === place ? "asked" : "" };
+        return [text[i].slice(0, -bare.length), make(kind, { ...lean, click: () => ask(i + 1) }, bare)];
       }),
     );
+    back_at.write(place ? `“${readable(read[place].word)}”` : "no word");
+    const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, 3);
+    const leant = order.map((i) => `“${i ? readable(read[i].word) : "(start)"}” ${percent(shares[i])}`);
+    if (leant.length) done = `“${readable(read[place].word)}” leaned on ${leant.join(", ")}.`;
     heat.write(temperature().toFixed(1));
     filter.setAttribute("aria-pressed", String(filtered));
     disable(step, over);
     disable(finish, over);
     disable(undo, read.length < 2 || !read.at(-1).drawn);
     const top = bars.slice(0, 3).map(([word, value]) => `“${word}” ${percent(value)}`);
+    const kept = { text: beginning.value, number, heat: heat.input.value, filtered };
+    const words = written().filter(({ drawn }) => drawn);
+    explorable.keep("reddit-on-tap", { ...kept, drawn: words.map(({ word }) => word) });
     say([done, over ? "" : `Likeliest next: ${top.join(", ")}.`].join(" ").trim());
     const all = bars.map(([word, value]) => `${word} ${percent(value)}`);
     svg.setAttribute(
@@ -200,6 +243,10 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
   // Controls
 
   const change = () => show("");
+  function ask(place) {
+    back_at.input.value = place;
+    change();
+  }
   const [beginningLabel, beginning] = field(
     "Begin with",
     { type: "text", value: numbers.beginning, autocomplete: "off", spellcheck: "false" },
@@ -207,6 +254,7 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
   );
   const [seedLabel, seed] = field("Seed number", { type: "number", min: 0, max: LARGEST, value: 1 }, reseed);
   const heat = slider("Temperature", 19, 9, change);
+  const back_at = slider("What did it lean on?", 1, 0, change);
   const step = button("Next word", one);
   const finish = button("Write the rest", rest);
   const undo = button("Back", back);
@@ -231,17 +279,19 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
       loading.remove();
       rows.forEach((hidden) => (hidden.hidden = false));
       if (focused) beginning.focus();
-      restart();
+      recall();
     });
     document.head.append(script);
   });
   const loading = row("Load", load);
-  const sentence = make("p", { class: "explorable-text", "aria-live": "polite" });
+  const text = { class: "explorable-text", "aria-live": "polite", "aria-label": "What is written", role: "group", tabindex: 0 };
+  const sentence = make("p", text);
   const rows = [
     row("The beginning and the draws", beginningLabel, seedLabel),
     row("What is drawn from", heat.label, filter),
     row("Write", step, finish, undo, again),
     sentence,
+    row("Look back", back_at.label),
   ];
   rows.forEach((hidden) => (hidden.hidden = true));
   const say = explorable.control(figure, loading, ...rows);

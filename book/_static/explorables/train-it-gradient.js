@@ -5,9 +5,8 @@
 explorable.gradientCheck = (numbers) => {
   const { make, row, slider, power } = explorable;
   const N = networks();
-  const R = reberTraining(numbers);
   const STRING = "BTXXVVE"; // the one that the chapter walks by hand
-  const { T, x, y } = R.example(STRING);
+  const { T, x, y } = grammar(numbers).example(STRING);
   const n = numbers.symbols.length;
   const [LEFT, TOP, WIDTH, HEIGHT, WIDEST] = [226, 24, 190, 176, 88]; // of the plot; a map
   const NS = "http://www.w3.org/2000/svg";

@@ -1,5 +1,5 @@
 // Train it of chapter 5: its network learns in the page, as many as 20 seeds side by side.
-// It is trained in a worker (reber-training.js); here is what is seen and pressed.
+// It is trained in a worker (training.js); here is what is seen and pressed.
 "use strict";
 
 explorable.start("train-it", (figure, numbers) => {
@@ -9,7 +9,7 @@ explorable.start("train-it", (figure, numbers) => {
   const part = (id) => svg.querySelector(`#train-${id}`);
   const grip = part("guess");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const { wrongAt } = reberTraining(numbers);
+  const { wrongAt } = grammar(numbers);
   figure.id = "train-it";
 
   const INITIAL = { unit_singular_value: "singular value 1", uniform: "uniform" };
@@ -32,52 +32,21 @@ explorable.start("train-it", (figure, numbers) => {
     "train-it",
     FIELDS,
     usual,
-    (key) => (key === "pace" ? running && pace(Number(setting.pace)) : again()),
+    (key) => (key === "pace" ? run.running && run.go(Number(setting.pace)) : again()),
     (sentence) => say(sentence),
   );
 
   // The worker and what it reports
 
-  const parts = ['"use strict"', networks, numpyRandom, reberTraining, reberWorker];
-  const text = [...parts, `reberWorker(${JSON.stringify(numbers)})`].join(";\n");
-  const code = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  let worker;
-  let points = []; // what was measured, one for each `every` updates, and the last
-  let running = false;
-  let half; // the updates after which half of the strings were in the grammar
-  let drawing = false;
-
-  const now = () => points.at(-1);
-  const median = (values) => {
-    const sorted = [...values].sort((a, b) => a - b);
-    return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-  };
-
-  function hear({ data, target }) {
-    if (target !== worker) return; // of a run that was given up
-    if (data.paused) running = false;
-    else {
-      if (now()?.k % every) points.pop();
-      points.push(data);
-      if (median(data.share) >= 0.5) half ??= data.k;
-    }
-    if (!data.paused && running && calm.matches && data.k % 1000) return;
-    if (!running || data.k % 1000 === 0) tell();
-    if (drawing) return;
-    drawing = true;
-    requestAnimationFrame(() => {
-      drawing = false;
-      draw();
-    });
-  }
-
-  function begin() {
-    worker?.terminate();
-    worker = new Worker(code);
-    worker.onmessage = hear;
-    [points, running, half] = [[], false, undefined];
-    worker.postMessage({ begin: setting });
-  }
+  const scripts = [networks, moreStarts, numpyRandom, grammar, reberTraining];
+  const run = explorable.training(scripts, numbers, {
+    calm: 1000,
+    tell: () => tell(),
+    draw: () => draw(),
+  });
+  const { now } = run;
+  const of = (at, name) => at.seeds.map((seed) => seed[name]);
+  const middle = (at, name) => median(of(at, name));
 
   // Pictures
 
@@ -102,7 +71,7 @@ explorable.start("train-it", (figure, numbers) => {
   }
 
   const lines = (name) =>
-    now().loss.map((_, seed) => line(points.map((at) => [at.k, at[name][seed]]), name)).join("");
+    now().seeds.map((_, i) => line(run.points.map((at) => [at.k, at.seeds[i][name]]), name)).join("");
 
   // The record lies behind, and the run before.
   function behind(name) {
@@ -114,8 +83,8 @@ explorable.start("train-it", (figure, numbers) => {
   }
 
   function keep() {
-    for (const name of points.length > 1 ? ["loss", "share"] : []) {
-      const path = line(points.map((at) => [at.k, median(at[name])]), name);
+    for (const name of run.points.length > 1 ? ["loss", "share"] : []) {
+      const path = line(run.points.map((at) => [at.k, middle(at, name)]), name);
       part(`last-${name}`).setAttribute("d", path);
     }
   }
@@ -132,12 +101,16 @@ explorable.start("train-it", (figure, numbers) => {
   }
 
   function draw() {
-    if (!points.length) return;
-    const { k, said, strings } = now();
+    if (!now()) return;
+    const { k, seeds: all } = now();
+    const [{ strings }] = all;
     for (const name of ["loss", "share"]) part(name).setAttribute("d", lines(name));
     transitions.forEach((moves, state) => {
       const legal = Object.keys(moves);
-      const given = legal.map((symbol) => said[state][numbers.symbols.indexOf(symbol)]);
+      const given = legal.map((symbol) => {
+        const j = numbers.symbols.indexOf(symbol);
+        return all.reduce((sum, { said }) => sum + said[state][j], 0) / all.length;
+      });
       const never = !state || !legal.length; // where the network is not asked
       const sum = never ? 1 : given.reduce((a, b) => a + b);
       part(`state-${state}`).setAttribute("fill-opacity", (0.4 * sum).toFixed(3));
@@ -151,8 +124,8 @@ explorable.start("train-it", (figure, numbers) => {
     part("when").textContent = `${when}, it writes`;
     const guessed = plots.left[1] + (plots.width * guess()) / updates;
     grip.setAttribute("transform", `translate(${guessed} 0)`);
-    start.textContent = running ? "Pause" : "Start";
-    [start, one].forEach((key) => disable(key, k >= updates));
+    start.textContent = run.running ? "Pause" : "Start";
+    [start, one].forEach((key) => disable(key, run.over()));
     guesses.input.disabled = k > 0;
     guesses.write(`${count(guess())} updates`);
     many.write(setting.seeds);
@@ -160,8 +133,9 @@ explorable.start("train-it", (figure, numbers) => {
   }
 
   function tell() {
-    if (!points.length) return;
-    const { k, loss, share, last } = now();
+    if (!now()) return;
+    const { k, last } = now();
+    const [loss, share] = ["loss", "share"].map((name) => of(now(), name));
     const lost = loss.filter((value) => !Number.isFinite(value)).length;
     const spread = (values, form) =>
       values.length > 1
@@ -169,14 +143,15 @@ explorable.start("train-it", (figure, numbers) => {
         : form(values[0]);
     const sentences = [];
     if (!k) sentences.push("Untrained.");
-    else if (last && !running && k < updates) {
+    else if (last && !run.running && k < updates) {
       sentences.push(`Update ${count(k)} was on ${last.string}, whose loss was ${power(last.loss)}.`);
     } else sentences.push(`After ${count(k)} updates.`);
     sentences.push(`Test loss: ${spread(loss, power)} (floor: 0). In the grammar: ${spread(share, percent)} of its strings.`);
     if (lost) sentences.push(`${lost} of ${loss.length} networks have left the finite numbers.`);
     const guessed = `you guessed ${count(guess())}`;
     if (!k) sentences.push("Guess, then start.");
-    if (half) sentences.push(`Half of them were after ${count(half)} updates; ${guessed}.`);
+    const half = run.points.find((at) => middle(at, "share") >= 0.5);
+    if (half) sentences.push(`Half of them were after ${count(half.k)} updates; ${guessed}.`);
     else if (k >= updates) sentences.push(`Half of them never were; ${guessed}.`);
     const text = sentences.join(" ");
     say(text);
@@ -185,17 +160,15 @@ explorable.start("train-it", (figure, numbers) => {
 
   // Controls
 
-  const pace = (value) => worker.postMessage({ go: value });
   function go() {
     svg.classList.remove("asking");
-    running = !running;
-    pace(running ? Number(setting.pace) : 0);
+    run.go(run.running ? 0 : Number(setting.pace));
     draw();
   }
 
   function again() {
     keep();
-    begin();
+    run.begin(setting);
     ["loss", "share"].forEach(behind);
   }
 
@@ -206,9 +179,9 @@ explorable.start("train-it", (figure, numbers) => {
   const start = button("Start", go);
   const one = button("One step", () => {
     svg.classList.remove("asking");
-    if (running) go();
+    if (run.running) go();
     say("One update …");
-    worker.postMessage({ step: true });
+    run.step();
   });
   const { seeds, ...others } = labels; // which has a slider instead
   const settings = make("div", { class: "explorable-fields" }, ...Object.values(others), link);

@@ -1,10 +1,10 @@
 // Two memories of chapter 6: two networks read an inner string after BT and after BP, and
-// say at each symbol how it would end. The networks are those of
-// helpers/networks/elman.py and helpers/networks/gated.py with sigmoid outputs.
+// say at each symbol how it would end.
 "use strict";
 
 explorable.start("two-memories", (figure, numbers) => {
-  const { make, button, row, slider, affine, power } = explorable;
+  const { make, button, row, slider, power } = explorable;
+  const { drawing, walk } = grammar(numbers);
   const symbols = [...numbers.symbols];
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`#memory-${id}`);
@@ -12,54 +12,40 @@ explorable.start("two-memories", (figure, numbers) => {
   const height = numbers.panel[2];
   const BEGINNINGS = ["T", "P"];
   const NETWORKS = { tanh: "elman", ReLU: "relu" };
-  let inner = numbers.inner;
-  let upper = numbers.upper;
-  let at = inner.length; // all of it, as in the picture without scripts
+  // All of the string is read, as in the picture without scripts.
+  const begun = { inner: numbers.inner, upper: numbers.upper, at: numbers.inner.length };
+  let { inner, upper, at } = explorable.recall("two-memories", begun);
 
-  const sigmoid = (a) => 1 / (1 + Math.exp(-a));
-
-  // One step: from what a network carries, a list of vectors, to what it carries then.
-  function step(network, symbol, [h, c]) {
-    const net = numbers.networks[network].parameters;
-    const x_W = net.W_ih[symbols.indexOf(symbol)]; // its row: x is one-hot
-    const a = affine(h, net.W_hh, net.b_h).map((value, i) => value + x_W[i]);
-    if (network === "elman") return [a.map(Math.tanh)];
-    if (network === "relu") return [a.map((value) => Math.max(value, 0))];
-    const n = h.length;
-    const [i, f, o, g] = [0, 1, 2, 3].map((block) => a.slice(block * n, (block + 1) * n));
-    const cell = c.map((c_j, j) => sigmoid(f[j]) * c_j + sigmoid(i[j]) * Math.tanh(g[j]));
-    return [cell.map((c_j, j) => sigmoid(o[j]) * Math.tanh(c_j)), cell];
+  // The networks, and what each carries and says after a string.
+  const N = networks(gatedCells);
+  const nets = {};
+  for (const [name, { parameters }] of Object.entries(numbers.networks)) {
+    const n = symbols.length;
+    nets[name] = N.network(name, { n_in: n, n_hid: parameters.h0.length, n_out: n });
+    for (const key in parameters) nets[name].parameters[key].set(parameters[key].flat());
   }
+  const [T, P] = [..."TP"].map((symbol) => symbols.indexOf(symbol));
 
-  function share(network, [h]) {
-    const net = numbers.networks[network].parameters;
-    const [T, P] = [..."TP"].map((symbol) => symbols.indexOf(symbol));
-    const p = affine(h, net.W_ho, net.b_o).map(sigmoid);
-    return p[T] / (p[T] + p[P]);
+  function after(name, string) {
+    const net = nets[name];
+    const at = string.length;
+    net.forward([...string].map((symbol) => symbols.indexOf(symbol)), at);
+    const row = (values, n) => [...values.subarray(at * n, (at + 1) * n)];
+    const p = row(net.o, net.n_out).map(N.sigmoid);
+    return { share: p[T] / (p[T] + p[P]), carried: [...row(net.h, net.n_hid), ...row(net.c, net.n_hid)] };
   }
 
   // The share of T after each symbol, for both beginnings, and how far apart they are.
-  function beliefs(network) {
-    const { h0, c0 } = numbers.networks[network].parameters;
-    const read = (string, carried) =>
-      [...string].reduce((before, symbol) => step(network, symbol, before), carried);
-    const [T, P] = BEGINNINGS.map((beginning) => {
-      let carried = read(`B${beginning}`, c0 ? [h0, c0] : [h0]);
-      let state = 0;
-      const places = [...inner, ""].map((symbol) => {
-        const place = { carried, share: share(network, read(numbers.endings[state], carried)) };
-        if (symbol) {
-          carried = step(network, symbol, carried);
-          state = numbers.transitions[state][symbol];
-        }
-        return place;
-      });
-      return places;
+  function beliefs(name) {
+    const states = walk(inner).states;
+    const begun = states.map((_, k) => inner.slice(0, k));
+    const [after_T, after_P] = BEGINNINGS.map((beginning) => begun.map((start) => `B${beginning}${start}`));
+    const shares = (strings) => strings.map((string, k) => after(name, string + numbers.endings[states[k]]).share);
+    const apart = after_T.map((string, k) => {
+      const other = after(name, after_P[k]).carried;
+      return Math.hypot(...after(name, string).carried.map((value, j) => value - other[j]));
     });
-    const apart = T.map((place, k) =>
-      Math.hypot(...place.carried.flat().map((value, i) => value - P[k].carried.flat()[i])),
-    );
-    return { T: T.map((place) => place.share), P: P.map((place) => place.share), apart };
+    return { T: shares(after_T), P: shares(after_P), apart };
   }
 
   function show() {
@@ -77,8 +63,8 @@ explorable.start("two-memories", (figure, numbers) => {
       const { title } = numbers.networks[network];
       part(`title-${panel}`).textContent = title;
       part(`apart-${panel}`).textContent = `states ${power(values.apart[at], 2)} apart`;
-      const [T, P] = BEGINNINGS.map((beginning) => values[beginning][at].toFixed(2));
-      return `${title}: ${T} after BT, ${P} after BP, states ${power(values.apart[at], 2)} apart.`;
+      const [t, p] = BEGINNINGS.map((beginning) => values[beginning][at].toFixed(2));
+      return `${title}: ${t} after BT, ${p} after BP, states ${power(values.apart[at], 2)} apart.`;
     });
     part("now").setAttribute("d", numbers.tops.map((top) => `M${x(at)} ${top}v${height}`).join(""));
 
@@ -90,36 +76,27 @@ explorable.start("two-memories", (figure, numbers) => {
     position.write(`${at} of ${inner.length}`);
     explorable.disable(previous, at === 0);
     explorable.disable(next, at === inner.length);
-    const state = [...inner.slice(0, at)].reduce((s, a) => numbers.transitions[s][a], 0);
-    const ending = numbers.endings[state];
+    const ending = numbers.endings[walk(inner).states[at]];
     const where = ending
       ? `${inner.slice(0, at) || "Nothing"} of the inner string read; ${ending} would end it`
       : "The inner string is read, and the question is asked";
+    explorable.keep("two-memories", { inner, upper, at });
     say(`${where}. Share of T: ${shown.join(" ")}`);
     svg.setAttribute("aria-label", `Share of T, position ${at} of ${inner.length}. ${shown.join(" ")}`);
   }
 
   function go(to) {
-    at = to;
+    at = Math.min(Math.max(Math.round(to), 0), inner.length);
     show();
   }
 
-  // An inner string of the grammar, all of its choices equally likely.
   function draw(least) {
-    for (;;) {
-      let [string, state] = ["", 0];
-      while (state < numbers.transitions.length - 1) {
-        const moves = Object.entries(numbers.transitions[state]);
-        const [symbol, after] = moves[Math.floor(Math.random() * moves.length)];
-        string += symbol;
-        state = after;
-      }
-      if (string.length >= least && string.length <= numbers.longest) return string;
-    }
+    const string = drawing(least)({ random: Math.random });
+    return string.length > numbers.longest ? draw(least) : string;
   }
 
   // The symbols under the panels; the first two, T over P, stay.
-  function read(string) {
+  function read(string, to = string.length) {
     inner = string;
     const [first] = part("symbols").querySelectorAll("text:not(.named)");
     part("symbols").replaceChildren(
@@ -131,7 +108,7 @@ explorable.start("two-memories", (figure, numbers) => {
         return text;
       }),
     );
-    go(inner.length);
+    go(to);
   }
 
   const previous = button("Back", () => go(at - 1));
@@ -151,5 +128,7 @@ explorable.start("two-memories", (figure, numbers) => {
     row("The upper network", make("span", {}, "Above:"), ...choices.map(([, choice]) => choice)),
     row("Another inner string", make("span", {}, "Another string, lag"), ...lags),
   );
-  show();
+  // The line of what is read is dragged in the picture.
+  explorable.drag(svg, svg, (x) => go(((x - left) / width) * inner.length));
+  read(inner, at);
 });

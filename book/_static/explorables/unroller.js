@@ -3,7 +3,7 @@
 "use strict";
 
 explorable.start("unroller", (figure, net) => {
-  const { make, button, row, slider, affine } = explorable;
+  const { make, button, row, slider } = explorable;
   const svg = figure.querySelector("svg");
   const part = (id) => svg.querySelector(`[id="${id}"]`);
   const T = net.x.length;
@@ -11,6 +11,8 @@ explorable.start("unroller", (figure, net) => {
   const sub = (t) => "₀₁₂₃₄₅₆₇₈₉"[t];
   const signed = (value) => value.toFixed(3).replace("-0.000", "0.000").replace("-", "−");
   const pair = (values) => `(${values.map(signed).join(", ")})`;
+  // u W + b for a row u, a matrix W as a list of rows, and a row b.
+  const affine = (u, W, b) => b.map((b_j, j) => u.reduce((sum, u_i, i) => sum + u_i * W[i][j], b_j));
   const transpose = (W) => W[0].map((_, j) => W.map((w) => w[j]));
 
   // The inputs, the position and each weight are settings. W_hh₂₁ leads from unit 2 to 1.
@@ -146,6 +148,11 @@ explorable.start("unroller", (figure, net) => {
   );
   const folded = make("details", {}, make("summary", {}, "Weights"), changed);
   figure.querySelector(".explorable-controls").append(folded);
+  // A value that is pressed in the picture is the position: o, h, or below, backwards.
+  explorable.drag(svg, svg, (x, y) => {
+    const t = Math.min(Math.max(Math.round((x - 44) / 84), 0), T);
+    go(y > 298 ? LAST - t : Math.max(2 * t - (y > 97), 0));
+  });
   figure.id = "unroller";
   show();
 });
