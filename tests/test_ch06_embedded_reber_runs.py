@@ -279,21 +279,28 @@ def test_a_training_does_not_depend_on_what_was_trained_before(python_engine):
 # Several seeds side by side ----------------------------------------------------------
 
 
-def test_each_network_has_its_own_string(python_engine):
+def momentum_step(p, way, setting, velocity):
+    share = setting.get("momentum", 0)
+    velocity = [share * v + d for v, d in zip(velocity, way, strict=True)]
+    moved = (a - setting["sgd"] * v for a, v in zip(p, velocity, strict=True))
+    return Elman(*moved), velocity
+
+
+@pytest.mark.parametrize("setting", [{"sgd": 0.2}, {"sgd": 0.05, "momentum": 0.9}])
+def test_each_network_has_its_string_and_momentum(python_engine, setting):
     net = experiments.compiled_apart("elman", 3, (False, False))
     start, some = [random_elman(0), random_elman(1)], some_strings(6)
     net.trainer.reset(experiments.stacked(start))
-    experiments._set_rates(net, [{"sgd": 0.2}, {"sgd": 0.5}])
+    experiments._set_rates(net, [setting, setting])
     pairs = [some[:2], some[2:4], some[4:]]
     for pair in pairs:
         x, y, mask = EMBEDDED.batch(pair)
         net.trainer.step(x[:, :, None], y, mask)
     for i, got in enumerate(experiments.unstacked(net.trainer.now())):
-        p = start[i]
+        p, velocity = start[i], [0 * value for value in start[i]]
         for pair in pairs:
             way = loss_and_gradient(pair[i], p, relu=False)[1]
-            rate = (0.2, 0.5)[i]
-            p = Elman(*(a - rate * d for a, d in zip(p, way, strict=True)))
+            p, velocity = momentum_step(p, way, setting, velocity)
         for name, a, b in zip(Elman._fields, got, p, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-9, err_msg=name)
 

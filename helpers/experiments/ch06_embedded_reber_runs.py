@@ -230,7 +230,7 @@ class Stack(NamedTuple):
 
 
 # What a setting may hold beside its first weights, and what it is otherwise.
-RATES = {"sgd": 0.0, "adam": 0.0, "clip": np.inf, "scale": 1.0}
+RATES = {"sgd": 0.0, "momentum": 0.0, "adam": 0.0, "clip": np.inf, "scale": 1.0}
 
 
 def stacked(values: list):
@@ -298,7 +298,7 @@ def compiled_apart(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
     o = readout(h, params)[:, :, 0]  # (T, networks, 7)
     per_step = cross_entropy(o, y).mean(axis=2)
     losses = (per_step * mask).sum(axis=0) / mask.sum(axis=0)
-    return _trained_by([x, y, mask], losses, params, networks)
+    return _trained_by([x, y, mask], losses, params, networks, velocity=True)
 
 
 def _blank(cell: str, units: int, networks: int):
@@ -316,12 +316,14 @@ def _activation(relus: tuple[bool, ...]) -> Callable:
     return g
 
 
-def _trained_by(inputs: list, losses, params, networks: int) -> Stack:
+def _trained_by(
+    inputs: list, losses, params, networks: int, velocity: bool = False
+) -> Stack:
     """A stack with losses (networks,) of these inputs.
 
     A network's update is that of SGD at its rate plus that of Adam at its rate, one of
     which is zero, on its own gradient: `scale` times that of the mean loss, and cut to
-    the norm `clip`.
+    the norm `clip`. With `velocity` SGD may have momentum.
     """
     one_each = (networks, 1, 1)
     rates = {
@@ -336,7 +338,11 @@ def _trained_by(inputs: list, losses, params, networks: int) -> Stack:
     gradients = [d / pt.maximum(norm / rates["clip"], 1) for d in gradients]
     updates = dict(adam(gradients, params, rates["adam"]))
     for p, d in zip(params, gradients, strict=True):
-        updates[p] = updates[p] - rates["sgd"] * d
+        way = d
+        if velocity:
+            v = pytensor.shared(np.zeros_like(p.get_value()), shape=p.type.shape)
+            way = updates[v] = rates["momentum"] * v + d
+        updates[p] = updates[p] - rates["sgd"] * way
     # In a longer chunk some string is long, and all would be filled up to it.
     trainer = Trainer(inputs, losses, list(updates.items()), params, chunk=10)
     return Stack(trainer, rates)
@@ -847,6 +853,23 @@ APART = {
     "longest": 29,  # inner symbols in training: one in 22 of at least 20 has more
 }
 
+# The optimiser at lag 5, on the source's network: success against rate.
+RATES_5 = APART | {
+    "cell": "elman",
+    "units": 10,
+    "least": 5,
+    "updates": 50_000,
+    "settings": {
+        f"{name} {rate:g}": UNIT | {key: rate} | more
+        for name, key, rates, more in (
+            ("SGD", "sgd", (0.01, 0.03, 0.1, 0.3, 1.0), {}),
+            ("momentum", "sgd", (0.003, 0.01, 0.03, 0.1, 0.3), {"momentum": 0.9}),
+            ("Adam", "adam", (0.003,), {}),
+        )
+        for rate in rates
+    },
+}
+
 # Trained as in LSTM_15, at lags of at least 10, and opened.
 GATES = APART | {
     "cell": "lstm",
@@ -869,6 +892,13 @@ SEARCH = AT_20 | {
         for rate in (0.0003, 0.001, 0.003, 0.01, 0.03)
     ],
 }
+# What it found, on new seeds.
+FOUND = AT_20 | {
+    "updates": 100_000,
+    "moments": 4000,
+    "settings": {"found": UNIFORM | {"adam": 0.0003, "clip": 1}},
+}
+
 
 EXPERIMENTS = tuple(
     Experiment(
@@ -905,12 +935,24 @@ EXPERIMENTS = tuple(
         together=together,
     )
     for name, parameters, together, summary in (
+        (
+            "rates",
+            RATES_5,
+            10,
+            "SGD, with and without momentum, and Adam, by rate, at lag 5.",
+        ),
         ("gates", GATES, 20, "Which cells of a trained LSTM hold the symbol."),
         (
             "search-lstm",
             SEARCH,
             20,
             "A search for the LSTM network at lag 20: 10 settings, twice each.",
+        ),
+        (
+            "fair-lstm",
+            FOUND,
+            10,
+            "The LSTM network at lag 20 with what the search found.",
         ),
     )
 )
