@@ -880,25 +880,38 @@ GATES = APART | {
     "opened": 15,
 }
 
-# A search for the LSTM at lags of at least 20: five rates of Adam, with the gradient
-# cut and uncut.
-AT_20 = APART | {"cell": "lstm", "units": 15, "least": 20}
-SEARCH = AT_20 | {
-    "updates": 50_000,
-    "first": 100,
-    "trials": [
-        UNIFORM | {"adam": rate} | cut
-        for cut in ({}, {"clip": 1})
-        for rate in (0.0003, 0.001, 0.003, 0.01, 0.03)
-    ],
-}
-# What it found, on new seeds.
-FOUND = AT_20 | {
-    "updates": 100_000,
-    "moments": 4000,
-    "settings": {"found": UNIFORM | {"adam": 0.0003, "clip": 1}},
+# The same search for every cell at lags of at least 20: seven rates of Adam, with the
+# gradient cut and uncut, each with the first weights of three seeds.
+RATES_OF_ADAM = 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1
+CELLS = {  # its units, and what belongs to the cell whatever the rate
+    "elman": (10, UNIT),
+    "relu": (10, IDENTITY | {"relu": True}),
+    "lstm": (15, UNIFORM),
+    "gru": (15, UNIFORM),
 }
 
+
+def at_20(name: str) -> dict:
+    """What the search of a cell and the runs with what it found have in common."""
+    units, _ = CELLS[name]
+    cell = "elman" if name == "relu" else name
+    return APART | {"cell": cell, "units": units, "least": 20}
+
+
+SPOKEN = {"elman": "Elman", "relu": "ReLU", "lstm": "LSTM", "gru": "GRU"}
+SEARCHES = {
+    name: at_20(name)
+    | {
+        "updates": 50_000,
+        "first": 100,
+        "trials": [
+            own | {"adam": rate} | cut
+            for cut in ({}, {"clip": 1})
+            for rate in RATES_OF_ADAM
+        ],
+    }
+    for name, (_, own) in CELLS.items()
+}
 
 EXPERIMENTS = tuple(
     Experiment(
@@ -942,17 +955,15 @@ EXPERIMENTS = tuple(
             "SGD, with and without momentum, and Adam, by rate, at lag 5.",
         ),
         ("gates", GATES, 20, "Which cells of a trained LSTM hold the symbol."),
-        (
-            "search-lstm",
-            SEARCH,
-            20,
-            "A search for the LSTM network at lag 20: 10 settings, twice each.",
-        ),
-        (
-            "fair-lstm",
-            FOUND,
-            10,
-            "The LSTM network at lag 20 with what the search found.",
+        *(
+            (
+                f"search-{name}",
+                search,
+                21,
+                f"A search for the {SPOKEN[name]} network at lag 20: 14 settings, "
+                "three times each.",
+            )
+            for name, search in SEARCHES.items()
         ),
     )
 )
