@@ -913,6 +913,28 @@ SEARCHES = {
     for name, (_, own) in CELLS.items()
 }
 
+# The two settings of each cell that come first in its search, `finalists`: 20 new seeds
+# and twice the updates.
+FOUND = {
+    "lstm": {
+        "Adam 0.03, cut": (0.03, {"clip": 1}),
+        "Adam 0.0003, cut": (0.0003, {"clip": 1}),
+    },
+    "elman": {"Adam 0.003": (0.003, {}), "Adam 0.01": (0.01, {})},
+}
+FINALS = {
+    name: at_20(name)
+    | {
+        "updates": 100_000,
+        "moments": 4000,
+        "settings": {
+            setting: CELLS[name][1] | {"adam": rate} | cut
+            for setting, (rate, cut) in found.items()
+        },
+    }
+    for name, found in FOUND.items()
+}
+
 EXPERIMENTS = tuple(
     Experiment(
         name=f"embedded-reber-{name}",
@@ -964,6 +986,16 @@ EXPERIMENTS = tuple(
                 "three times each.",
             )
             for name, search in SEARCHES.items()
+        ),
+        *(
+            (
+                f"finals-{name}",
+                finals,
+                10,
+                f"The {SPOKEN[name]} network at lag 20: the two settings that came "
+                "first in its search.",
+            )
+            for name, finals in FINALS.items()
         ),
     )
 )
