@@ -916,11 +916,12 @@ SEARCHES = {
 # The two settings of each cell that come first in its search, `finalists`: 20 new seeds
 # and twice the updates.
 FOUND = {
+    "elman": {"Adam 0.003": (0.003, {}), "Adam 0.01": (0.01, {})},
+    "gru": {"Adam 0.003, cut": (0.003, {"clip": 1}), "Adam 0.003": (0.003, {})},
     "lstm": {
         "Adam 0.03, cut": (0.03, {"clip": 1}),
         "Adam 0.0003, cut": (0.0003, {"clip": 1}),
     },
-    "elman": {"Adam 0.003": (0.003, {}), "Adam 0.01": (0.01, {})},
 }
 FINALS = {
     name: at_20(name)
