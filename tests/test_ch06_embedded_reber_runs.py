@@ -1,5 +1,7 @@
 """The parts of chapter 6's experiments that a wrong number could hide in."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -7,7 +9,7 @@ import pytest
 from test_cells import random_cell
 from test_optimisers import adam_step
 
-from helpers import engine
+from helpers import engine, results
 from helpers.experiments import ch06_embedded_reber_runs as experiments
 from helpers.experiments import trainer
 from helpers.experiments.ch06_embedded_reber_runs import P, T
@@ -279,21 +281,29 @@ def test_a_training_does_not_depend_on_what_was_trained_before(python_engine):
 # Several seeds side by side ----------------------------------------------------------
 
 
-def test_each_network_has_its_own_string(python_engine):
+def momentum_step(p, way, setting, velocity):
+    share = setting.get("momentum", 0)
+    velocity = [share * v + d for v, d in zip(velocity, way, strict=True)]
+    moved = (a - setting["sgd"] * v for a, v in zip(p, velocity, strict=True))
+    return Elman(*moved), velocity
+
+
+@pytest.mark.parametrize("setting", [{"sgd": 0.2}, {"sgd": 0.05, "momentum": 0.9}])
+def test_each_network_has_its_string_and_momentum(python_engine, setting):
     net = experiments.compiled_apart("elman", 3, (False, False))
     start, some = [random_elman(0), random_elman(1)], some_strings(6)
     net.trainer.reset(experiments.stacked(start))
-    experiments._set_rates(net, [{"sgd": 0.2}, {"sgd": 0.5}])
+    settings = setting, setting | {"sgd": 2 * setting["sgd"]}
+    experiments._set_rates(net, settings)
     pairs = [some[:2], some[2:4], some[4:]]
     for pair in pairs:
         x, y, mask = EMBEDDED.batch(pair)
         net.trainer.step(x[:, :, None], y, mask)
     for i, got in enumerate(experiments.unstacked(net.trainer.now())):
-        p = start[i]
+        p, velocity = start[i], [0 * value for value in start[i]]
         for pair in pairs:
             way = loss_and_gradient(pair[i], p, relu=False)[1]
-            rate = (0.2, 0.5)[i]
-            p = Elman(*(a - rate * d for a, d in zip(p, way, strict=True)))
+            p, velocity = momentum_step(p, way, settings[i], velocity)
         for name, a, b in zip(Elman._fields, got, p, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-9, err_msg=name)
 
@@ -349,13 +359,39 @@ def test_a_seed_among_others_is_as_if_alone(python_engine):
 def test_trials_go_through_the_settings_with_the_same_first_weights(python_engine):
     trials = [ADAM, ADAM | {"adam": 0.0}]
     parameters = APART | {"trials": trials, "first": 7}
-    results = experiments.side_by_side((0, 1, 2), parameters | {"updates": 50})
-    losses = [result["trace"]["trial"] for result in results]
+    each = experiments.side_by_side((0, 1, 2), parameters | {"updates": 50})
+    losses = [result["trace"]["trial"] for result in each]
     assert losses[0] != losses[1]
     assert losses[0] != losses[2]
     plain = APART | {"settings": {"trial": ADAM}, "updates": 50}
     (same,) = experiments.side_by_side((7,), plain)
     np.testing.assert_allclose(losses[0], same["trace"]["trial"], rtol=1e-9)
+
+
+class Searched:
+    """A search of four trials in two rounds, of which three rank differently."""
+
+    parameters: ClassVar = {"trials": ["never", "late", "soon", "often"]}
+
+    def metric(self, key):
+        return {
+            "right.trial": np.array([0.9, 1, 1, 1, 0.5, 0.5, 0.5, 0.99]),
+            # At the last of these a look had found what the end did not keep.
+            "found.trial": np.array([0, 400, 300, 900, 0, 0, 100, 800]),
+        }[key]
+
+
+def test_a_search_ranks_by_solutions_and_then_by_how_soon():
+    ranked = experiments.in_order(Searched())
+    assert [trial for trial, *_ in ranked] == ["often", "soon", "late", "never"]
+    assert ranked[1][2].tolist() == [300, np.inf]
+
+
+@pytest.mark.parametrize("name", experiments.FOUND)
+def test_the_finals_are_what_came_first_in_the_search(name):
+    search = results.load(f"embedded-reber-search-{name}")
+    first_two = [trial for trial, *_ in experiments.in_order(search)[:2]]
+    assert list(experiments.FINALS[name]["settings"].values()) == first_two
 
 
 def test_all_right_wants_every_legal_symbol_above_all_others(monkeypatch):

@@ -230,7 +230,7 @@ class Stack(NamedTuple):
 
 
 # What a setting may hold beside its first weights, and what it is otherwise.
-RATES = {"sgd": 0.0, "adam": 0.0, "clip": np.inf, "scale": 1.0}
+RATES = {"sgd": 0.0, "momentum": 0.0, "adam": 0.0, "clip": np.inf, "scale": 1.0}
 
 
 def stacked(values: list):
@@ -298,7 +298,7 @@ def compiled_apart(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
     o = readout(h, params)[:, :, 0]  # (T, networks, 7)
     per_step = cross_entropy(o, y).mean(axis=2)
     losses = (per_step * mask).sum(axis=0) / mask.sum(axis=0)
-    return _trained_by([x, y, mask], losses, params, networks)
+    return _trained_by([x, y, mask], losses, params, networks, velocity=True)
 
 
 def _blank(cell: str, units: int, networks: int):
@@ -316,12 +316,14 @@ def _activation(relus: tuple[bool, ...]) -> Callable:
     return g
 
 
-def _trained_by(inputs: list, losses, params, networks: int) -> Stack:
+def _trained_by(
+    inputs: list, losses, params, networks: int, velocity: bool = False
+) -> Stack:
     """A stack with losses (networks,) of these inputs.
 
     A network's update is that of SGD at its rate plus that of Adam at its rate, one of
     which is zero, on its own gradient: `scale` times that of the mean loss, and cut to
-    the norm `clip`.
+    the norm `clip`. With `velocity` SGD may have momentum.
     """
     one_each = (networks, 1, 1)
     rates = {
@@ -336,7 +338,11 @@ def _trained_by(inputs: list, losses, params, networks: int) -> Stack:
     gradients = [d / pt.maximum(norm / rates["clip"], 1) for d in gradients]
     updates = dict(adam(gradients, params, rates["adam"]))
     for p, d in zip(params, gradients, strict=True):
-        updates[p] = updates[p] - rates["sgd"] * d
+        way = d
+        if velocity:
+            v = pytensor.shared(np.zeros_like(p.get_value()), shape=p.type.shape)
+            way = updates[v] = rates["momentum"] * v + d
+        updates[p] = updates[p] - rates["sgd"] * way
     # In a longer chunk some string is long, and all would be filled up to it.
     trainer = Trainer(inputs, losses, list(updates.items()), params, chunk=10)
     return Stack(trainer, rates)
@@ -599,6 +605,31 @@ def side_by_side(
     ]
 
 
+def in_order(search) -> list[tuple[dict, np.ndarray, np.ndarray]]:
+    """The trials of a search, the best first, each with what its rounds say.
+
+    `search` is a record of `side_by_side` with `trials`. Beside a trial stand, of shape
+    (rounds,), the share of right answers at the end, and the update at which a solution
+    was found, infinite where the end is none. First come trials that more rounds end
+    with a solution; among them those that found it sooner, in the median of these
+    rounds; then those with more right answers; then as listed.
+    """
+    trials = search.parameters["trials"]
+    right, found = (
+        search.metric(f"{key}.trial").reshape(-1, len(trials)).T
+        for key in ("right", "found")
+    )
+    found = np.where(right >= SOLVED, found, np.inf)
+
+    def rank(i: int) -> tuple:
+        solved = found[i][np.isfinite(found[i])]
+        sooner = np.median(solved) if solved.size else np.inf
+        return -solved.size, sooner, -right[i].mean()
+
+    order = sorted(range(len(trials)), key=rank)
+    return [(trials[i], right[i], found[i]) for i in order]
+
+
 def _source(seed: int, parameters: dict) -> int:
     """The seed of first weights and strings."""
     if "trials" not in parameters:
@@ -847,6 +878,23 @@ APART = {
     "longest": 29,  # inner symbols in training: one in 22 of at least 20 has more
 }
 
+# The optimiser at lag 5, on the source's network: success against rate.
+RATES_5 = APART | {
+    "cell": "elman",
+    "units": 10,
+    "least": 5,
+    "updates": 50_000,
+    "settings": {
+        f"{name} {rate:g}": UNIT | {key: rate} | more
+        for name, key, rates, more in (
+            ("SGD", "sgd", (0.01, 0.03, 0.1, 0.3, 1.0), {}),
+            ("momentum", "sgd", (0.003, 0.01, 0.03, 0.1, 0.3), {"momentum": 0.9}),
+            ("Adam", "adam", (0.003,), {}),
+        )
+        for rate in rates
+    },
+}
+
 # Trained as in LSTM_15, at lags of at least 10, and opened.
 GATES = APART | {
     "cell": "lstm",
@@ -857,17 +905,61 @@ GATES = APART | {
     "opened": 15,
 }
 
-# A search for the LSTM at lags of at least 20: five rates of Adam, with the gradient
-# cut and uncut.
-AT_20 = APART | {"cell": "lstm", "units": 15, "least": 20}
-SEARCH = AT_20 | {
-    "updates": 50_000,
-    "first": 100,
-    "trials": [
-        UNIFORM | {"adam": rate} | cut
-        for cut in ({}, {"clip": 1})
-        for rate in (0.0003, 0.001, 0.003, 0.01, 0.03)
-    ],
+# The same search for every cell at lags of at least 20: seven rates of Adam, with the
+# gradient cut and uncut, each with the first weights of three seeds.
+RATES_OF_ADAM = 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1
+CELLS = {  # its units, and what belongs to the cell whatever the rate
+    "elman": (10, UNIT),
+    "relu": (10, IDENTITY | {"relu": True}),
+    "lstm": (15, UNIFORM),
+    "gru": (15, UNIFORM),
+}
+
+
+def at_20(name: str) -> dict:
+    """What the search of a cell and the runs with what it found have in common."""
+    units, _ = CELLS[name]
+    cell = "elman" if name == "relu" else name
+    return APART | {"cell": cell, "units": units, "least": 20}
+
+
+SPOKEN = {"elman": "Elman", "relu": "ReLU", "lstm": "LSTM", "gru": "GRU"}
+SEARCHES = {
+    name: at_20(name)
+    | {
+        "updates": 50_000,
+        "first": 100,
+        "trials": [
+            own | {"adam": rate} | cut
+            for cut in ({}, {"clip": 1})
+            for rate in RATES_OF_ADAM
+        ],
+    }
+    for name, (_, own) in CELLS.items()
+}
+
+# The two settings of each cell that come first in its search, by `in_order`: 20 new
+# seeds and twice the updates.
+FOUND = {
+    "elman": {"Adam 0.003": (0.003, {}), "Adam 0.01": (0.01, {})},
+    "gru": {"Adam 0.003, cut": (0.003, {"clip": 1}), "Adam 0.003": (0.003, {})},
+    "lstm": {
+        "Adam 0.03, cut": (0.03, {"clip": 1}),
+        "Adam 0.0003, cut": (0.0003, {"clip": 1}),
+    },
+    "relu": {"Adam 0.001, cut": (0.001, {"clip": 1}), "Adam 0.001": (0.001, {})},
+}
+FINALS = {
+    name: at_20(name)
+    | {
+        "updates": 100_000,
+        "moments": 4000,
+        "settings": {
+            setting: CELLS[name][1] | {"adam": rate} | cut
+            for setting, (rate, cut) in found.items()
+        },
+    }
+    for name, found in FOUND.items()
 }
 
 EXPERIMENTS = tuple(
@@ -905,12 +997,32 @@ EXPERIMENTS = tuple(
         together=together,
     )
     for name, parameters, together, summary in (
-        ("gates", GATES, 20, "Which cells of a trained LSTM hold the symbol."),
         (
-            "search-lstm",
-            SEARCH,
-            20,
-            "A search for the LSTM network at lag 20: 10 settings, twice each.",
+            "rates",
+            RATES_5,
+            10,
+            "SGD, with and without momentum, and Adam, by rate, at lag 5.",
+        ),
+        ("gates", GATES, 20, "Which cells of a trained LSTM hold the symbol."),
+        *(
+            (
+                f"search-{name}",
+                search,
+                21,
+                f"A search for the {SPOKEN[name]} network at lag 20: 14 settings, "
+                "three times each.",
+            )
+            for name, search in SEARCHES.items()
+        ),
+        *(
+            (
+                f"finals-{name}",
+                finals,
+                10,
+                f"The {SPOKEN[name]} network at lag 20: the two settings that came "
+                "first in its search.",
+            )
+            for name, finals in FINALS.items()
         ),
     )
 )
