@@ -84,7 +84,7 @@ def bare(address: str) -> str:
     return re.split(r"[?#]", address, maxsplit=1)[0]
 
 
-class Lightening:
+class LightBook:
     """The pages of a rendered book in `folder`, and what becomes of them and of it.
 
     `own` is the folder of our own style sheets and scripts. What selectors can name is
@@ -285,7 +285,7 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.name != "html":
         return
     folder, own = Path(app.outdir), Path(app.srcdir, "book/_static")
-    book = Lightening(folder, own)
+    book = LightBook(folder, own)
     pygments = folder / STATIC / "pygments.css"
     plain = (
         weight_pages.plain(pygments.read_text(encoding="utf-8"))
