@@ -55,7 +55,17 @@ new MutationObserver((records) => {
 
 function openTarget() {
   const part = target();
-  if (part) unfold(part.querySelector(":scope > details.deeper") ?? part);
+  if (!part) return null;
+  unfold(part.querySelector(":scope > details.deeper") ?? part);
+  // The last sections of a page, too, find room to stand at the top.
+  const page = document.documentElement;
+  const top = part.getBoundingClientRect().top + scrollY;
+  const lacking = top + innerHeight - page.scrollHeight;
+  const article = part.closest(".bd-article");
+  if (lacking > 0 && article) {
+    const room = parseFloat(getComputedStyle(article).paddingBottom) + lacking;
+    article.style.paddingBottom = `${room}px`;
+  }
   return part;
 }
 
