@@ -3,8 +3,9 @@
 Sphinx's own index knows pages. Ours knows sections, and their sentences, so that a
 result leads to its section and quotes it, also where pages are opened as files and may
 not read each other. It is one script, search_index.js, which the page of the search
-loads; _static/search.js ranks the sections. Of code, and of solutions, which nobody
-should read by accident, it holds the words alone, and not their order.
+loads; _static/search.js ranks the sections. Of code and what it prints, and of
+solutions, which nobody should read by accident, it holds the words alone, and not
+their order.
 
 A list whose items have anchors of their own, as the glossary has, counts each item as
 a section. Where the glossary says in which section a term is explained, that section
@@ -31,6 +32,7 @@ LEFT = ("searchindex.js", "_static/searchtools.js")  # Sphinx's, which no page l
 GLOSSARY, SOLUTIONS = "book/glossary", "book/solutions/"
 CHAPTER = re.compile(r"book/\d\d_\w+")
 ANCHOR = re.compile(r'<a id="([^"]+)">')
+PIECES = (nodes.paragraph, nodes.caption, nodes.table, nodes.literal_block)
 WORD = re.compile(r"[^\W\d]\w\w+")
 NAMES = re.compile(r"[(),:]| and ")  # what parts the names of one term
 
@@ -91,13 +93,10 @@ class Section:
 
 
 def own(node: nodes.Element) -> Iterator[nodes.Element]:
-    """The paragraphs and the cells of a section, without those of sections in it."""
+    """The pieces of a section, without those of sections in it."""
     for child in node.children:
-        if isinstance(child, nodes.paragraph | nodes.caption | nodes.table):
+        if isinstance(child, PIECES):
             yield child
-        elif isinstance(child, nodes.container) and "cell" in child.get("classes", ()):
-            yield child
-            yield from own(child)
         elif isinstance(child, nodes.Element) and not isinstance(child, nodes.section):
             yield from own(child)
 
@@ -120,11 +119,9 @@ def weigh(page: str, above: list[str]) -> float:
 
 
 def add(section: Section, node: nodes.Element) -> None:
-    """Add a paragraph, a table or a cell to what the search knows of a section."""
-    if isinstance(node, nodes.container):
-        for code in node.findall(nodes.literal_block):
-            if "cell_input" in code.parent.get("classes", ()):
-                section.words |= set(WORD.findall(code.astext()))
+    """Add a piece to what the search knows of a section."""
+    if isinstance(node, nodes.literal_block):
+        section.words |= set(WORD.findall(node.astext()))
     elif section.page.startswith(SOLUTIONS):
         section.words |= set(WORD.findall(text(node)))
     elif "cost" in node["classes"]:

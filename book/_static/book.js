@@ -1,3 +1,9 @@
+// The page is drawn in its colours from the first, and not when the theme has started.
+const root = document.documentElement;
+if (root.dataset.theme === "auto") {
+  root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
 // What is wider than the page scrolls by itself (see book.css). Let the keyboard reach
 // it, and skip what does not scroll.
 const REGIONS =
@@ -66,7 +72,16 @@ new MutationObserver((records) => {
 
 function openTarget() {
   const part = target();
-  if (part) unfold(part.querySelector(":scope > details.deeper") ?? part);
+  if (!part) return null;
+  unfold(part.querySelector(":scope > details.deeper") ?? part);
+  // The last sections of a page, too, find room to stand at the top.
+  const top = part.getBoundingClientRect().top + scrollY;
+  const lacking = top + innerHeight - root.scrollHeight;
+  const article = part.closest(".bd-article");
+  if (lacking > 0 && article) {
+    const room = parseFloat(getComputedStyle(article).paddingBottom) + lacking;
+    article.style.paddingBottom = `${room}px`;
+  }
   return part;
 }
 
@@ -78,10 +93,10 @@ for (const sign of ["wheel", "touchmove", "keydown", "pointerdown"]) {
 }
 
 function land() {
+  if (isReading || !goal) return;
   openTarget();
-  if (isReading) return;
   const frame = requestAnimationFrame;
-  frame(() => frame(() => isReading || !goal || location.replace(goal)));
+  frame(() => frame(() => isReading || location.replace(goal)));
 }
 
 window.addEventListener("hashchange", unfoldTarget);

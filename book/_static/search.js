@@ -140,8 +140,10 @@ const Search = (() => {
       const two = halved(words[i]);
       const other = known.has(name) || rest.length ? "" : instead(words[i]);
       if (one.length) i++; // which takes the next word, too
-      if (one.length || two.length) found.push(...one, ...two);
-      else if (known.has(name) || !(rest.length || other)) found.push(name);
+      if (one.length || two.length) {
+        found.push(...one, ...two);
+        if (two.length && known.has(name)) found.push(name); // as code has it
+      } else if (known.has(name) || !(rest.length || other)) found.push(name);
       else if (rest.length) found.push(...rest);
       else (found.push(stem(other)), changed.push([words[i], other]));
     }
