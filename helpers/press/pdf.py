@@ -41,7 +41,7 @@ FACES = {  # files of matplotlib: style, weight, and the family that print.css n
 }
 # Of no use on paper: what it costs to run a page, marks to click, cells that show
 # neither code nor output, and the MathML of a formula, of which a reader gets the TeX.
-LEFT_OUT = "p.cost, a.headerlink, mjx-assistive-mml, script"
+LEFT_OUT = "p.cost, p.doors, a.headerlink, mjx-assistive-mml, script"
 LEFT_OUT += ", div.cell:not(:has(pre, .cell_output))"
 NUMBER = '<span class="number">000</span>'  # of a page, until it is known
 NUMBERED = ("Solution", "Back to the exercise")  # what a reader turns to
