@@ -41,7 +41,7 @@ FACES = {  # files of matplotlib: style, weight, and the family that print.css n
 }
 # Of no use on paper: what it costs to run a page, marks to click, cells that show
 # neither code nor output, and the MathML of a formula, of which a reader gets the TeX.
-LEFT_OUT = "p.cost, a.headerlink, mjx-assistive-mml, script"
+LEFT_OUT = "p.cost, p.doors, a.headerlink, mjx-assistive-mml, script"
 LEFT_OUT += ", div.cell:not(:has(pre, .cell_output))"
 NUMBER = '<span class="number">000</span>'  # of a page, until it is known
 NUMBERED = ("Solution", "Back to the exercise")  # what a reader turns to
@@ -162,11 +162,12 @@ def edition(html: str, parts: list[str]) -> str:
             if link.get_text() in NUMBERED:
                 link.append(BeautifulSoup(f", page {NUMBER}", "html.parser"))
         title = chapter.h1.get_text().replace("\\", r"\\").replace('"', r"\"")
-        if chapter is not preface:  # which has the title of the book
-            heads.append(
-                f'@page sheet-{number} {{ @top-right {{ content: "{title}"; }} }}'
-            )
-            chapter["style"] = f"page: sheet-{number}"
+        if chapter is preface:  # its title is that of the book: on the left, everywhere
+            heads.append(f'@page {{ @top-left {{ content: "{title}"; }} }}')
+        else:
+            name = f"sheet-{number}"
+            heads.append(f'@page {name} {{ @top-right {{ content: "{title}"; }} }}')
+            chapter["style"] = f"page: {name}"
     contents = [f"<ul>\n{line(preface)}</ul>\n"]
     for i, (name, part) in enumerate(zip(parts, wrappers, strict=True)):
         contents.append(f"<h2>{name}</h2>\n{listed(part, deep=i == 0)}")
