@@ -1010,13 +1010,13 @@ def test_pictures_are_dragged(use):
         ("two-memories", "Symbols read", (0.5, 0.5)),
     ):
         visit = use(name)
-        box = visit.figure.locator("svg").first.bounding_box()
+        picture = visit.figure.locator("svg").first
+        picture.scroll_into_view_if_needed()
+        box = picture.bounding_box()
         visit.page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 100)
         visit.page.mouse.down()
-        x, y = (
-            box[k] + box[s] * at
-            for k, s, at in zip("xy", ("width", "height"), to, strict=True)
-        )
+        across, down = to
+        x, y = box["x"] + box["width"] * across, box["y"] + box["height"] * down
         visit.page.mouse.move(x, y, steps=5)
         visit.page.mouse.up()
         found = visit.slider(slider).get_attribute("aria-valuetext")

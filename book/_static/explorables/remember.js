@@ -13,7 +13,7 @@ explorable.start("remember", (figure, numbers) => {
   const OPTIMISERS = { sgd: "SGD", sum: "SGD, loss summed", adam: "Adam" };
   const FIELDS = {
     cell: ["Cell", CELLS],
-    lag: ["Least lag", { 5: "5 (all strings)", 10: "10", 20: "20" }],
+    lag: ["Least lag", { 5: "5, all", 10: "10", 20: "20" }],
     optimiser: ["Optimiser", OPTIMISERS],
     first: ["First seed", [0, 9999, true]],
     seeds: ["Seeds at once", [1, OF, true]],
