@@ -386,3 +386,4 @@ def test_a_cut_font_holds_what_is_asked_and_is_the_same_each_time():
     assert glyphs(io.BytesIO(cut)) == {"x", "y"}
     assert len(cut) < font.stat().st_size / 5
     assert weight_fonts.cut(font, "y→x") == cut
+    assert weight_fonts.cut(font, "→") == font.read_bytes()
