@@ -204,7 +204,9 @@ class LightBook:
     def shorten_styles(self) -> None:
         """Take comments and spaces out of our own style sheets."""
         for name, text in self.own_sheets().items():
-            (self.folder / name).write_text(weight_styles.cut(text), encoding="utf-8")
+            if (self.folder / name).exists():
+                short = weight_styles.cut(text)
+                (self.folder / name).write_text(short, encoding="utf-8")
 
     def shorten_pages(self, plain: Iterable[str]) -> None:
         """Write the pages short; `plain` are the classes of words in a listing."""

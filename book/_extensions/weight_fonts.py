@@ -12,14 +12,18 @@ from fontTools.ttLib import TTFont
 def cut(path: Path, characters: Iterable[str]) -> bytes:
     """A font (TrueType, OpenType, WOFF) of these characters alone, as WOFF.
 
-    Characters that the font does not have are left out. The same font and characters
-    give the same bytes.
+    Characters that the font does not have are left out. One that has none of them stays
+    as it is: MathJax has a font of no width that only its first glyph is used of. The
+    same font and characters give the same bytes.
     """
     options = subset.Options(layout_features=[], notdef_outline=True)
     options.drop_tables += ["FFTM"]  # a note of FontForge
     with TTFont(path, recalcTimestamp=False) as font:
+        known = {ord(c) for c in characters} & font.getBestCmap().keys()
+        if not known:
+            return path.read_bytes()
         cutter = subset.Subsetter(options)
-        cutter.populate(text="".join(sorted(characters)))
+        cutter.populate(unicodes=known)
         cutter.subset(font)
         font.flavor = "woff"
         file = io.BytesIO()
