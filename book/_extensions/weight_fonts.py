@@ -1,12 +1,16 @@
 """Cut fonts to the characters that the book shows."""
 
 import io
+import logging
 from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
+
+# It tells every step, which would hide in the log of a build what matters.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 
 def cut(path: Path, characters: Iterable[str]) -> bytes:
