@@ -425,7 +425,9 @@ class Train:
         self.context.close()
 
     def waits_for(self, text):
-        self.figure.get_by_role("status").filter(has_text=text).wait_for(timeout=60_000)
+        self.figure.get_by_role("status").filter(has_text=text).wait_for(
+            timeout=180_000
+        )
 
     def answer(self):
         return self.figure.get_by_role("status").inner_text()
