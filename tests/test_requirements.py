@@ -162,6 +162,7 @@ def test_the_lines_for_windows_are_those_for_the_others():
 INSTALLED_AS = {
     "bs4": "beautifulsoup4",
     "importlinter": "import-linter",
+    "PIL": "pillow",
     "py_mini_racer": "mini-racer",
     "xdist": "pytest-xdist",
     "yaml": "pyyaml",

@@ -85,7 +85,7 @@ def test_a_page_keeps_to_its_budget(html, name):
         if not {"defer", "async"} & set(script.attrs) and script.get("type") != "module"
     ]
     # The search of Sphinx has scripts that wait for each other.
-    assert blocking == [] or any("searchtools" in src for src in blocking)
+    assert blocking == []
 
 
 def test_the_book_keeps_to_its_budget(html):

@@ -30,7 +30,7 @@ import weight_fonts
 import weight_pages
 import weight_styles
 
-STATIC, SHEET, SEARCH = "_static", "theme.css", "searchtools.js"
+STATIC, SHEET = "_static", "theme.css"
 FORMULAS = "mathjax"
 ICONS = re.compile(
     r'<script src="[^"]*vendor/fontawesome/[^"]*\.js[^"]*">\s*</script>\s*'
@@ -133,9 +133,8 @@ class LightBook:
         for name, text in self.pages.items():
             text = PRELOAD.sub("", text)
             text = text.replace(THEME, THEME_NOW)
-            if SEARCH not in text:  # whose scripts wait for each other in their own way
-                text = PAGE_NAME.sub("", text)
-                text = SCRIPT.sub(deferred, text)
+            text = PAGE_NAME.sub("", text)
+            text = SCRIPT.sub(deferred, text)
             self.pages[name] = text
 
     def merge_styles(self) -> None:
