@@ -31,7 +31,7 @@ from sphinx.application import Sphinx
 FOLDER = "book/_static/explorables"
 NEEDS = {  # scripts that come before NAME.js
     "reber-walker": ("networks", "grammar"),
-    "reddit-on-tap": ("networks",),
+    "reddit-on-tap": ("networks", "reddit-words"),
     "two-memories": ("networks", "gated-cells", "grammar"),
     "remember": (
         "networks",

@@ -17,22 +17,12 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
   let filtered = true;
   let number = 1; // seed
 
-  // The numbers of a matrix from its text, two digits to the base 91 each.
-  function unpacked({ step, digits }) {
-    const digit = (k) => {
-      const code = digits.charCodeAt(k);
-      return code - 35 - (code > 92); // the backslash is no digit
-    };
-    const value = (_, k) => step * (91 * digit(2 * k) + digit(2 * k + 1) - 4140);
-    return Float64Array.from({ length: digits.length / 2 }, value);
-  }
-
   function open(delivered) {
     const { words, unsuitable, h0 } = delivered;
     const sizes = { n_in: words.length, n_hid: h0.length, n_out: words.length };
     const net = networks().network("elman", sizes);
     for (const [name, values] of Object.entries(net.parameters)) {
-      values.set(delivered[name].digits ? unpacked(delivered[name]) : delivered[name]);
+      values.set(delivered[name].digits ? redditNumbers(delivered[name]) : delivered[name]);
     }
     model = { words, unsuitable, net, index: new Map(words.map((word, i) => [word, i])) };
   }
@@ -50,46 +40,14 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     if (filtered) model.unsuitable.forEach((word) => never.add(word));
     if (count < 1) never.add(model.index.get(END));
     const allowed = o.map((o_j, word) => (never.has(word) ? -Infinity : o_j));
-    const most = allowed.reduce((a, b) => Math.max(a, b));
-    const weights = allowed.map((o_j) => Math.exp((o_j - most) / temperature));
-    const sum = weights.reduce((a, b) => a + b);
-    return weights.map((weight) => weight / sum);
+    return redditSoftmax(allowed, temperature);
   }
-
-  // The numbers between 0 and 1 that a seed stands for, one for each word of a sentence
-  // (Park and Miller 1988, "Random number generators: good ones are hard to find").
-  function draws(seed) {
-    let state = 1 + ((7919 * seed) % 2147483646);
-    const next = () => (state = (48271 * state) % 2147483647) / 2147483647;
-    for (let k = 0; k < 10; k++) next();
-    return Array.from({ length: LONGEST }, next);
-  }
-
-  // Words and text
-
-  // The tokens of a text, by the most common rules of helpers/tasks/text.py.
-  const tokens = (text) =>
-    text
-      .toLowerCase()
-      .replace(/[’‘]/g, "'")
-      .replace(/[“”]/g, '"')
-      .replace(/[[(](name|religion)[\])]/g, "_$1_")
-      .replace(/(^|[\s([{])"/g, "$1 `` ")
-      .replace(/"/g, " '' ")
-      .replace(/(\w)(n't|'(?:s|m|d|ll|re|ve))(?!\w)/g, "$1 $2")
-      .replace(/\b(can(?=not\b)|(?:gon|wan)(?=na\b)|got(?=ta\b))/g, "$1 ")
-      .match(/``|''|n't|'(?:s|m|d|ll|re|ve)(?!\w)|\.{2,}|[\p{L}\p{N}_]+(?:[-.,:'][\p{L}\p{N}_]+)*|\S/gu) ??
-    [];
 
   const readable = (word) => numbers.readable[word] ?? word;
 
-  // Whether there is no space between two tokens.
-  const joined = (before, after) =>
-    /^(n't|'(s|m|d|ll|re|ve)|\.+|[,!?;:)\]}%]|'')$/.test(after) || /^(``|[([{$#@])$/.test(before);
-
   // Tokens as pieces of text, with the spaces between.
   function pieces(words) {
-    return words.map((word, i) => (i && !joined(words[i - 1], word) ? " " : "") + readable(word));
+    return words.map((word, i) => (i && !redditJoined(words[i - 1], word) ? " " : "") + readable(word));
   }
 
   const percent = (p) => (p < 0.0005 ? "<0.1%" : `${(100 * p).toFixed(1)}%`);
@@ -104,28 +62,9 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     read.push({ word, drawn, ...advance(index, h) });
   }
 
-  // How much log p of the word at `place` depends on the vector of each word before it,
-  // START first: the length of the gradient, of the network without filter and heat.
-  function leaning(place) {
-    const { net, index } = model;
-    const [now, ...before] = read.slice(0, place + 1).reverse().map(({ word }) => index.get(word) ?? index.get(UNKNOWN));
-    const x = before.reverse();
-    const T = x.length;
-    net.forward(x, T);
-    const at = T * net.n_out;
-    const o = net.o.subarray(at, at + net.n_out);
-    const most = o.reduce((a, b) => Math.max(a, b));
-    const sum = o.reduce((all, o_j) => all + Math.exp(o_j - most), 0);
-    net.d_o.fill(0);
-    o.forEach((o_j, j) => (net.d_o[at + j] = (j === now) - Math.exp(o_j - most) / sum));
-    const lengths = [];
-    net.backward(x, T, (t, d_a) => (lengths[t - 1] = Math.hypot(...d_a)));
-    return lengths;
-  }
-
   function next() {
     const p = probabilities(read.at(-1), read.length - 1, temperature());
-    let left = 1 - draws(number)[read.length - 1];
+    let left = 1 - redditDraws(number, LONGEST)[read.length - 1];
     let word = p.findIndex((value) => (left -= value) <= 0);
     if (word < 0) word = p.findLastIndex((value) => value > 0);
     push(model.words[word], true);
@@ -135,7 +74,7 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
   function begin() {
     read = [];
     push(START, false);
-    tokens(beginning.value)
+    redditTokens(beginning.value)
       .slice(0, LONGEST - 1)
       .forEach((word) => push(word, false));
   }
@@ -206,9 +145,8 @@ explorable.start("reddit-on-tap", (figure, numbers) => {
     part("after").textContent = over ? "The sentence has ended." : `After “${after}”, what next?`;
     const place = Math.min(Number(back_at.input.value), written().length);
     back_at.input.max = written().length;
-    const lengths = place ? leaning(place) : [];
-    const whole = lengths.reduce((a, b) => a + b, 0);
-    const shares = lengths.map((length) => length / whole);
+    const ids = read.slice(0, place + 1).map((one) => model.index.get(one.word) ?? model.index.get(UNKNOWN));
+    const shares = place ? redditLeaning(model.net, ids) : [];
     sentence.replaceChildren(
       ...written().flatMap(({ word, drawn }, i) => {
         const bare = text[i].trimStart();
