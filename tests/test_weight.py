@@ -17,7 +17,7 @@ import rendered_book
 import tinycss2
 from fontTools.ttLib import TTFont
 from playwright.sync_api import sync_playwright
-from rendered_book import listed, parsed
+from rendered_book import contents, listed, parsed
 
 from helpers import ROOT
 from helpers.press import notebooks
@@ -373,6 +373,16 @@ def test_a_page_written_short_says_the_same():
     assert '{"a":[1.0,2e-05],"b":"<\\/script>"}' in text
     assert '<path id="f-0" fill="#123"/><use href="#f-0"/>' in text
     assert short(text) == text
+
+
+def test_no_two_words_are_joined_where_a_comment_stood(html):
+    remarks = re.compile(r"(\w+)[.,;:*]*<!--[^>]*--> (\w+)")
+    for name in contents():
+        if (ROOT / f"{name}.ipynb").exists():
+            said = parsed(html / f"{name}.html").get_text()
+            cells = (ROOT / f"{name}.ipynb").read_text(encoding="utf-8")
+            for before, after in remarks.findall(cells):
+                assert re.search(rf"{before}[.,;:]*\s+{after}", said), (name, after)
 
 
 def test_a_listing_without_such_words_keeps_its_colour():

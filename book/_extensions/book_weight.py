@@ -42,7 +42,6 @@ SCRIPT = re.compile(
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 # The theme asks for these early, which the style sheet and the scripts now come before.
 PRELOAD = re.compile(r'\s*<link rel="preload" as="(?:font|script)"[^>]*>')
-COMMENT = re.compile(r"<!--(?!\[).*?-->\s*", re.DOTALL)
 PAGE_NAME = re.compile(r"<script>DOCUMENTATION_OPTIONS\.pagename = [^<]*</script>\s*")
 THEME = 'dataset.theme = localStorage.getItem("theme") || "auto";'
 THEME_NOW = (
@@ -218,7 +217,7 @@ class LightBook:
                 # Its variables may be for another sheet.
                 return weight_pages.placed(weight_styles.without_idle(sheet, sheet))
 
-            text = COMMENT.sub("", text)
+            text = weight_pages.without_comments(text)
             text = weight_pages.listings(text, set(plain))
             text = weight_pages.formulas(weight_pages.figures(text))
             self.pages[name] = weight_pages.spaces(text, style)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection
 
 KEPT = re.compile(r"(<(pre|script|style|textarea)\b[^>]*>)(.*?)(</\2>)", re.DOTALL)
+COMMENT = re.compile(r"<!--(?!\[).*?-->", re.DOTALL)
 INDENTED = re.compile(r"\n\s+")
 LISTING = re.compile(r'(<div class="highlight"><pre)(>.*?</pre>)', re.DOTALL)
 SPAN = re.compile(r'<span class="(\w+)">([^<]*)</span>')
@@ -77,6 +78,11 @@ def placed(sheet: str) -> str:
     """A style sheet of formulas which says what each formula said."""
     needed = "mjx-container" in sheet and FORMULA_STYLE not in sheet
     return sheet + FORMULA_STYLE if needed else sheet
+
+
+def without_comments(page: str) -> str:
+    """The page without comments; the spaces around one may part two words, and stay."""
+    return COMMENT.sub("", page)
 
 
 def spaces(page: str, style: Callable[[str], str]) -> str:
