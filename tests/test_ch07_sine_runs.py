@@ -328,18 +328,24 @@ def test_errors_by_horizon_compare_with_the_year_that_is_meant():
     np.testing.assert_allclose(errors, [0, 3])
 
 
+BRIEF = {"updates": 50, "horizon": 4, "free_run": 6}
+TINY = {
+    "recurrent 3": {"kind": "recurrent", "hidden": 3, "lr": 0.01},
+    "window 2": {"kind": "window", "hidden": 2, "lr": 0.01},
+}
+
+
 @pytest.mark.slow
 def test_sunspot_networks_are_scored_on_the_test_years(python_engine):
-    parameters = experiments.SUNSPOTS | {
-        "hidden": [3],
-        "window_hidden": 2,
-        "updates": 50,
-        "horizon": 4,
-        "free_run": 6,
-    }
+    parameters = (
+        experiments.SUNSPOT_COMPARISON
+        | BRIEF
+        | {"settings": TINY, "chosen": list(TINY)}
+    )
     result = experiments.forecast_sunspots(0, parameters)
     counts = sunspots.load().counts
-    for name in ("elman 3", "window"):
+    assert set(result["forecast"]) == set(result["free run"]) == set(TINY)
+    for name in TINY:
         forecast = result["forecast"][name]
         assert forecast.shape == (53,)
         error = np.sqrt(np.mean((forecast - counts[-53:]) ** 2))
@@ -347,17 +353,54 @@ def test_sunspot_networks_are_scored_on_the_test_years(python_engine):
         assert result["horizon"][name][0] == pytest.approx(error, abs=0.01)
         assert result["free run"][name].shape == (6,)
         assert result["free run"][name][0] == pytest.approx(forecast[0], abs=0.1)
+        swing = np.ptp(result["free run"][name])
+        assert result["metrics"]["range"][name] == pytest.approx(swing, abs=0.1)
         assert result["stopped_at"][name] in (25, 50)
+
+
+def test_each_setting_of_the_search_has_as_many_turns():
+    parameters = experiments.SUNSPOT_SEARCH
+    record = records.load("sine-search-sunspots")
+    turns = [experiments.turn(seed, parameters) for seed in record.seeds]
+    for hidden in parameters["hidden"]:
+        for lr in parameters["lr"]:
+            assert turns.count((hidden, lr)) == 3
+    for run, (hidden, lr) in zip(record.runs, turns, strict=True):
+        assert run["setting"] == {"hidden": hidden, "lr": lr}
+        assert set(run["metrics"]["validation"]) == {"recurrent", "window"}
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "window"])
+def test_the_validation_error_is_that_of_the_validation_years(python_engine, kind):
+    parameters = experiments.SUNSPOTS | {"updates": 25}
+    rng = np.random.default_rng(0)
+    learned = experiments.learn_sunspots(kind, 2, 0.01, rng, parameters)
+    counts = sunspots.load().counts
+    made = experiments.forecasts_of(kind, learned.values, counts, 9, 1)[0]
+    years = np.arange(1921, 1956)
+    errors = [made[year - 1 - 1700] - counts[year - 1700] for year in years]
+    assert learned.error == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    assert learned.at == 25
+
+
+def test_a_training_ends_when_patience_does(python_engine):
+    parameters = experiments.SUNSPOTS | {"patience": 50}
+    rng = np.random.default_rng(0)
+    learned = experiments.learn_sunspots("window", 2, 0.0, rng, parameters)
+    assert learned.at == 25  # at a rate of 0 nothing becomes better
+    memory = experiments.window_sunspots(2, 9).memory
+    (updates,) = (v.get_value() for v in memory if v.name == "adam_t")
+    assert updates == 75
 
 
 def test_both_sunspot_networks_learn_the_same_targets(python_engine):
     # With all weights zero both say the mean, and have the variance for a loss.
     for net in (
-        experiments.recurrent_sunspots(3, 9, 0.001),
-        experiments.window_sunspots(2, 9, 0.001),
+        experiments.recurrent_sunspots(3, 9),
+        experiments.window_sunspots(2, 9),
     ):
         net.reset([0 * value for value in net.now()])
-        assert net.step() == pytest.approx(1)
+        assert net.step(0.001) == pytest.approx(1)
 
 
 # What the chapter says ------------------------------------------------------------
@@ -410,11 +453,26 @@ def test_only_two_of_the_bugs_alone_keep_the_network_from_learning():
     assert failed == {"forward product", "slope of the sum"}
 
 
+def test_the_comparison_is_of_what_the_search_chose_and_its_neighbours():
+    search = records.load("sine-search-sunspots")
+    sizes, rates = (search.parameters[key] for key in ("hidden", "lr"))
+    for kind, chosen in zip(
+        ("recurrent", "window"), experiments.SUNSPOT_CHOICE, strict=True
+    ):
+        errors = search.metric(f"validation.{kind}")
+        medians = np.median(errors.reshape(-1, len(sizes), len(rates)), axis=0)
+        best = medians.min(axis=1).argmin()
+        assert chosen == f"{kind} {sizes[best]}"
+        assert experiments.SUNSPOT_RATES[kind] == {
+            sizes[i]: rates[medians[i].argmin()] for i in (best - 1, best, best + 1)
+        }
+
+
 def test_the_recurrent_network_beats_the_window_and_not_the_linear_rule():
     record = records.load("sine-sunspots")
-    recurrent, window = record.metric("test.elman 20"), record.metric("test.window")
-    assert (
-        intervals.median_interval(recurrent).high
-        < intervals.median_interval(window).low
+    recurrent, window = (
+        intervals.median_interval(record.metric(f"test.{name}"))
+        for name in record.parameters["chosen"]
     )
-    assert intervals.median_interval(recurrent).low > 19.5
+    assert recurrent.high < window.low
+    assert recurrent.low > 19.5

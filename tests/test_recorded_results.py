@@ -87,7 +87,13 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
 
 
 # The networks of several settings or lengths, each compiled: more than ten seconds.
-SLOW = ("sine-splits", "sine-training", "streams-batch", "streams-well")
+SLOW = (
+    "sine-splits",
+    "sine-sunspots",
+    "sine-training",
+    "streams-batch",
+    "streams-well",
+)
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name in EXPERIMENTS
@@ -142,31 +148,38 @@ def test_a_missing_or_damaged_record_says_how_to_make_it(module, tmp_path):
 # Grids --------------------------------------------------------------------------------
 
 # Of a grid on which a chapter names a best value: the record, its parameter, the metric
-# by the value, whether the smaller is ahead, and what the page says where the best one
-# has no neighbour on one side.
+# by the value, and what the page says where the best one has no neighbour on one side.
 GRIDS = [
-    ("bptt-clipping", "lr", "none.lr {:g}", False, ""),
-    ("bptt-clipping", "lr", "value 0.03.lr {:g}", False, ""),
-    ("bptt-clipping", "lr", "value 0.1.lr {:g}", False, ""),
-    ("bptt-clipping", "lr", "norm 0.3.lr {:g}", False, ""),
-    ("bptt-clipping", "lr", "norm 1.lr {:g}", False, ""),
+    ("bptt-clipping", "lr", "none.lr {:g}", ""),
+    ("bptt-clipping", "lr", "value 0.03.lr {:g}", ""),
+    ("bptt-clipping", "lr", "value 0.1.lr {:g}", ""),
+    ("bptt-clipping", "lr", "norm 0.3.lr {:g}", ""),
+    ("bptt-clipping", "lr", "norm 1.lr {:g}", ""),
     (
         "streams-well",
         "noise",
         "noise.{:g} to 0.2",
-        False,
         "largest that was trained with",
     ),
-    ("streams-noise", "noise", "R2.{:g} to 0.2", False, ""),
+    ("streams-noise", "noise", "R2.{:g} to 0.2", ""),
     (
         "streams-noise",
         "noise",
         "R2.{:g} to 0.4",
-        False,
         "largest that was trained with",
     ),
-    ("sine-sunspots", "hidden", "validation.elman {}", True, "largest that was tried"),
 ]
+# Of searches that try the settings by turns, the parameters, and by the metric what the
+# page says where the best setting has no neighbour on one side.
+SEARCHES = {
+    "sine-search-sunspots": (
+        ("hidden", "lr"),
+        {
+            "validation.recurrent": "",
+            "validation.window": "the largest rate that was tried",
+        },
+    )
+}
 # Lists of numbers that are no grids: what is looked at, and when; all of it is shown.
 LOOKED_AT = {"delays", "k", "lengths", "marks", "moments", "scales", "seen"}
 LOOKED_AT |= {"clusters", "l1", "lr", "mapped", "temperatures", "watched", "windows"}
@@ -180,21 +193,36 @@ def on_pages(text):
     return any(text in page for page in pages)
 
 
-@pytest.mark.parametrize(("name", "parameter", "key", "smaller", "said"), GRIDS)
+@pytest.mark.parametrize(("name", "parameter", "key", "said"), GRIDS)
 def test_the_best_of_a_grid_has_neighbours_or_the_page_says_so(
-    name, parameter, key, smaller, said
+    name, parameter, key, said
 ):
     record = records.load(name)
     grid = record.parameters[parameter]
     medians = [np.median(record.metric(key.format(value))) for value in grid]
-    best = np.argmin(medians) if smaller else np.argmax(medians)
+    best = np.argmax(medians)
     assert (0 < best < len(grid) - 1) == (said == "")
     assert on_pages(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [(name, metric) for name, (_, metrics) in SEARCHES.items() for metric in metrics],
+)
+def test_the_best_of_a_search_has_neighbours_or_the_page_says_so(name, metric):
+    record, (parameters, metrics) = records.load(name), SEARCHES[name]
+    shape = [len(record.parameters[key]) for key in parameters]
+    medians = np.median(record.metric(metric).reshape(-1, *shape), axis=0)
+    best = np.unravel_index(medians.argmin(), shape)
+    inside = all(0 < i < n - 1 for i, n in zip(best, shape, strict=True))
+    assert inside == (metrics[metric] == "")
+    assert on_pages(metrics[metric])
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_list_of_numbers_is_a_known_grid_or_none(name):
     grids = {parameter for record, parameter, *_ in GRIDS if record == name}
+    grids |= {*SEARCHES.get(name, [()])[0]}
     for parameter, value in records.load(name).parameters.items():
         if isinstance(value, list) and all(isinstance(v, int | float) for v in value):
             assert parameter in grids | LOOKED_AT | CHAPTER_1, (name, parameter)

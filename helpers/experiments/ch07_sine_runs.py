@@ -5,7 +5,7 @@ All networks are trained on half the mean squared error. Errors are reported as 
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from itertools import accumulate, repeat
+from itertools import accumulate, product, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -556,15 +556,16 @@ def two_channels(seed: int, parameters: dict, updates: int | None = None) -> dic
 
 SUNSPOTS = {
     "window": 9,
-    "window_hidden": 8,
-    "hidden": [5, 10, 20],
-    "lr": 0.003,
-    "updates": 3000,
+    "updates": 4000,
     "check_every": 25,
-    "horizon": 22,
-    "free_run": 53,
+    "patience": 500,
     "train_to": sunspots.TRAIN_END,
     "validate_to": sunspots.VALIDATION_END,
+}
+# The same for both kinds of networks.
+SUNSPOT_SEARCH = SUNSPOTS | {
+    "hidden": [2, 4, 8, 16, 32, 64, 128],
+    "lr": [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1],
 }
 
 
@@ -582,8 +583,8 @@ def scale(window: int) -> Scale:
 
 
 @cache
-def recurrent_sunspots(hidden: int, window: int, lr: float) -> Trainer:
-    """An update has no inputs: it is one on all training years as one sequence.
+def recurrent_sunspots(hidden: int, window: int) -> Trainer:
+    """An update has the input lr: it is one on all training years as one sequence.
 
     The loss leaves out the first `window` years, which a window network cannot
     forecast either.
@@ -594,18 +595,20 @@ def recurrent_sunspots(hidden: int, window: int, lr: float) -> Trainer:
     z = ((counts[years <= sunspots.TRAIN_END] - mean) / sd)[:, None]
     h = hidden_states(pt.constant(z[:-1]), params)
     loss = mean_squared_error(readout(h, params)[window - 1 :], z[window:])
-    return Trainer([], loss, adam(loss, list(params), lr), params, chunk=25)
+    lr = pt.scalar("lr")
+    return Trainer([lr], loss, adam(loss, list(params), lr), params, chunk=25)
 
 
 @cache
-def window_sunspots(hidden: int, window: int, lr: float) -> Trainer:
+def window_sunspots(hidden: int, window: int) -> Trainer:
     """The same for the window network of chapter 1, on all training windows."""
     first = initial_values((window, hidden, 1), np.random.default_rng(0))
     params = [pytensor.shared(value, shape=value.shape) for value in first]
     mean, sd = scale(window)
     X, y = ((part - mean) / sd for part in sunspots.split_windows(window)[0])
     loss = mean_squared_error(network(pt.constant(X), params), y)
-    return Trainer([], loss, adam(loss, params, lr), params, chunk=25)
+    lr = pt.scalar("lr")
+    return Trainer([lr], loss, adam(loss, params, lr), params, chunk=25)
 
 
 def run_on(params: Elman, counts: np.ndarray, horizon: int, to: Scale) -> np.ndarray:
@@ -658,81 +661,153 @@ def window_says(values: list[np.ndarray], to: Scale, X: np.ndarray) -> np.ndarra
     return (to.mean + to.sd * (h @ W_ho + b_o))[:, 0]
 
 
+def forecasts_of(
+    kind: str, values: Sequence, counts: np.ndarray, window: int, horizon: int
+) -> np.ndarray:
+    """What a "recurrent" or a "window" network says, as `run_on` or `window_on`."""
+    to = scale(window)
+    if kind == "recurrent":
+        return run_on(Elman(*values), counts, horizon, to)
+    return window_on(partial(window_says, values, to), counts, window, horizon)
+
+
 class Stopped(NamedTuple):
     """The network of a training where its validation error was least."""
 
-    error: float = np.inf
-    values: list[np.ndarray] | None = None
-    at: int = 0  # updates
+    trace: list
+    values: list[np.ndarray]
+    error: float
+    at: int  # updates
 
 
 def learn_sunspots(
-    net: Trainer, first: Sequence, error: Callable, every: int, updates: int
+    kind: str,
+    hidden: int,
+    lr: float,
+    rng: np.random.Generator,
+    parameters: dict,
+    updates: int | None = None,
 ) -> Stopped:
-    """Train from the first values; every so many updates, judge by error(values)."""
-    net.reset(first)
-    best = Stopped()
-    for k, _ in net.train(repeat(()), updates, lambda k: k and k % every == 0):
+    """Adam on all training years at once, stopped where the validation error is least.
+
+    `kind` is "recurrent" or "window". The training ends with the updates, or when that
+    error has not been beaten for `patience` of them.
+    """
+    window, every = parameters["window"], parameters["check_every"]
+    counts, border = sunspots.load().counts, borders(parameters)
+    if kind == "recurrent":
+        net = recurrent_sunspots(hidden, window)
+        net.reset(initial_elman(1, hidden, 1, rng))
+    else:
+        net = window_sunspots(hidden, window)
+        net.reset(initial_values((window, hidden, 1), rng))
+    best, values, at = np.inf, [], 0
+    total = updates or parameters["updates"]
+    for k, _ in net.train(repeat((lr,)), total, lambda k: k and k % every == 0):
         now = list(net.now())
-        reached = error(now)
-        if reached < best.error:
-            best = Stopped(reached, now, k)
-    return best
+        made = forecasts_of(kind, now, counts, window, 1)[0, slice(*border)]
+        error = rmse(made, counts[border[0] + 1 : border[1] + 1])
+        if error < best:
+            best, values, at = error, now, k
+        if k - at >= parameters["patience"]:
+            break
+    return Stopped(net.trace, values, best, at)
+
+
+def borders(parameters: dict) -> tuple[int, int]:
+    """The numbers of the last training year and of the last validation year."""
+    years = sunspots.load().years
+    return tuple(
+        int(np.argmax(years == parameters[key])) for key in ("train_to", "validate_to")
+    )
+
+
+def search_sunspots(seed: int, parameters: dict, updates: int | None = None) -> dict:
+    """One seed: both kinds of networks in one setting, by turns one of all settings.
+
+    The settings are the pairs of a size and a rate. "validation" and "test" are RMSEs
+    one year ahead, by kind.
+    """
+    counts, tested = sunspots.load().counts, borders(parameters)[1]
+    hidden, lr = turn(seed, parameters)
+    traces: dict = {}
+    metrics: dict = {"validation": {}, "test": {}}
+    stopped_at: dict = {}
+    for kind in ("recurrent", "window"):
+        rng = np.random.default_rng([seed, 1])  # not those of the comparison
+        learned = learn_sunspots(kind, hidden, lr, rng, parameters, updates)
+        made = forecasts_of(kind, learned.values, counts, parameters["window"], 1)
+        traces[kind] = learned.trace
+        metrics["validation"][kind] = learned.error
+        metrics["test"][kind] = by_horizon(made, counts, tested)[0]
+        stopped_at[kind] = learned.at
+    setting = {"hidden": hidden, "lr": lr}
+    return {
+        "trace": traces,
+        "metrics": metrics,
+        "stopped_at": stopped_at,
+        "setting": setting,
+    }
+
+
+def turn(seed: int, parameters: dict) -> tuple[int, float]:
+    """The size and the rate whose turn it is: all rates of a size, then the next."""
+    settings = list(product(parameters["hidden"], parameters["lr"]))
+    return settings[seed % len(settings)]
+
+
+# The comparison: of each kind the setting that the search chose, and half and twice as
+# many units, at the rates that it found for these.
+SUNSPOT_RATES = {
+    "recurrent": {8: 0.001, 16: 0.03, 32: 0.01},
+    "window": {2: 0.03, 4: 0.1, 8: 0.001},
+}
+SUNSPOT_CHOICE = ["recurrent 16", "window 4"]
+SUNSPOT_COMPARISON = SUNSPOTS | {
+    "settings": {
+        f"{kind} {hidden}": {"kind": kind, "hidden": hidden, "lr": lr}
+        for kind, rates in SUNSPOT_RATES.items()
+        for hidden, lr in rates.items()
+    },
+    "chosen": SUNSPOT_CHOICE,
+    "horizon": 22,
+    "free_run": 53,
+}
 
 
 def forecast_sunspots(seed: int, parameters: dict, updates: int | None = None) -> dict:
-    """One seed: recurrent networks and a window network, stopped early, in sunspots.
+    """One seed: each setting, stopped early, in sunspots.
 
-    All by one recipe: Adam on all training years at once, stopped where the validation
-    error is least. "forecast" holds what each says for the test years, one year ahead;
-    "horizon" the RMSE in the test years for 1, 2, ... years ahead in a closed loop; and
-    "free run" what each says for all of them when it hears nothing after 1955.
+    "horizon" holds the RMSE in the test years for 1, 2, ... years ahead in a closed
+    loop, and "range" that of the last 22 years of a run that hears nothing after 1955.
+    Of the chosen settings, "forecast" holds what they say for the test years, one year
+    ahead, and "free run" that run.
     """
-    window, lr = parameters["window"], parameters["lr"]
-    to = scale(window)
-    years, counts = sunspots.load()
-    validated = int(np.argmax(years == parameters["train_to"]))
-    tested = int(np.argmax(years == parameters["validate_to"]))
-
-    def by_elman(values: list, horizon: int) -> np.ndarray:
-        return run_on(Elman(*values), counts, horizon, to)
-
-    def by_window(values: list, horizon: int) -> np.ndarray:
-        return window_on(partial(window_says, values, to), counts, window, horizon)
-
-    def validation_error(forecast: Callable, values: list) -> float:
-        made = forecast(values, 1)[0]
-        return rmse(made[validated:tested], counts[validated + 1 : tested + 1])
-
-    nets = {
-        f"elman {hidden}": (
-            recurrent_sunspots(hidden, window, lr),
-            initial_elman(1, hidden, 1, np.random.default_rng(seed)),
-            by_elman,
-        )
-        for hidden in parameters["hidden"]
-    }
-    sizes = (window, parameters["window_hidden"], 1)
-    nets["window"] = (
-        window_sunspots(sizes[1], window, lr),
-        initial_values(sizes, np.random.default_rng(seed)),
-        by_window,
-    )
+    counts, tested = sunspots.load().counts, borders(parameters)[1]
     traces: dict = {}
-    metrics: dict = {"validation": {}, "test": {}}
+    metrics: dict = {"validation": {}, "test": {}, "range": {}}
     found: dict = {"forecast": {}, "horizon": {}, "free run": {}, "stopped_at": {}}
-    for name, (net, first, forecast) in nets.items():
-        error = partial(validation_error, forecast)
-        total, every = updates or parameters["updates"], parameters["check_every"]
-        stopped = learn_sunspots(net, first, error, every, total)
-        traces[name] = net.trace
-        forecasts = forecast(stopped.values, parameters["free_run"])
+    for name, setting in parameters["settings"].items():
+        rng = np.random.default_rng(seed)
+        learned = learn_sunspots(
+            **setting, rng=rng, parameters=parameters, updates=updates
+        )
+        traces[name] = learned.trace
+        forecasts = forecasts_of(
+            setting["kind"],
+            learned.values,
+            counts,
+            parameters["window"],
+            parameters["free_run"],
+        )
         errors = by_horizon(forecasts[: parameters["horizon"]], counts, tested)
-        metrics["validation"][name], metrics["test"][name] = stopped.error, errors[0]
-        found["stopped_at"][name] = stopped.at
-        found["forecast"][name] = np.round(forecasts[0, tested:-1], 2)
+        metrics["validation"][name], metrics["test"][name] = learned.error, errors[0]
+        metrics["range"][name] = np.ptp(forecasts[-22:, tested])
+        found["stopped_at"][name] = learned.at
         found["horizon"][name] = np.round(errors, 2)
-        found["free run"][name] = np.round(forecasts[:, tested], 1)
+        if name in parameters["chosen"]:
+            found["forecast"][name] = np.round(forecasts[0, tested:-1], 2)
+            found["free run"][name] = np.round(forecasts[:, tested], 1)
     return {"trace": traces, "metrics": metrics, **found}
 
 
@@ -790,13 +865,17 @@ EXPERIMENTS = (
         metrics=tuple(f"{name}.late" for name in CHANNELS["settings"]),
     ),
     Experiment(
+        name="sine-search-sunspots",
+        summary="One search for recurrent and window networks: 42 settings by turns.",
+        parameters=SUNSPOT_SEARCH,
+        run=search_sunspots,
+        metrics=("validation.recurrent", "validation.window"),
+    ),
+    Experiment(
         name="sine-sunspots",
-        summary="Forecasts of the sunspot number: recurrent networks and a window.",
-        parameters=SUNSPOTS,
+        summary="Forecasts of the sunspot number: recurrent networks and windows.",
+        parameters=SUNSPOT_COMPARISON,
         run=forecast_sunspots,
-        metrics=(
-            *(f"test.elman {hidden}" for hidden in SUNSPOTS["hidden"]),
-            "test.window",
-        ),
+        metrics=tuple(f"test.{name}" for name in SUNSPOT_COMPARISON["settings"]),
     ),
 )
