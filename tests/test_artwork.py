@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers import ROOT
 from helpers.press import artwork
 
 
@@ -25,6 +26,14 @@ def test_a_drawing_is_whole_loads_nothing_and_has_the_colours(name):
     assert not re.search(r"href|url\(|<script|<image", text)
     colours = {artwork.BLUE, artwork.ORANGE, artwork.GREY, artwork.DEEP, artwork.WHITE}
     assert set(re.findall(r"#\w{6}", text)) <= colours
+
+
+def test_the_place_of_the_cover_is_known_before_it_is_there():
+    sheet = (ROOT / "book" / "_static" / "book.css").read_text(encoding="utf-8")
+    width, height = (
+        ElementTree.fromstring(artwork.cover()).attrib["viewBox"].split()[2:]
+    )
+    assert f"aspect-ratio: {width} / {height};" in sheet
 
 
 def test_the_cover_does_not_depend_on_the_last_digits(monkeypatch):

@@ -116,10 +116,10 @@ def test_chromium_loads_no_more_and_no_script_keeps_it_waiting(html):
         browser = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
         for name in listed():
             page = browser.new_page(viewport={"width": 390, "height": 844})
-            responses = []
-            page.on("response", responses.append)
+            seen = []
+            page.on("response", lambda response, seen=seen: seen.append(response))
             page.goto(f"{address}/{name}", wait_until="networkidle")
-            files = [r for r in responses if r.url.startswith("http")]
+            files = [r for r in seen if r.url.startswith("http")]
             total = sum(len(response.body()) for response in files)
             assert total <= BYTES.get(name, PAGE_BYTES), name
             assert len(files) <= REQUESTS, name
