@@ -1,19 +1,22 @@
-"""One string in JavaScript: the networks of the book's pages, in Chromium."""
+"""One string in JavaScript: the networks of the book's pages, in Chromium.
 
-import atexit
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import cache
+python -m helpers.bench.by_browser      prints the row of the bench
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 from helpers import ROOT
-from helpers.bench.workloads import LR, Step, Workload
+from helpers.bench.recording import spread
+from helpers.bench.workloads import LR, WORKLOADS, Step, Workload
 from helpers.browser import LAUNCH, chromium
 from helpers.networks.elman import Elman
+from helpers.results import console
 
 LIBRARY = ROOT / "book/_static/explorables/networks.js"
-CALLS = 2000  # steps that are asked for at once
+CALLS = 2000  # steps a round
 MAKE = """({ sizes, start, x, y, weight, lr }) => {
     const N = networks();
     const net = N.network("elman", sizes);
@@ -29,36 +32,19 @@ MAKE = """({ sizes, start, x, y, weight, lr }) => {
     };
     window.values = () => Object.values(net.parameters).map((part) => [...part]);
 }"""
-MANY = "(calls) => { for (let k = 0; k < calls; k++) run(); }"
+TIMED = """(calls) => {
+    const begun = performance.now();
+    for (let k = 0; k < calls; k++) run();
+    return performance.now() - begun;
+}"""
 
 
 @contextmanager
-def browser() -> Iterator:
-    """A Chromium while the block runs. Raises RuntimeError where there is none."""
-    if not chromium():
-        raise RuntimeError(
-            "no Chromium: install it, or name one by the variable CHROME"
-        )
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
-        yield launched
-        launched.close()
-
-
-@cache
-def launch():
-    """The browser of this process, a worker of the bench, until it ends."""
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(browser())
-
-
-def opened(browser, workload: Workload):
+def opened(workload: Workload) -> Iterator:
     """A page that makes steps on a string: one by `run()`, parameters by `values()`.
 
-    Raises ValueError for what is no single string with sigmoid outputs.
+    Raises ValueError for what is no single string with sigmoid outputs, and
+    RuntimeError where there is no Chromium.
     """
     x, y, weights = workload.examples
     if workload.cost != "sigmoid" or weights.ndim > 1:
@@ -66,6 +52,12 @@ def opened(browser, workload: Workload):
             f"workload must be one string with sigmoid outputs; got {workload.cost} "
             f"outputs and weights of shape {weights.shape}"
         )
+    if not chromium():
+        raise RuntimeError(
+            "no Chromium: install it, or name one by the variable CHROME"
+        )
+    from playwright.sync_api import sync_playwright
+
     n_in, n_hid = workload.start.W_ih.shape
     given = {
         "sizes": {"n_in": n_in, "n_hid": n_hid, "n_out": y.shape[-1]},
@@ -75,10 +67,13 @@ def opened(browser, workload: Workload):
         "weight": float(weights[0]),  # that of all predictions
         "lr": LR,
     }
-    page = browser.new_page()
-    page.add_script_tag(path=LIBRARY)
-    page.evaluate(MAKE, given)
-    return page
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
+        page = browser.new_page()
+        page.add_script_tag(path=LIBRARY)
+        page.evaluate(MAKE, given)
+        yield page
+        browser.close()
 
 
 def step(page, workload: Workload) -> Step:
@@ -91,15 +86,24 @@ def step(page, workload: Workload) -> Step:
     return Step(lambda: page.evaluate("run()"), values)
 
 
-def make(workload: Workload) -> Step:
-    """The step in a page of this process's browser."""
-    return step(opened(launch(), workload), workload)
+def row(rounds: int = 15) -> dict:
+    """The page's row of the bench: "ms" a step and their range, by its own clock.
 
-
-def many(workload: Workload) -> Callable[[], None]:
-    """A call that makes `CALLS` steps.
-
-    To ask a page costs more than a step takes, and so it is asked for many.
+    It is no way of `helpers.bench.ways`: these are timed call by call from outside,
+    and to ask a page costs a hundred times what a step takes.
     """
-    page = opened(launch(), workload)
-    return lambda: page.evaluate(MANY, CALLS)
+    with opened(WORKLOADS["reber"].make()) as page:
+        page.evaluate(TIMED, 3 * CALLS)  # until it is compiled
+        seconds = [page.evaluate(TIMED, CALLS) / 1000 / CALLS for _ in range(rounds)]
+    named = {"workload": "reber", "way": "page", "title": "JavaScript, in a page"}
+    return named | spread(seconds)
+
+
+def main() -> None:
+    """Print the row."""
+    console.show_any_text()
+    print(row())
+
+
+if __name__ == "__main__":
+    main()

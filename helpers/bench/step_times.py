@@ -10,13 +10,14 @@ from pathlib import Path
 
 import joblib
 
-from helpers.bench import by_browser, ways
+from helpers.bench import ways
 from helpers.bench.recording import BENCH, Part, Plan, Recording, spread
 from helpers.bench.timing import Timed
-from helpers.bench.ways import ALL, FLOORS, PAGE, WAYS
+from helpers.bench.ways import FLOORS, WAYS
 from helpers.bench.workloads import AXES, LR, WORKLOADS, Workload
 from helpers.engine.memory import keep_memory
 
+ALL = WAYS | FLOORS
 TOLERANCE = 1e-8  # of losses and gradients in float64
 
 
@@ -69,14 +70,7 @@ def prepare(way: str, **given) -> Callable[[], Timed]:
             for name, value in after._asdict().items()
         }
 
-    if way in PAGE:
-        return lambda: Timed(by_browser.many(todo), numbers, steps=by_browser.CALLS)
     return lambda: Timed(ALL[way].make(todo).run, numbers)
-
-
-def taking_part(name: str) -> Iterable[str]:
-    """The ways and floors that can compute one of WORKLOADS."""
-    return [way for way in ALL if way not in PAGE or name == "reber"]
 
 
 def by_all(name: str, which: str, names: Sequence[str], **options) -> Part:
@@ -105,7 +99,7 @@ def plan(quick: bool, folder: Path) -> Plan:
                 yield way
 
     parts = [
-        by_all(name, name, there(name, taking_part(name)), again=not quick, **effort)
+        by_all(name, name, there(name, ALL), again=not quick, **effort)
         for name in WORKLOADS
     ]
     for name, (_, sizes, threads) in AXES.items():

@@ -19,7 +19,6 @@ class Timed(NamedTuple):
     # From what the first call returned, arrays by name that all ways have to agree on.
     numbers: Callable[[Any], dict] = lambda first: {}
     title: str = ""
-    steps: int = 1  # that one call makes
 
 
 def select(name: str, dtype: str = "float64") -> engine.Engine:

@@ -6,10 +6,9 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from helpers import engine
-from helpers.bench import by_browser, by_jax, by_numpy, by_pytensor, by_torch, floors
+from helpers.bench import by_jax, by_numpy, by_pytensor, by_torch, floors
 from helpers.bench.timing import select
 from helpers.bench.workloads import Step, Workload
-from helpers.browser import chromium
 
 
 class Way(NamedTuple):
@@ -17,7 +16,7 @@ class Way(NamedTuple):
 
     title: str
     make: Callable[[Workload], Step]
-    needs: str | None = None  # a package, an engine of PyTensor, or a browser
+    needs: str | None = None  # a package, or an engine of PyTensor
 
 
 def _pytensor(title: str, name: str) -> Way:
@@ -40,28 +39,20 @@ FLOORS = {
     "products jax": Way("products, JAX", floors.products_jax, "jax"),
     "memory": Way("memory alone", floors.memory),
 }
-# It knows single strings, in float64.
-PAGE = {"page": Way("JavaScript, in a page", by_browser.make, "chromium")}
-ALL = WAYS | FLOORS | PAGE
 
 
 def prepare(name: str, dtype: str) -> None:
     """Import what this way needs, and choose its engine, before anything is timed."""
-    needs = ALL[name].needs
+    needs = (WAYS | FLOORS)[name].needs
     if needs == "torch":
         import torch  # noqa: F401
-    elif needs == "chromium":
-        by_browser.launch()
     elif needs:
         select(needs, dtype)  # for JAX too: its precision and its threads
 
 
 def missing(name: str) -> str | None:
     """Why this way cannot run here; None if it can."""
-    needs = ALL[name].needs
-    if needs == "chromium":
-        here = chromium() and find_spec("playwright")
-        return None if here else "there is no Chromium, or no Playwright"
+    needs = (WAYS | FLOORS)[name].needs
     if needs == "torch":
         return None if find_spec("torch") else "PyTorch is not installed"
     return engine.why_not(needs) or None if needs else None

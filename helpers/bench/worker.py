@@ -44,13 +44,12 @@ class Worker:
         return {}
 
     def time(self, rounds: int, round_s: float) -> dict:
-        """Seconds a step in so many rounds, of about `round_s` each.
+        """Seconds a call in so many rounds, of about `round_s` each.
 
         A call goes before: in the turns of the others the caches have lost our arrays.
         """
         self.timed.run()
-        seconds = seconds_per_call(self.timed.run, rounds, round_s)
-        return {"seconds": [each / self.timed.steps for each in seconds]}
+        return {"seconds": seconds_per_call(self.timed.run, rounds, round_s)}
 
     def memory(self) -> dict:
         """MB that this process held at most, and those beyond what it had imported."""
