@@ -1,8 +1,4 @@
-// The page is drawn in its colours from the first, and not when the theme has started.
 const root = document.documentElement;
-if (root.dataset.theme === "auto") {
-  root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-}
 
 // What is wider than the page scrolls by itself (see book.css). Let the keyboard reach
 // it, and skip what does not scroll.
