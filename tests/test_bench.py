@@ -5,7 +5,7 @@ import pytensor
 import pytest
 
 from helpers import engine
-from helpers.bench import by_browser, by_numpy, floors, step_times
+from helpers.bench import by_browser, by_c, by_numpy, floors, step_times
 from helpers.bench.ways import WAYS, missing, prepare
 from helpers.bench.workloads import AXES, LR, WORKLOADS, language, reber, sine
 from helpers.browser import chromium
@@ -20,7 +20,7 @@ SMALL = {
     "sentences": language(V=12, T=6, H=5, B=3, dtype="float64"),
 }
 QUICK_TO_COMPILE = [
-    name for name in WAYS if name not in ("pytensor c", "pytensor numba")
+    name for name in WAYS if name not in step_times.SLOW or name == "pytensor python"
 ]
 
 # What JAX does with one string it does with the others in the same way.
@@ -38,8 +38,9 @@ def restored():
     prepare("pytensor python", "float64")
 
 
-def gradients(make, workload):
-    step = make(workload)
+def gradients(make, workload, **options):
+    """From one step of SGD: what `make` makes takes one a call."""
+    step = make(workload, **options)
     loss = step.run()
     after = step.values()
     pairs = zip(workload.start, after, strict=True)
@@ -73,12 +74,13 @@ def test_the_gradient_of_numpy_is_that_of_differences_and_its_steps_go_down(what
     ],
 )
 def test_all_ways_give_the_same_loss_and_gradients(name, what):
-    if why := missing(name):
-        pytest.skip(why)
     workload = SMALL[what]
+    if why := missing(name, workload):
+        pytest.skip(why)
     loss, expected = gradients(by_numpy.over_batch, workload)
     prepare(name, "float64")
-    found, ours = gradients(WAYS[name].make, workload)
+    options = {"steps": 1} if WAYS[name].many else {}
+    found, ours = gradients(WAYS[name].make, workload, **options)
     assert found == pytest.approx(loss, rel=1e-10)
     for mine, theirs in zip(ours, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-9)
@@ -155,7 +157,38 @@ def test_the_floors_leave_the_parameters_alone():
 def test_what_is_missing_has_a_reason(monkeypatch):
     reasons = {"c": "no compiler", "numba": "does not compile", "jax": ""}
     monkeypatch.setattr(engine, "why_not", reasons.get)
-    assert missing("pytensor c") == "no compiler"
-    assert missing("pytensor numba") == "does not compile"
-    assert missing("pytensor jax") is None
-    assert missing("numpy") is None
+    string, words = SMALL["a string"], SMALL["a sentence"]
+    assert missing("pytensor c", string) == "no compiler"
+    assert missing("pytensor numba", string) == "does not compile"
+    assert missing("pytensor jax", string) is None
+    assert missing("numpy", string) is None
+    assert "for each step" in missing("training jax", words)
+    assert missing("c", words) == "only one example, without words"
+    assert missing("c", SMALL["strings"]) == "only one example, without words"
+    monkeypatch.setattr(by_c, "compiler", lambda: None)
+    assert missing("c", string) == "no C compiler"
+
+
+@pytest.mark.parametrize("name", [name for name, way in WAYS.items() if way.many])
+def test_many_steps_in_a_call_are_as_many_calls(name):
+    workload = SMALL["a wave"]
+    if name in step_times.SLOW or missing(name, workload):
+        pytest.skip("slow to compile, or not here")
+    prepare(name, "float64")
+    many, one = (WAYS[name].make(workload, steps=n) for n in (7, 1))
+    loss = many.run()
+    for _ in range(7):
+        last = one.run()
+    assert loss == pytest.approx(last, rel=1e-12)
+    for ours, theirs in zip(many.values(), one.values(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-14)
+
+
+@pytest.mark.skipif(by_c.compiler() is None, reason="no C compiler")
+def test_the_step_in_c_keeps_what_it_points_to():
+    workload = sine()
+    expected = by_c.make(workload).run()
+    run = by_c.make(sine()).run  # nobody else holds the arrays of this one
+    sizes = [value.size for value in (*workload.examples, *workload.start)]
+    others = [np.full(n, np.nan) for n in sizes for _ in range(20)]
+    assert run() == expected, len(others)

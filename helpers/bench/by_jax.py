@@ -8,8 +8,12 @@ from helpers.bench.workloads import LR, Step, Workload
 from helpers.networks.elman import Elman
 
 
-def make(workload: Workload) -> Step:
-    """lax.scan over what goes into the units, value_and_grad, donated parameters."""
+def make(workload: Workload, unroll: bool = False, steps: int | None = None) -> Step:
+    """lax.scan over what goes into the units, value_and_grad, donated parameters.
+
+    With `unroll` the scan over time is written out step by step. With `steps`, so many
+    of SGD in one call, by a scan over them.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -31,11 +35,10 @@ def make(workload: Workload) -> Step:
             return h_t, h_t
 
         h0 = jnp.broadcast_to(p.h0, rows.shape[1:])
-        _, h = jax.lax.scan(forward, h0, rows)
+        _, h = jax.lax.scan(forward, h0, rows, unroll=len(rows) if unroll else 1)
         o = h[-len(y) :] @ p.W_ho + p.b_o
         return (weights * costs(o, y)).sum()
 
-    @partial(jax.jit, donate_argnums=0)
     def update(p, x, y, weights):
         # The rows that are looked up, not all of W_ih, are what the loss depends on.
         first = p.W_ih[x] if workload.words else p.W_ih
@@ -47,8 +50,19 @@ def make(workload: Workload) -> Step:
             W_ih = p.W_ih - LR * g_first
         return cost, new._replace(W_ih=W_ih)
 
+    @partial(jax.jit, donate_argnums=0)
+    def training(p, *examples):
+        if not steps:
+            return update(p, *examples)
+        new, costs = jax.lax.scan(lambda p, one: update(p, *one)[::-1], p, examples)
+        return costs[-1], new
+
+    examples = list(workload.examples)
+    if steps:
+        examples = [np.stack([part] * steps) for part in examples]
+
     def run() -> float:
-        cost, params[0] = update(params[0], *workload.examples)
+        cost, params[0] = training(params[0], *examples)
         return float(cost)
 
-    return Step(run, lambda: Elman(*map(np.asarray, params[0])))
+    return Step(run, lambda: Elman(*map(np.asarray, params[0])), steps or 1)

@@ -6,14 +6,17 @@ from helpers.bench.workloads import LR, Step, Workload
 from helpers.networks.elman import Elman
 
 
-def written_out(workload: Workload) -> Step:
-    """A loop over the steps, autograd, and SGD in place."""
+def written_out(workload: Workload, compiled: bool = False) -> Step:
+    """A loop over the steps, autograd, and SGD in place.
+
+    `compiled`: forwards and backwards by torch.compile, which writes the loop out.
+    """
     import torch
 
     x, y, weights = _examples(workload)
     p = Elman(*(torch.tensor(value, requires_grad=True) for value in workload.start))
 
-    def run() -> float:
+    def loss_of(p: Elman):
         if workload.words:
             rows = torch.nn.functional.embedding(x, p.W_ih, sparse=True)
         else:
@@ -23,7 +26,12 @@ def written_out(workload: Workload) -> Step:
             h_t = torch.tanh(row + h_t @ p.W_hh)
             h.append(h_t)
         o = torch.stack(h[-len(y) :]) @ p.W_ho + p.b_o
-        loss = (weights * _costs(workload.cost, o, y)).sum()
+        return (weights * _costs(workload.cost, o, y)).sum()
+
+    cost = torch.compile(loss_of) if compiled else loss_of
+
+    def run() -> float:
+        loss = cost(p)
         loss.backward()
         with torch.no_grad():
             for value in p:

@@ -276,14 +276,15 @@ def plan(
     if sequences is None:
         sequences = training.data("goemotions", V).train
     words = write_sample(sequences, folder)
+    sentence = language()
     slow, rounds = ("numba", "c") * quick, 3 if quick else 9
     steps = {
         way: name
         for name, way in STEPS.items()
-        if name not in slow and not ways.missing(way)
+        if name not in slow and not ways.missing(way, sentence)
     }
     sizes = [str(size) for size in sizes[:: 3 if quick else 1]]
-    no_torch = ("torch",) * bool(ways.missing("torch"))
+    no_torch = ("torch",) * bool(ways.missing("torch", sentence))
     batch = tuple(name for name in UPDATES if name not in no_torch)
 
     def part(what: str, names: Sequence[str], tolerance: dict, **given) -> Part:

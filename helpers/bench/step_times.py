@@ -10,7 +10,8 @@ from pathlib import Path
 
 import joblib
 
-from helpers.bench import ways
+from helpers import engine
+from helpers.bench import call_times, ways
 from helpers.bench.recording import BENCH, Part, Plan, Recording, spread
 from helpers.bench.timing import Timed
 from helpers.bench.ways import FLOORS, WAYS
@@ -24,7 +25,8 @@ TOLERANCE = 1e-8  # of losses and gradients in float64
 SERIES = ("numpy", "pytensor numba", "pytensor jax", "jax", "torch rnn")
 SERIES += ("products", "products jax")
 QUICK_SERIES = ("numpy", "pytensor jax", "products")
-SLOW = ("pytensor python", "pytensor c", "pytensor numba")  # not in a quick run
+# Not in a quick run.
+SLOW = ("pytensor python", "pytensor c", "pytensor numba", "training numba")
 
 
 def load(folder: Path | str | None = None) -> dict:
@@ -35,7 +37,8 @@ def load(folder: Path | str | None = None) -> dict:
     of the rounds), "ms_range"; for ways also "cold_s" and "warm_s" (seconds of
     compiling with empty caches and with what that left on disk; null where it was not
     measured) and "MB". "series": rows with "axis", "size", "way", "title", "ms" and
-    "ms_range". "left_out": rows with "what", "way" and "why". Errors as in
+    "ms_range". "calls": rows with "engine", "call" (as `call_times.WHAT`), "us" and
+    "us_range". "left_out": rows with "what", "way" and "why". Errors as in
     `recording.Recording.load`.
     """
     return RECORDING.load(folder)
@@ -62,7 +65,8 @@ def prepare(way: str, **given) -> Callable[[], Timed]:
             return {}
         double = workload(given, "float64")
         ways.prepare(way, "float64")
-        step = ALL[way].make(double)
+        options = {"steps": 1} if ALL[way].many else {}
+        step = ALL[way].make(double, **options)
         loss, after = step.run(), step.values()
         ways.prepare(way, str(todo.dtype))
         return {"loss": loss} | {
@@ -70,7 +74,11 @@ def prepare(way: str, **given) -> Callable[[], Timed]:
             for name, value in after._asdict().items()
         }
 
-    return lambda: Timed(ALL[way].make(todo).run, numbers)
+    def made() -> Timed:
+        step = ALL[way].make(todo)
+        return Timed(step.run, numbers, steps=step.steps)
+
+    return made
 
 
 def by_all(name: str, which: str, names: Sequence[str], **options) -> Part:
@@ -91,9 +99,10 @@ def plan(quick: bool, folder: Path) -> Plan:
 
     def there(what: str, names: Iterable[str]) -> Iterator[str]:
         """Those of the ways that can take part; the others are left out."""
+        made = (WORKLOADS | AXES)[what].make()
         for way in names:
             skipped = "left out of a quick run" if quick and way in SLOW else None
-            if why := skipped or ways.missing(way):
+            if why := skipped or ways.missing(way, made):
                 left_out.append({"what": what, "way": way, "why": why})
             else:
                 yield way
@@ -107,12 +116,17 @@ def plan(quick: bool, folder: Path) -> Plan:
         given = tuple({name: size} for size in sizes[:: 3 if quick else 1])
         parts.append(Part(name, __name__, taking, given, threads=threads, **effort))
 
+    on = tuple(name for name in ("numba", "jax") if name in engine.installed())
+    taking = tuple(way for way in call_times.ways(on) if not (quick and "numba" in way))
+    parts.append(Part("calls", call_times.__name__, taking, threads=1, **effort))
+
     def contents(rows: list[dict], slow: list[dict]) -> dict:
         return {
             "rounds": rounds,
             "workloads": [_described(name) for name in WORKLOADS],
             "steps": [_step(row) for row in rows if row["part"] in WORKLOADS],
             "series": [_of_size(row) for row in rows if row["part"] in AXES],
+            "calls": [_call(row) for row in rows if row["part"] == "calls"],
             "left_out": left_out + slow,
         }
 
@@ -133,6 +147,12 @@ def _of_size(row: dict) -> dict:
     size = row["given"][axis]
     named = {"axis": axis, "size": size, "way": way, "title": ALL[way].title}
     return named | spread(row["seconds"])
+
+
+def _call(row: dict) -> dict:
+    name, what = row["way"].split(": ")
+    called = {"engine": name, "call": what}
+    return called | spread(row["seconds"], "us", 1e6)
 
 
 def _described(name: str) -> dict:

@@ -19,6 +19,7 @@ class Timed(NamedTuple):
     # From what the first call returned, arrays by name that all ways have to agree on.
     numbers: Callable[[Any], dict] = lambda first: {}
     title: str = ""
+    steps: int = 1  # of a call, if what is wanted is the time of one of them
 
 
 def select(name: str, dtype: str = "float64") -> engine.Engine:

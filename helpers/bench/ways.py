@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from helpers import engine
-from helpers.bench import by_jax, by_numpy, by_pytensor, by_torch, floors
+from helpers.bench import by_c, by_jax, by_numpy, by_pytensor, by_torch, floors
 from helpers.bench.timing import select
-from helpers.bench.workloads import Step, Workload
+from helpers.bench.workloads import STEPS, Step, Workload
 
 
 class Way(NamedTuple):
@@ -16,11 +16,17 @@ class Way(NamedTuple):
 
     title: str
     make: Callable[[Workload], Step]
-    needs: str | None = None  # a package, or an engine of PyTensor
+    needs: str | None = None  # a package, an engine of PyTensor, or "cc"
+    many: bool = False  # whether a call makes many steps, which `make` can be told
 
 
 def _pytensor(title: str, name: str) -> Way:
     return Way(f"PyTensor, {title}", partial(by_pytensor.make, name=name), name)
+
+
+def _training(title: str, name: str, **options) -> Way:
+    make = partial(by_pytensor.make, name=name, steps=STEPS, **options)
+    return Way(f"PyTensor, {title}, a training", make, name, True)
 
 
 WAYS = {
@@ -30,9 +36,26 @@ WAYS = {
     "pytensor c": _pytensor("C++", "c"),
     "pytensor numba": _pytensor("Numba", "numba"),
     "pytensor jax": _pytensor("JAX", "jax"),
+    "training numba": _training("Numba", "numba"),
+    "training jax": _training("JAX", "jax"),
+    "training jax unrolled": _training("JAX, unrolled", "jax", unroll=True),
     "jax": Way("JAX, direct", by_jax.make, "jax"),
+    "jax unrolled": Way("JAX, unrolled", partial(by_jax.make, unroll=True), "jax"),
+    "jax training": Way(
+        "JAX, a training", partial(by_jax.make, steps=STEPS), "jax", True
+    ),
+    "jax training unrolled": Way(
+        "JAX, a training, unrolled",
+        partial(by_jax.make, unroll=True, steps=STEPS),
+        "jax",
+        True,
+    ),
     "torch": Way("PyTorch, written out", by_torch.written_out, "torch"),
+    "torch compiled": Way(
+        "PyTorch, compiled", partial(by_torch.written_out, compiled=True), "torch"
+    ),
     "torch rnn": Way("PyTorch, nn.RNN", by_torch.module, "torch"),
+    "c": Way("C, a training", by_c.make, "cc", True),
 }
 FLOORS = {
     "products": Way("products, BLAS", floors.products),
@@ -46,13 +69,21 @@ def prepare(name: str, dtype: str) -> None:
     needs = (WAYS | FLOORS)[name].needs
     if needs == "torch":
         import torch  # noqa: F401
-    elif needs:
+    elif needs and needs != "cc":
         select(needs, dtype)  # for JAX too: its precision and its threads
 
 
-def missing(name: str) -> str | None:
-    """Why this way cannot run here; None if it can."""
-    needs = (WAYS | FLOORS)[name].needs
+def missing(name: str, workload: Workload) -> str | None:
+    """Why this way cannot run this here; None if it can."""
+    needs, many = (WAYS | FLOORS)[name].needs, (WAYS | FLOORS)[name].many
+    if needs == "cc":
+        if by_c.compiler() is None:
+            return "no C compiler"
+        return None if by_c.fits(workload) else "only one example, without words"
+    if name == "torch compiled" and workload.words:
+        return "torch.compile does not take the sparse gradient of looked-up rows"
+    if many and workload.words:
+        return "the rows of all words, for each step of a training"
     if needs == "torch":
         return None if find_spec("torch") else "PyTorch is not installed"
     return engine.why_not(needs) or None if needs else None

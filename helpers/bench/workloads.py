@@ -18,6 +18,7 @@ from helpers.networks.elman import Elman, initial_elman
 from helpers.tasks.reber import REBER
 
 LR = 1e-4  # so small that step after step finds almost the same network
+STEPS = 500  # of a training that is compiled as a whole
 
 
 class Workload(NamedTuple):
@@ -56,8 +57,9 @@ class Workload(NamedTuple):
 class Step(NamedTuple):
     """One implementation of a workload, ready to run."""
 
-    run: Callable[[], float]  # one SGD step; the loss before it, waited for
+    run: Callable[[], float]  # SGD; the loss before the last step, waited for
     values: Callable[[], Elman]  # the present parameters as NumPy arrays
+    steps: int = 1  # of SGD in one call
 
 
 def _first_values(make: Callable[..., Elman], *arguments, dtype: str) -> Elman:
