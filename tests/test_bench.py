@@ -1,11 +1,21 @@
 """The ways of the bench: all compute the same."""
 
+from functools import partial
+
 import numpy as np
 import pytensor
 import pytest
 
 from helpers import engine
-from helpers.bench import by_browser, by_c, by_numpy, floors, step_times
+from helpers.bench import (
+    by_browser,
+    by_c,
+    by_numpy,
+    floors,
+    recording,
+    step_times,
+    ways,
+)
 from helpers.bench.ways import WAYS, missing, prepare
 from helpers.bench.workloads import AXES, LR, WORKLOADS, language, reber, sine
 from helpers.browser import chromium
@@ -22,6 +32,7 @@ SMALL = {
 QUICK_TO_COMPILE = [
     name for name in WAYS if name not in step_times.SLOW or name == "pytensor python"
 ]
+QUICK_TO_COMPILE.remove("page")  # which needs a browser, and has its own tests
 
 # What JAX does with one string it does with the others in the same way.
 SLOW = pytest.mark.slow
@@ -92,20 +103,54 @@ def test_the_page_gives_the_same_loss_and_gradients():
         pytest.skip("no Chromium: install it, or name one by the variable CHROME")
     workload = SMALL["a string"]
     loss, expected = gradients(by_numpy.over_batch, workload)
-    with by_browser.opened(workload) as page:
-        found, ours = gradients(lambda w: by_browser.step(page, w), workload)
+    with by_browser.browser() as browser:
+        make = partial(by_browser.make, browser=browser)
+        found, ours = gradients(make, workload, steps=1)
+        many, one = make(workload, steps=7), make(workload, steps=1)
+        assert [one.run() for _ in range(7)][-1] == many.run()
+        for other in ("strings", "a wave", "a sentence"):
+            with pytest.raises(ValueError, match="must be one string"):
+                make(SMALL[other])
     assert found == pytest.approx(loss, rel=1e-10)
     for mine, theirs in zip(ours, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-9)
-    for other in ("strings", "a wave", "a sentence"):
-        with (
-            pytest.raises(ValueError, match="must be one string"),
-            by_browser.opened(SMALL[other]),
-        ):
-            pass
-    row = by_browser.row(rounds=2)
-    assert row["workload"] == "reber"
-    assert 0 < row["ms_range"][0] <= row["ms"] <= row["ms_range"][1]
+
+
+@pytest.mark.browser
+def test_the_page_takes_its_turn_in_the_bench(tmp_path):
+    """In a process of its own, with the same loss and gradients, in time a step."""
+    if why := missing("page", SMALL["a string"]):
+        pytest.skip(why)
+    effort = {"rounds": 2, "round_s": 0.02, "together": True}
+    part = step_times.by_all("reber", "reber", ("numpy", "page"), **effort)
+    rows = recording.measure(part, part.ways, tmp_path, {})["rows"]
+    assert [row["way"] for row in rows] == ["numpy", "page"]
+    numpy, page = (np.median(row["seconds"]) for row in rows)
+    assert 0 < page < 100 * numpy  # of one step, and not of all that a call makes
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_page_is_in_the_plan_where_there_is_a_chromium(
+    monkeypatch, tmp_path, there
+):
+    monkeypatch.setattr(
+        ways, "chromium", lambda: "/usr/bin/chromium" if there else None
+    )
+    planned, contents = step_times.plan(True, tmp_path)
+    by_name = {part.name: part.ways for part in planned}
+    assert ("page" in by_name["reber"]) == there
+    assert not any("page" in by_name[n] for n in by_name if n != "reber")
+    why = {
+        row["what"]: row["why"]
+        for row in contents([], [])["left_out"]
+        if row["way"] == "page"
+    }
+    assert why["sine"] == (
+        "only one string of symbols"
+        if there
+        else "there is no Chromium, or no Playwright"
+    )
+    assert ("reber" in why) != there
 
 
 def test_the_workloads_are_those_of_the_chapters():
@@ -172,7 +217,7 @@ def test_what_is_missing_has_a_reason(monkeypatch):
 @pytest.mark.parametrize("name", [name for name, way in WAYS.items() if way.many])
 def test_many_steps_in_a_call_are_as_many_calls(name):
     workload = SMALL["a wave"]
-    if name in step_times.SLOW or missing(name, workload):
+    if name not in QUICK_TO_COMPILE or missing(name, workload):
         pytest.skip("slow to compile, or not here")
     prepare(name, "float64")
     many, one = (WAYS[name].make(workload, steps=n) for n in (7, 1))

@@ -36,8 +36,8 @@ def make(workload: Workload, steps: int = STEPS) -> Step:
     sizes |= {"N_OUT": p.W_ho.shape[1], "COST": COSTS.index(workload.cost)}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         library = Path(folder) / "elman_step.so"
-        # The parts of -ffast-math; as a whole it would set the processor, in this process
-        # for good, to take the smallest numbers for zero.
+        # The parts of -ffast-math; as a whole it would set the processor, in this
+        # process for good, to take the smallest numbers for zero.
         command = [compiler(), "-O3", "-march=native", "-fno-math-errno"]
         command += ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
         command += ["-freciprocal-math", "-ffinite-math-only"]

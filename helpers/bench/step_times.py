@@ -14,11 +14,10 @@ from helpers import engine
 from helpers.bench import call_times, ways
 from helpers.bench.recording import BENCH, Part, Plan, Recording, spread
 from helpers.bench.timing import Timed
-from helpers.bench.ways import FLOORS, WAYS
+from helpers.bench.ways import ALL, FLOORS, WAYS
 from helpers.bench.workloads import AXES, LR, WORKLOADS, Workload
 from helpers.engine.memory import keep_memory
 
-ALL = WAYS | FLOORS
 TOLERANCE = 1e-8  # of losses and gradients in float64
 
 

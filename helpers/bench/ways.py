@@ -6,9 +6,18 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from helpers import engine
-from helpers.bench import by_c, by_jax, by_numpy, by_pytensor, by_torch, floors
+from helpers.bench import (
+    by_browser,
+    by_c,
+    by_jax,
+    by_numpy,
+    by_pytensor,
+    by_torch,
+    floors,
+)
 from helpers.bench.timing import select
 from helpers.bench.workloads import STEPS, Step, Workload
+from helpers.browser import chromium
 
 
 class Way(NamedTuple):
@@ -16,7 +25,7 @@ class Way(NamedTuple):
 
     title: str
     make: Callable[[Workload], Step]
-    needs: str | None = None  # a package, an engine of PyTensor, or "cc"
+    needs: str | None = None  # a package, an engine, "cc" or "chromium"
     many: bool = False  # whether a call makes many steps, which `make` can be told
 
 
@@ -56,26 +65,34 @@ WAYS = {
     ),
     "torch rnn": Way("PyTorch, nn.RNN", by_torch.module, "torch"),
     "c": Way("C, a training", by_c.make, "cc", True),
+    "page": Way("JavaScript, in a page", by_browser.make, "chromium", True),
 }
 FLOORS = {
     "products": Way("products, BLAS", floors.products),
     "products jax": Way("products, JAX", floors.products_jax, "jax"),
     "memory": Way("memory alone", floors.memory),
 }
+ALL = WAYS | FLOORS
 
 
 def prepare(name: str, dtype: str) -> None:
     """Import what this way needs, and choose its engine, before anything is timed."""
-    needs = (WAYS | FLOORS)[name].needs
+    needs = ALL[name].needs
     if needs == "torch":
         import torch  # noqa: F401
+    elif needs == "chromium":
+        by_browser.launch()
     elif needs and needs != "cc":
         select(needs, dtype)  # for JAX too: its precision and its threads
 
 
 def missing(name: str, workload: Workload) -> str | None:
     """Why this way cannot run this here; None if it can."""
-    needs, many = (WAYS | FLOORS)[name].needs, (WAYS | FLOORS)[name].many
+    needs, many = ALL[name].needs, ALL[name].many
+    if needs == "chromium":
+        if not (chromium() and find_spec("playwright")):
+            return "there is no Chromium, or no Playwright"
+        return None if by_browser.fits(workload) else "only one string of symbols"
     if needs == "cc":
         if by_c.compiler() is None:
             return "no C compiler"

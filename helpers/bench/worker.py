@@ -44,7 +44,7 @@ class Worker:
         return {}
 
     def time(self, rounds: int, round_s: float) -> dict:
-        """Seconds a call in so many rounds, of about `round_s` each.
+        """Seconds a step in so many rounds, of about `round_s` each.
 
         A call goes before: in the turns of the others the caches have lost our arrays.
         """
