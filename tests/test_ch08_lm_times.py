@@ -92,4 +92,4 @@ def test_tokens_a_second_are_those_of_the_sample(sequences, tmp_path):
     for row in document["batch"]:
         assert row["tokens_per_s"] == round(words / 0.2)
     spread = {"ms": 200.0, "ms_range": [100.0, 400.0], "MB": 100}
-    assert document["step"][0] == {"name": "numpy"} | spread
+    assert document["softmax"][0] == {"name": "products"} | spread

@@ -17,11 +17,10 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from helpers.bench import by_torch, step_times, ways
+from helpers.bench import by_torch, ways
 from helpers.bench.recording import Part, Plan, Recording, spread
 from helpers.bench.timing import Timed, select
 from helpers.bench.workloads import language
-from helpers.engine import selection
 from helpers.engine.memory import keep_memory
 from helpers.lm import batches, model, training
 from helpers.networks.elman import readout, shared
@@ -29,7 +28,7 @@ from helpers.networks.optimisers import adam, clip_by_norm
 
 ENGINE = "jax"  # of the updates and the layer
 V, H = 8000, 100
-WORDS = 20  # of the sentence of the classic figures
+WORDS = 20  # of a sentence, where the vocabulary grows
 N = 640  # predictions of a batch
 SIZES = (1000, 2000, 4000, 8000, 16000, 32000)
 PUBLISHED_MS = {"NumPy": 350, "Theano, CPU": 70, "Theano, GPU": 23}  # Britz 2015
@@ -40,10 +39,10 @@ TOLERANCE = {"rtol": 1e-3, "atol": 1e-8}  # of losses in float32
 def load(folder: Path | str | None = None) -> dict:
     """The recorded timings; all are medians of rounds, with the range of these.
 
-    "published_ms", and lists of rows: "step" (one sentence), "batch" (all of a sample,
-    with "tokens_per_s"), "softmax" (the layer alone) and "vocabulary" (the update by
-    the size of the vocabulary). A row has "name", "ms", "ms_range" and "MB". Errors as
-    in `recording.Recording.load`.
+    "published_ms", and lists of rows: "batch" (updates on all of a sample, with
+    "tokens_per_s"), "softmax" (the layer alone) and "vocabulary" (the update by the
+    size of the vocabulary). A row has "name", "ms", "ms_range" and "MB". Errors as in
+    `recording.Recording.load`.
     """
     return RECORDING.load(folder)
 
@@ -52,14 +51,6 @@ def first_values(size: int | None = None) -> model.Params:
     """An Elman network for `size` words or V, float32 whatever floatX is."""
     return language(size or V, H=H).start
 
-
-# The step of `helpers.bench.step_times` on one sentence, by the names of its ways
-STEPS = {
-    "numpy": "numpy loop",
-    **{name: f"pytensor {name}" for name in selection.NAMES},
-    "jax by hand": "jax",
-    "torch": "torch rnn",
-}
 
 # Updates on batches ---------------------------------------------------------------
 #
@@ -268,7 +259,7 @@ def plan(
     sizes: Sequence[int] = SIZES,
     sequences: Sequence[np.ndarray] | None = None,
 ) -> Plan:
-    """Steps and `KINDS`; a quick run has no step by Numba or C++, and fewer sizes.
+    """`KINDS`; a quick run has fewer sizes.
 
     `sequences` are those of the training part of GoEmotions if not given. Raises what
     `helpers.tasks.corpus.load` raises where the corpus is not there.
@@ -276,15 +267,9 @@ def plan(
     if sequences is None:
         sequences = training.data("goemotions", V).train
     words = write_sample(sequences, folder)
-    sentence = language()
-    slow, rounds = ("numba", "c") * quick, 3 if quick else 9
-    steps = {
-        way: name
-        for name, way in STEPS.items()
-        if name not in slow and not ways.missing(way, sentence)
-    }
+    rounds = 3 if quick else 9
     sizes = [str(size) for size in sizes[:: 3 if quick else 1]]
-    no_torch = ("torch",) * bool(ways.missing("torch", sentence))
+    no_torch = ("torch",) * bool(ways.missing("torch", language()))
     batch = tuple(name for name in UPDATES if name not in no_torch)
 
     def part(what: str, names: Sequence[str], tolerance: dict, **given) -> Part:
@@ -292,14 +277,13 @@ def plan(
         return Part(what, __name__, tuple(names), given, rounds, **tolerance)
 
     parts = [
-        step_times.by_all("step", "sentence", tuple(steps), rounds=rounds, again=True),
         part("batch", batch, TOLERANCE, folder=str(folder)),
         part("softmax", LAYERS, TOLERANCE),
         part("vocabulary", sizes, {}),
     ]
 
     def written(row: dict) -> dict:
-        name = steps.get(row["way"], row["way"])
+        name = row["way"]
         new = {"name": name} | spread(row["seconds"]) | {"MB": round(row["peak_MB"])}
         if row["part"] == "batch":
             rate = round(words / float(np.median(row["seconds"])))
@@ -310,7 +294,6 @@ def plan(
         return {
             "network": f"Elman, V = {V}, H = {H}, float32",
             "published_ms": PUBLISHED_MS,
-            "step_words": WORDS,
             "batch_predictions": N,
             **{
                 part.name: [written(row) for row in rows if row["part"] == part.name]
@@ -324,7 +307,7 @@ def plan(
 RECORDING = Recording(
     name="lm-speed",
     schema="rnns-unrolled language model speed 1",
-    key="step",
+    key="batch",
     summary="Milliseconds, medians and ranges of rounds; memory in MB.",
     plan=plan,
 )
