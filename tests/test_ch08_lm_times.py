@@ -6,13 +6,12 @@ import pytest
 from helpers import engine
 from helpers.bench import ch08_lm_times as times
 from helpers.bench import ways
-from helpers.lm import batches
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """A network that any engine runs at once, on the engine that compiles nothing."""
-    for name, value in {"V": 30, "H": 5, "WORDS": 6, "N": 24, "SAMPLED": 4}.items():
+    for name, value in {"V": 30, "H": 5, "N": 24, "SAMPLED": 4}.items():
         monkeypatch.setattr(times, name, value)
     monkeypatch.setattr(times, "ENGINE", "python")
     yield
@@ -69,13 +68,6 @@ def test_the_layer_is_the_softmax_layer(kind):
     np.testing.assert_allclose(d_h, d_o @ params.W_ho.T, atol=1e-5)
     np.testing.assert_allclose(d_W, h.T @ d_o, atol=1e-5)
     np.testing.assert_allclose(d_b, d_o.sum(0), atol=1e-5)
-
-
-def test_the_size_of_the_vocabulary_is_that_of_the_network():
-    cost = times.vocabulary("50").run()
-    assert cost / batches.Batch(*np.zeros((3, 6, 4))).mask.size == pytest.approx(
-        np.log(50), abs=0.3
-    )
 
 
 def test_tokens_a_second_are_those_of_the_sample(sequences, tmp_path):

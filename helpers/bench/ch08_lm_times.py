@@ -28,9 +28,7 @@ from helpers.networks.optimisers import adam, clip_by_norm
 
 ENGINE = "jax"  # of the updates and the layer
 V, H = 8000, 100
-WORDS = 20  # of a sentence, where the vocabulary grows
 N = 640  # predictions of a batch
-SIZES = (1000, 2000, 4000, 8000, 16000, 32000)
 PUBLISHED_MS = {"NumPy": 350, "Theano, CPU": 70, "Theano, GPU": 23}  # Britz 2015
 SAMPLED = 60  # batches
 TOLERANCE = {"rtol": 1e-3, "atol": 1e-8}  # of losses in float32
@@ -40,16 +38,15 @@ def load(folder: Path | str | None = None) -> dict:
     """The recorded timings; all are medians of rounds, with the range of these.
 
     "published_ms", and lists of rows: "batch" (updates on all of a sample, with
-    "tokens_per_s"), "softmax" (the layer alone) and "vocabulary" (the update by the
-    size of the vocabulary). A row has "name", "ms", "ms_range" and "MB". Errors as in
-    `recording.Recording.load`.
+    "tokens_per_s") and "softmax" (the layer alone). A row has "name", "ms", "ms_range"
+    and "MB". Errors as in `recording.Recording.load`.
     """
     return RECORDING.load(folder)
 
 
-def first_values(size: int | None = None) -> model.Params:
-    """An Elman network for `size` words or V, float32 whatever floatX is."""
-    return language(size or V, H=H).start
+def first_values() -> model.Params:
+    """An Elman network for V words, float32 whatever floatX is."""
+    return language(V, H=H).start
 
 
 # Updates on batches ---------------------------------------------------------------
@@ -93,12 +90,10 @@ def autodiff_costs(h, y, params):
     return -log_p[pt.arange(y.shape[0]), y]
 
 
-def update_rows(
-    in_place: bool, size: int | None = None
-) -> Callable[[batches.Batch], float]:
-    """The trainer, for a vocabulary of `size` words or V."""
+def update_rows(in_place: bool) -> Callable[[batches.Batch], float]:
+    """The trainer."""
     select(ENGINE, "float32")
-    trainer = training.Trainer(first_values(size), SETTINGS, in_place)
+    trainer = training.Trainer(first_values(), SETTINGS, in_place)
     count = itertools.count(1)
     return lambda batch: float(trainer.update(batch, next(count), SETTINGS.lr, None)[0])
 
@@ -200,7 +195,7 @@ def updates(name: str, folder: str) -> Timed:
     )
 
 
-# The softmax layer alone, and the size of the vocabulary --------------------------
+# The softmax layer alone ----------------------------------------------------------
 
 
 LAYERS = ("products", *("autodiff", "autodiff, memory kept"))
@@ -235,17 +230,9 @@ def softmax(name: str) -> Timed:
     )
 
 
-def vocabulary(size: str) -> Timed:
-    """The trainer's update of N predictions over a vocabulary of `size` words."""
-    words = np.random.default_rng(0).integers(0, int(size), (2, WORDS, N // WORDS))
-    mask = np.ones(words.shape[1:], np.float32)
-    batch = batches.Batch(*words.astype(np.int32), mask)
-    return Timed(partial(update_rows(True, int(size)), batch))
-
-
 # Recording ------------------------------------------------------------------------
 
-KINDS = {"batch": updates, "softmax": softmax, "vocabulary": vocabulary}
+KINDS = {"batch": updates, "softmax": softmax}
 
 
 def prepare(way: str, what: str, **given) -> Callable[[], Timed]:
@@ -254,12 +241,9 @@ def prepare(way: str, what: str, **given) -> Callable[[], Timed]:
 
 
 def plan(
-    quick: bool,
-    folder: Path,
-    sizes: Sequence[int] = SIZES,
-    sequences: Sequence[np.ndarray] | None = None,
+    quick: bool, folder: Path, sequences: Sequence[np.ndarray] | None = None
 ) -> Plan:
-    """`KINDS`; a quick run has fewer sizes.
+    """`KINDS`; a quick run has fewer rounds.
 
     `sequences` are those of the training part of GoEmotions if not given. Raises what
     `helpers.tasks.corpus.load` raises where the corpus is not there.
@@ -268,7 +252,6 @@ def plan(
         sequences = training.data("goemotions", V).train
     words = write_sample(sequences, folder)
     rounds = 3 if quick else 9
-    sizes = [str(size) for size in sizes[:: 3 if quick else 1]]
     no_torch = ("torch",) * bool(ways.missing("torch", language()))
     batch = tuple(name for name in UPDATES if name not in no_torch)
 
@@ -279,7 +262,6 @@ def plan(
     parts = [
         part("batch", batch, TOLERANCE, folder=str(folder)),
         part("softmax", LAYERS, TOLERANCE),
-        part("vocabulary", sizes, {}),
     ]
 
     def written(row: dict) -> dict:
