@@ -8,6 +8,7 @@ import pytest
 import rendered_book
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import TimeoutError, sync_playwright
+from rendered_book import each, listed
 from test_artwork import contrast
 
 from helpers.press import notebooks
@@ -15,7 +16,7 @@ from helpers.press.pdf import LAUNCH, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.documents]
 
-NAMES = (*rendered_book.listed(), "search.html?q=gradient")
+SEARCH = "search.html?q=gradient"
 PHONE, TABLET, DESKTOP = 390, 820, 1400
 GRAVE = ("serious", "critical")
 HEAVIEST = 1_200_000  # bytes that a page may load; test_weight.py counts its files
@@ -157,7 +158,7 @@ CUT = """() => [...document.querySelectorAll("article mjx-container")].map(formu
 }).filter(([over]) => over > 1)"""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*each(listed()), SEARCH])
 def test_a_page_is_quiet_accessible_and_whole_and_asks_no_other_host(
     browser, address, name
 ):
@@ -451,7 +452,7 @@ NEAR, STEADY = 20, 0.02  # pixels, and the share of the screen times that of the
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", rendered_book.listed())
+@pytest.mark.parametrize("name", each(listed()))
 def test_links_land_at_their_heading_and_nothing_moves(browser, address, name):
     for width in (PHONE, TABLET, DESKTOP):
         context = browser.new_context(viewport={"width": width, "height": 844})
@@ -627,7 +628,10 @@ def coded(colour):
     return "#{:02x}{:02x}{:02x}".format(*map(int, re.findall(r"\d+", colour)[:3]))
 
 
-@pytest.mark.parametrize("name", [path.stem for path in notebooks.chapters()])
+CHAPTERS = [path.stem for path in notebooks.chapters()]
+
+
+@pytest.mark.parametrize("name", each(CHAPTERS, "book/{}.html".format))
 def test_a_figure_is_read_on_a_phone_in_the_dark(browser, address, name):
     with Visit(browser, address, f"book/{name}.html", "dark", PHONE) as visit:
         visit.page.evaluate(

@@ -177,6 +177,7 @@ def test_all_errors_at_once_give_the_losses_of_the_published_program():
 # Training --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_classic_setting_is_sgd_in_order_with_clipped_truncated_gradients(
     python_engine,
 ):

@@ -9,10 +9,11 @@ from modulefinder import ModuleFinder
 from types import CodeType
 
 import pytest
+from rendered_book import EXPLORABLES, OF_EACH_KIND, each, listed
 from test_environment import run_make
 
 from helpers import ROOT
-from helpers.press.notebooks import find, read
+from helpers.press.notebooks import chapters, find, read
 
 ENGINES = {"pytensor", "jax", "numba", "torch"}
 TESTS = ROOT / "tests"
@@ -135,6 +136,7 @@ def sample(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_a_test_whose_mark_is_false_fails(sample):
     said = sample(["-rA"])
     failed, passed = (
@@ -145,6 +147,7 @@ def test_a_test_whose_mark_is_false_fails(sample):
     assert passed == set(re.findall(r"def (test_\w+)", SAMPLE)) - FAILS
 
 
+@pytest.mark.slow
 def test_every_test_is_of_python_or_of_documents(sample):
     marks = ("python and documents", "not python", "engine")
     said = sample(*(["-q", "--collect-only", "-m", mark] for mark in marks))
@@ -157,13 +160,35 @@ def test_every_test_is_of_python_or_of_documents(sample):
     ]
 
 
-def test_every_cell_of_every_notebook_is_run_on_the_chosen_engine():
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("marks", "notebooks"),
+    [("engine and python", find()), ("engine and not slow", chapters())],
+    ids=["all", "chapters"],
+)
+def test_every_cell_is_run_on_the_chosen_engine(marks, notebooks):
     command = [sys.executable, "-m", "pytest", "--nbval", "-q", "--collect-only"]
-    command += ["-p", "no:cacheprovider", "-m", "engine and python", "book"]
+    command += ["-p", "no:cacheprovider", "-m", marks, "book"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    [summary] = re.findall(r"^(\d+) tests collected in", done.stdout, re.M)
-    code = [c for p in find() for c in read(p).cells if c.cell_type == "code"]
+    [summary] = re.findall(r"^(\d+)\S* tests collected", done.stdout, re.M)
+    code = [c for p in notebooks for c in read(p).cells if c.cell_type == "code"]
     assert int(summary) == len(code)
+
+
+# A sample of the pages ----------------------------------------------------------------
+
+
+@pytest.mark.documents
+def test_a_browser_opens_a_page_of_each_kind_and_at_night_all_others():
+    parameters = each(listed())
+    assert [name for [name], *_ in parameters] == listed()
+    by_day = [name for [name], marks, _ in parameters if not marks]
+    assert sorted(by_day) == sorted(OF_EACH_KIND)
+    assert {mark.name for _, marks, _ in parameters for mark in marks} == {"nightly"}
+    kinds = (r"index\.html", r"\d\d_\w+\.html", r"solutions/\S+", r"[a-z]+\.html")
+    for kind in kinds:
+        assert any(re.fullmatch(f"book/{kind}", name) for name in by_day), kind
+    assert set(EXPLORABLES.values()) & set(by_day)
 
 
 # What the commands select ------------------------------------------------------------

@@ -137,6 +137,7 @@ def examine(course, mutants):
     return [record["verdict"] for record in records]
 
 
+@pytest.mark.slow
 def test_a_good_test_kills_what_a_weak_one_lets_live(course, monkeypatch, capsys):
     monkeypatch.setattr(mutation, "PATIENCE", 4.0)
     mutants = [
