@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
     for cell in cells:
         cell.add_marker("engine")
         cell.add_marker("python")
-        if cell.path not in CHAPTERS:
+        if cell.path.resolve() not in CHAPTERS:
             cell.add_marker("slow")
     for notebook in {cell.parent for cell in cells}:
         notebook.skip_compare += (

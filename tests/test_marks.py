@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import combinations
 from modulefinder import ModuleFinder
 from types import CodeType
 
@@ -211,6 +212,66 @@ USUAL = "not slow and not browser and not network and not nightly"
 def test_make_test_runs_what_another_engine_or_python_can_change(variables, marks):
     said = run_make("--dry-run", "test", *variables).stdout
     assert re.findall(r'pytest .* -m "(.*)"', said) == [marks]
+
+
+RARE = {"browser", "network", "nightly"}
+# What a test is of, and what it needs.
+KINDS = [
+    {*kind, *needs}
+    for kind in (["documents"], ["python"], ["python", "engine"])
+    for n in range(len(RARE) + 3)
+    for needs in combinations(sorted({"records", "slow", *RARE}), n)
+]
+
+
+@pytest.fixture
+def slices(tmp_path):
+    """What `.ci/run` selects: pairs ((newer Python?, engine or ""), marks)."""
+    tools = dict.fromkeys(("chromium", "git", "python3"), "")
+    tools["make"] = f'exec {shutil.which("make")} --dry-run "$@"'
+    for name, script in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {**PLAIN, "PATH": f"{tmp_path}:{PLAIN['PATH']}"}
+    environment["NEWER_PYTHON"] = "newer"
+    command = [ROOT / ".ci/run", "book", "test", "more", "engine", "nightly"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = re.findall(
+        r'^(?:RNN_ENGINE=(\w+))? *(\S+)/python -m pytest .* -m "(.*)"',
+        done.stdout,
+        re.M,
+    )
+    return [(("newer" in python, engine), marks) for engine, python, marks in lines]
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize(
+    ("where", "of", "without"),
+    [
+        ((False, ""), set(), set()),
+        ((False, "numba"), {"engine"}, RARE),
+        ((True, ""), {"python"}, RARE),
+        ((True, "numba"), {"engine"}, {"records", *RARE}),
+    ],
+    ids=["as usual", "another engine", "newer Python", "both"],
+)
+def test_the_slices_leave_nothing_out(slices, where, of, without):
+    expressions = [marks for place, marks in slices if place == where]
+    names = set().union(*KINDS)
+    for kind in KINDS:
+        if of <= kind and not without & kind:
+            has = {name: name in kind for name in names}
+            assert any(eval(marks, {}, has) for marks in expressions), kind
+
+
+@pytest.mark.documents
+def test_by_day_no_test_is_run_twice_in_one_place(slices):
+    usual = [marks for place, marks in slices if place == (False, "")]
+    names = set().union(*KINDS)
+    for kind in KINDS:
+        has = {name: name in kind for name in names}
+        assert sum(eval(marks, {}, has) for marks in usual) == 1, kind
 
 
 @pytest.mark.documents
