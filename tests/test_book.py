@@ -506,7 +506,7 @@ def test_without_a_public_remote_there_are_no_launch_buttons(pages):
     assert not any(links.values()), links
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_with_a_public_remote_buttons_lead_to_the_notebook(published):
     notebook, text = (
         launch_links(parsed(published.html / f"book/{name}.html"))
@@ -574,7 +574,7 @@ def test_folded_code_says_what_it_is_of(published, pages):
     assert kinds["table"] > 20
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_new_style_reaches_a_book_that_was_built_before(published):
     source = published.html.parents[1]
     style = source / "book/_static/book.css"

@@ -194,7 +194,7 @@ def test_the_curve_is_r_squared_on_examples_that_training_never_draws(python_eng
 # What the chapter says ------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.engine
 def test_the_good_recipe_learns_in_an_instant_what_the_published_one_does_not():
     engine.select()
@@ -273,7 +273,7 @@ def test_one_parameter_can_begin_by_another_initialisation():
         np.testing.assert_array_equal(getattr(mixed, name), getattr(small, name))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("tiny", ["streams-well"], indirect=True)
 def test_well_measures_each_setting_lengths_and_noise(tiny):
     result, _ = tiny

@@ -97,7 +97,7 @@ def test_a_clipped_step_is_no_longer_than_allowed(clip, longest):
         assert np.abs(steps).max() == pytest.approx(lr * limit, rel=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_twins_begin_one_rounding_error_apart():
     parameters = experiments.LAST_BIT | {
         "hidden": 3,

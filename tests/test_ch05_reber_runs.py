@@ -396,7 +396,7 @@ def test_the_states_of_a_network_that_knows_the_grammar_give_it_back():
 TINY = {"hidden": 3, "test": 20, "samples": 50, "every": 20}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_learned_judges_each_network_at_each_epoch(short_epochs):
     settings = {
         name: setting | {"epochs": [epoch for epoch in setting["epochs"] if epoch < 11]}
@@ -420,7 +420,7 @@ def test_learned_judges_each_network_at_each_epoch(short_epochs):
     assert len(result["pairs"]["true"]) == 49
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_outputs_measures_each_setting_on_each_grammar(short_epochs):
     result = experiments.outputs(0, experiments.OUTPUTS | TINY)
     assert len(result["metrics"]) == 10

@@ -224,7 +224,7 @@ def test_padding_changes_nothing(python_engine):
             np.testing.assert_allclose(a, b, atol=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("cell", "initial"), [("lstm", initial_lstm), ("gru", initial_gru)]
 )
@@ -253,7 +253,7 @@ def test_gated_cells_side_by_side_are_trained_as_if_alone(python_engine, cell, i
             np.testing.assert_allclose(a, p.get_value(), atol=1e-12, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_jax_compiles_for_each_length_and_gives_the_same(capsys):
     if why := engine.why_not("jax"):
         pytest.skip(why)
@@ -341,7 +341,7 @@ APART = {
 ADAM = {"init": "uniform", "adam": 0.01}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_seed_among_others_is_as_if_alone(python_engine):
     parameters = APART | {"settings": {"A": ADAM}, "opened": 6}
     both = experiments.side_by_side((0, 1), parameters)
@@ -356,7 +356,7 @@ def test_a_seed_among_others_is_as_if_alone(python_engine):
     assert curves["carriers"]["carries"].shape == (8, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_trials_go_through_the_settings_with_the_same_first_weights(python_engine):
     trials = [ADAM, ADAM | {"adam": 0.0}]
     parameters = APART | {"trials": trials, "first": 7}

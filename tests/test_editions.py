@@ -395,7 +395,7 @@ def test_a_damaged_kit_is_refused(unpacked, name, damage):
     assert_refused(install(unpacked), unpacked, *words)
 
 
-@pytest.mark.slow  # it makes an environment
+@pytest.mark.nightly  # it makes an environment
 def test_a_kit_that_lacks_a_package_says_so(unpacked):
     result = install(unpacked, PIP_FIND_LINKS="")
     assert result.returncode == 1

@@ -202,7 +202,7 @@ def test_a_compiler_that_fails_is_the_reason_and_prints_nothing(
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_numba_is_the_default_without_jax(monkeypatch, asked_anew, capsys):
     monkeypatch.setattr(
         selection, "find_spec", lambda package: None if package == "jax" else True
@@ -316,7 +316,7 @@ def test_the_value_of_the_cell_is_not_shown_again():
     assert formatters.DisplayFormatter().format(engine.select("python")) == ({}, {})
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_compiler_is_used_by_c_only():
     """Where there is one, the Python engine would use it, and warn about BLAS."""
     code = """
@@ -957,7 +957,9 @@ if sys.version_info < (3, 12):  # later ones have room for all that deep
     DEEP = "total = pt.zeros(())\nfor i in range(20000): total = total + x[i]\n"
     DEEP += "function([x], total)"
     said = ["nested too deeply", "pytensor.scan"]
-    FAILURES += [pytest.param("python", DEEP, said, id="deep", marks=pytest.mark.slow)]
+    FAILURES += [
+        pytest.param("python", DEEP, said, id="deep", marks=pytest.mark.nightly)
+    ]
 
 
 @pytest.mark.parametrize(("name", "program", "words"), FAILURES)

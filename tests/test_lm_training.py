@@ -307,7 +307,7 @@ def test_words_are_those_of_the_training_comments_alone(corpus, settings):
     assert "w1" in data.vocabulary.words
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(settings, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         changed = Settings(**vars(settings) | {"seed": seed, "epochs": 1})

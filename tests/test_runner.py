@@ -77,7 +77,7 @@ def test_a_trace_starts_the_whole_run():
     assert run_seed(toy(), 0, 200) == {"trace": run_seed(toy(), 0)["trace"]}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_run_loses_no_finished_seed(tmp_path):
     """Seeds from 3 on wait for "go": at the kill, 0 to 2 are finished, no other is."""
