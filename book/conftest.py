@@ -7,7 +7,9 @@ import pytest
 from nbval.kernel import RunningKernel
 
 from helpers import compiled_code
+from helpers.press.notebooks import chapters
 
+CHAPTERS = set(chapters())
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,11 +21,17 @@ os.environ["IPYTHONDIR"] = SETTINGS.name
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items):
-    """Mark the cells: each is run on the chosen engine; skip figures."""
+    """Mark the cells: each is run on the chosen engine; skip figures.
+
+    Every `make test` runs the chapters; solutions and appendices are run
+    with what is slow.
+    """
     cells = [item for item in items if item.path.suffix == ".ipynb"]
     for cell in cells:
         cell.add_marker("engine")
         cell.add_marker("python")
+        if cell.path.resolve() not in CHAPTERS:
+            cell.add_marker("slow")
     for notebook in {cell.parent for cell in cells}:
         notebook.skip_compare += (
             "image/svg+xml",

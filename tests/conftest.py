@@ -103,34 +103,53 @@ def cold_seconds():
     return {name: times["cold_s"] for name, times in record["notebooks"].items()}
 
 
-# Seconds of the modules of tests that take longest. A wrong figure costs only an idle
-# worker at the end.
+# Seconds of the modules of tests that take longest, in that slice of .ci/run in which
+# each does. A wrong figure costs only an idle worker at the end.
 LONG = {
+    "test_browser.py": 120,
+    "test_explorables.py": 120,
     "test_lm_training.py": 50,
-    "test_ch03_streams_runs.py": 30,
-    "test_ch05_reber_runs.py": 30,
+    "test_engine.py": 50,
+    "test_ch06_embedded_reber_runs.py": 45,
+    "test_recorded_results.py": 40,
+    "test_train_it.py": 40,
+    "test_remember.py": 40,
+    "test_every_check.py": 40,
+    "test_quiz_form.py": 40,
     "test_book.py": 30,
-    "test_bench.py": 20,
-    "test_recording.py": 15,
-    "test_lm_model.py": 20,
-    "test_recorded_results.py": 20,
-    "test_browser.py": 20,
-    "test_explorables.py": 15,
-    "test_marks.py": 15,
-    "test_ch06_embedded_reber_runs.py": 15,
-    "test_ch07_sine_runs.py": 15,
-    "test_runner.py": 10,
-    "test_ch04_bptt_runs.py": 10,
-    "test_engine.py": 10,
+    "test_lm_model.py": 30,
+    "test_ch07_sine_runs.py": 30,
+    "test_check_mutants.py": 25,
+    "test_ch05_reber_runs.py": 25,
+    "test_ch03_scan_checks.py": 20,
+    "test_ch08_language_model_checks.py": 20,
+    "test_ch06_embedded_reber_checks.py": 20,
+    "test_ch01_feedforward_checks.py": 20,
+    "test_ch03_streams_runs.py": 20,
+    "test_runner.py": 20,
+    "test_notebooks.py": 20,
+    "test_public_surface.py": 20,
+    "test_trainer.py": 20,
+    "test_mutation.py": 20,
+    "test_terms.py": 20,
+    "test_ch05_reber_checks.py": 10,
     "test_ch04_bptt_checks.py": -1,  # many short tests that come last and fill the gaps
 }
 # Modules whose tests share nothing that takes long to make: any worker takes the next.
 SHARED = (
     "test_browser.py",
     "test_ch04_bptt_checks.py",
+    "test_check_mutants.py",
+    "test_every_check.py",
+    "test_explorables.py",
     "test_lm_model.py",
     "test_lm_training.py",
+    "test_quiz_form.py",
     "test_recorded_results.py",
+    "test_remember.py",
+    "test_terms.py",
+    "test_train_it.py",
+    "test_weight.py",
 )
 
 

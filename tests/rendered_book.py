@@ -3,9 +3,10 @@
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 from bs4 import BeautifulSoup
 
@@ -36,6 +37,27 @@ def contents() -> list[str]:
 def listed() -> list[str]:
     """The addresses of the pages that _toc.yml lists, relative to the book."""
     return [f"{name}.html" for name in contents()]
+
+
+# Pages that differ in kind: the first, a chapter with explorables, solutions, an
+# appendix of tables, one of commands. What is opened in a browser page by page is
+# opened there whenever browsers are tested, and on all other pages at night.
+OF_EACH_KIND = (
+    "book/index.html",
+    "book/06_embedded_reber.html",
+    "book/solutions/03_scan.html",
+    "book/engines.html",
+    "book/hosting.html",
+)
+
+
+def each(names: Iterable[str], page: Callable[[str], str] = str) -> list:
+    """The names as parameters of a test that opens the page of one."""
+    night = pytest.mark.nightly
+    return [
+        pytest.param(name, marks=() if page(name) in OF_EACH_KIND else night)
+        for name in names
+    ]
 
 
 # One book for all tests and all workers: the first that asks renders it if need be.

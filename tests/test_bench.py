@@ -189,6 +189,7 @@ def test_a_series_changes_one_size(axis):
     assert str(shapes[0]).count("13") > 0
 
 
+@pytest.mark.slow
 def test_the_floors_leave_the_parameters_alone():
     pytest.importorskip("jax")
     for workload in (SMALL["a wave"], SMALL["sentences"]):

@@ -73,6 +73,7 @@ def test_the_contents_list_every_page_and_no_other(html, pages):
     assert set(notebooks.find()) == set(filter(Path.exists, listed_notebooks))
 
 
+@pytest.mark.slow
 def test_each_page_says_what_it_is(pages):
     descriptions = set()
     for name, page in pages.items():
@@ -131,6 +132,7 @@ def test_pages_are_small(html, pages):
 # Nothing from another host (test_browser.py watches the browser as well)
 
 
+@pytest.mark.slow
 def test_pages_name_no_file_on_another_host(html, pages):
     foreign = []
     for name in (*pages, "index.html", "search.html", "genindex.html"):
@@ -152,6 +154,7 @@ def test_style_sheets_name_no_file_on_another_host(html):
     assert not any(foreign.values()), foreign
 
 
+@pytest.mark.slow
 def test_formulas_stand_in_the_page_and_need_no_script(html, pages):
     for name, page in pages.items():
         for formula in page.select(".math"):
@@ -162,6 +165,7 @@ def test_formulas_stand_in_the_page_and_need_no_script(html, pages):
     assert len(pages["book/01_feedforward.html"].select(".math")) > 50
 
 
+@pytest.mark.slow
 def test_a_page_has_the_style_of_every_glyph_in_it(pages):
     for name, page in pages.items():
         used = {c for glyph in page.select("mjx-c[class]") for c in glyph["class"]}
@@ -172,6 +176,7 @@ def test_a_page_has_the_style_of_every_glyph_in_it(pages):
         assert bool(used) == bool(page.select(".math")), name
 
 
+@pytest.mark.slow
 def test_printed_tables_are_tables_and_sentences_wrap(pages):
     tables = wraps = keeps = 0
     for page in pages.values():
@@ -501,6 +506,7 @@ def test_without_a_public_remote_there_are_no_launch_buttons(pages):
     assert not any(links.values()), links
 
 
+@pytest.mark.nightly
 def test_with_a_public_remote_buttons_lead_to_the_notebook(published):
     notebook, text = (
         launch_links(parsed(published.html / f"book/{name}.html"))
@@ -550,6 +556,7 @@ def words(summary):
     return "".join(part.text for part in said)
 
 
+@pytest.mark.slow
 def test_folded_code_says_what_it_is_of(published, pages):
     [code] = parsed(published.html / "book/one.html").select("details.code")
     assert not code.has_attr("open")
@@ -567,7 +574,7 @@ def test_folded_code_says_what_it_is_of(published, pages):
     assert kinds["table"] > 20
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_new_style_reaches_a_book_that_was_built_before(published):
     source = published.html.parents[1]
     style = source / "book/_static/book.css"

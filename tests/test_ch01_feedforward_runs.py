@@ -158,7 +158,7 @@ def test_the_sunspot_forecast_is_scored_in_sunspots():
     assert result["metrics"]["early stopping"] < persistence
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_early_stopping_and_the_cures_are_chosen_on_validation_data():
     parameters = experiments.OVERFITTING | {
         "updates": 200,

@@ -194,7 +194,7 @@ def test_the_curve_is_r_squared_on_examples_that_training_never_draws(python_eng
 # What the chapter says ------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.engine
 def test_the_good_recipe_learns_in_an_instant_what_the_published_one_does_not():
     engine.select()
@@ -273,7 +273,7 @@ def test_one_parameter_can_begin_by_another_initialisation():
         np.testing.assert_array_equal(getattr(mixed, name), getattr(small, name))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("tiny", ["streams-well"], indirect=True)
 def test_well_measures_each_setting_lengths_and_noise(tiny):
     result, _ = tiny
@@ -302,6 +302,7 @@ def test_well_measures_each_setting_lengths_and_noise(tiny):
     assert result["trace"]["noise 0.1"] != result["trace"]["sigmoid unit adam"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tiny", ["streams-noise"], indirect=True)
 def test_noise_is_that_of_the_training_and_that_of_the_test(tiny):
     result, _ = tiny
@@ -330,6 +331,7 @@ def test_a_rate_that_falls_ends_at_zero(python_engine, monkeypatch):
         assert rates == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tiny", ["streams-batch"], indirect=True)
 def test_batch_compares_at_equal_updates_and_at_equal_examples(tiny):
     result, _ = tiny
@@ -351,6 +353,7 @@ def test_both_comparisons_of_batches_fall_on_marks():
             assert k % parameters["every"][size] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tiny", ["streams-sparse"], indirect=True)
 def test_sparse_counts_exact_zeros(tiny):
     result, _ = tiny

@@ -307,7 +307,7 @@ LAST = {
 } | {"errors of all outputs: ": edited(plain, {'loss == "last"': "False"})}
 
 
-# With another loss and other units the diagnosis is the same code: it is slow.
+# With another loss and other units the diagnosis is the same code: once a night.
 @pytest.mark.parametrize(
     ("loss", "units", "sentence", "student"),
     [
@@ -316,7 +316,7 @@ LAST = {
             units,
             *planted,
             id=f"{loss}-{units}-{planted[0]}",
-            marks=() if (loss, units) == ("each", "tanh") else pytest.mark.slow,
+            marks=() if (loss, units) == ("each", "tanh") else pytest.mark.nightly,
         )
         for loss, units, table in (
             ("each", "tanh", EACH),
@@ -346,16 +346,13 @@ def both(x, y, *params, **how):
     return [*gradients[:5], 0 * gradients[5]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sentences", "student"),
     [
         (("W_hh for its transpose: ", "h0 forgotten: "), both),
         *(
-            pytest.param(
-                sentences,
-                edited(plain, *(BUGS[sentence] for sentence in sentences)),
-                marks=pytest.mark.slow,
-            )
+            (sentences, edited(plain, *(BUGS[sentence] for sentence in sentences)))
             for sentences in (
                 ("sign: the error is o - y", "own step skipped: "),
                 (
@@ -467,6 +464,7 @@ def test_loss_and_units_must_be_known():
         check.backward(plain, units="relu")
 
 
+@pytest.mark.slow
 @each_loss_and_unit
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(seed=SEEDS)

@@ -100,6 +100,7 @@ def test_targets_are_what_may_follow_or_what_does():
 # Training --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", ["python", "jax"])
 @pytest.mark.parametrize("setting", [SETTING, SOFTMAX], ids=["sigmoid", "softmax"])
 def test_an_update_equals_a_version_in_numpy_padded_or_not(chosen, setting, capsys):
@@ -220,6 +221,7 @@ def test_a_network_that_knows_the_grammar_makes_its_strings():
     assert outputs == pytest.approx({"stray": 0, "next": 0, "legal": 0}, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", ["sigmoid", "softmax"])
 def test_each_symbol_is_drawn_with_its_probability(outputs):
     p = random_elman(1)
@@ -236,6 +238,7 @@ def test_each_symbol_is_drawn_with_its_probability(outputs):
     np.testing.assert_allclose(shares, expected, atol=0.03)
 
 
+@pytest.mark.slow
 def test_temperature_and_cutoff_change_the_probabilities_as_stated():
     p = random_elman(1)
     h = hidden_states_numpy(encode("B"), p)
@@ -393,7 +396,7 @@ def test_the_states_of_a_network_that_knows_the_grammar_give_it_back():
 TINY = {"hidden": 3, "test": 20, "samples": 50, "every": 20}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_learned_judges_each_network_at_each_epoch(short_epochs):
     settings = {
         name: setting | {"epochs": [epoch for epoch in setting["epochs"] if epoch < 11]}
@@ -417,7 +420,7 @@ def test_learned_judges_each_network_at_each_epoch(short_epochs):
     assert len(result["pairs"]["true"]) == 49
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_outputs_measures_each_setting_on_each_grammar(short_epochs):
     result = experiments.outputs(0, experiments.OUTPUTS | TINY)
     assert len(result["metrics"]) == 10

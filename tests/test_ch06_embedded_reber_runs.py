@@ -193,6 +193,7 @@ def trained_losses(net, start, settings, training, updates, lengths=(48,), seed=
     return np.array([loss for _, loss in after])
 
 
+@pytest.mark.slow
 def test_each_network_of_a_stack_is_trained_as_if_alone_in_numpy(python_engine):
     relus = tuple(setting.get("relu", False) for setting in SETTINGS)
     net = experiments.compiled("elman", 3, relus)
@@ -223,7 +224,7 @@ def test_padding_changes_nothing(python_engine):
             np.testing.assert_allclose(a, b, atol=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("cell", "initial"), [("lstm", initial_lstm), ("gru", initial_gru)]
 )
@@ -252,7 +253,7 @@ def test_gated_cells_side_by_side_are_trained_as_if_alone(python_engine, cell, i
             np.testing.assert_allclose(a, p.get_value(), atol=1e-12, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_jax_compiles_for_each_length_and_gives_the_same(capsys):
     if why := engine.why_not("jax"):
         pytest.skip(why)
@@ -340,7 +341,7 @@ APART = {
 ADAM = {"init": "uniform", "adam": 0.01}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_seed_among_others_is_as_if_alone(python_engine):
     parameters = APART | {"settings": {"A": ADAM}, "opened": 6}
     both = experiments.side_by_side((0, 1), parameters)
@@ -355,7 +356,7 @@ def test_a_seed_among_others_is_as_if_alone(python_engine):
     assert curves["carriers"]["carries"].shape == (8, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_trials_go_through_the_settings_with_the_same_first_weights(python_engine):
     trials = [ADAM, ADAM | {"adam": 0.0}]
     parameters = APART | {"trials": trials, "first": 7}
@@ -458,6 +459,7 @@ def test_reach_is_the_backpropagation_of_chapter_4(python_engine, relu):
         assert got[i] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("initial", [initial_elman, initial_lstm, initial_gru])
 def test_reach_is_what_central_differences_find(python_engine, initial):
     p = initial(7, 4, 7, np.random.default_rng(0))
@@ -496,6 +498,7 @@ TINY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["elman", "gru"])
 def test_the_sweep_measures_each_setting_at_each_lag(python_engine, monkeypatch, cell):
     monkeypatch.setattr(trainer, "traced", lambda k: k in (2, 4))

@@ -148,7 +148,7 @@ def test_the_readout_at_each_step_leaves_the_rest_right():
     np.testing.assert_allclose(got.W_ho, h.sum(axis=0).T @ d_o[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_all_errors_at_once_give_the_losses_of_the_published_program():
     # With the seed that the article sets, its code ends at 17.58, and at 12.51 when
     # only the readout learns. Weights are drawn in its order, U, V, W, and transposed.
@@ -177,6 +177,7 @@ def test_all_errors_at_once_give_the_losses_of_the_published_program():
 # Training --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_classic_setting_is_sgd_in_order_with_clipped_truncated_gradients(
     python_engine,
 ):
@@ -222,7 +223,7 @@ def test_published_weights_are_positive_and_have_no_biases(python_engine):
     assert learned.curve.shape == (2, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_training_measures_each_setting_and_its_closed_loop(python_engine):
     setting = experiments.TRAINING["settings"]["adam tanh"]
     parameters = {
@@ -250,7 +251,7 @@ def test_wrong_gradients_are_trained_by_adam(python_engine):
     assert ends[1] < ends[0]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_split_asks_for_what_it_holds_out_and_how_odd_the_answers_are(python_engine):
     parameters = experiments.SPLITS | {
         "hidden": 3,

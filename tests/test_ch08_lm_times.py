@@ -24,7 +24,7 @@ def sequences():
     return [np.r_[0, rng.integers(3, 30, n), 1] for n in rng.integers(1, 9, 60)]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_all_updates_cost_the_same(sequences, monkeypatch, tmp_path):
     """In the first batch: dense Adam and that of rows part afterwards."""
     monkeypatch.setattr(times, "keep_memory", lambda: None)

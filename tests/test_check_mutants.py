@@ -15,20 +15,12 @@ from helpers.check.core import patience
 
 FEW = 5
 
-# Its check looks for two mistakes at once where no single one explains all.
-SLOW = "ch04 backward"
 
-
-def parameters():
-    for answer in answers():
-        marks = pytest.mark.slow if answer.title == SLOW else ()
-        yield pytest.param(answer, id=answer.title.replace(" ", "."), marks=marks)
-
-
-each_answer = pytest.mark.parametrize("answer", list(parameters()))
-
-
-@each_answer
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "answer",
+    [pytest.param(each, id=each.title.replace(" ", ".")) for each in answers()],
+)
 @pytest.mark.usefixtures("python_engine")  # log_softmax compiles a graph of its own
 def test_no_different_mutant_is_called_right(answer, monkeypatch):
     monkeypatch.setattr(check_mutants, "INPUTS", 20)

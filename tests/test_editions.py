@@ -61,6 +61,7 @@ def texts(files, suffixes=(".md", ".py"), kinds=("markdown", "code")):
 # What the editions hold ------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.documents
 def test_they_hold_what_git_tracks_and_what_is_made(course, student, teacher):
     known = set(editions.tracked(course))
@@ -394,7 +395,7 @@ def test_a_damaged_kit_is_refused(unpacked, name, damage):
     assert_refused(install(unpacked), unpacked, *words)
 
 
-@pytest.mark.slow  # it makes an environment
+@pytest.mark.nightly  # it makes an environment
 def test_a_kit_that_lacks_a_package_says_so(unpacked):
     result = install(unpacked, PIP_FIND_LINKS="")
     assert result.returncode == 1

@@ -202,6 +202,7 @@ def test_a_compiler_that_fails_is_the_reason_and_prints_nothing(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.nightly
 def test_numba_is_the_default_without_jax(monkeypatch, asked_anew, capsys):
     monkeypatch.setattr(
         selection, "find_spec", lambda package: None if package == "jax" else True
@@ -315,6 +316,7 @@ def test_the_value_of_the_cell_is_not_shown_again():
     assert formatters.DisplayFormatter().format(engine.select("python")) == ({}, {})
 
 
+@pytest.mark.nightly
 def test_the_compiler_is_used_by_c_only():
     """Where there is one, the Python engine would use it, and warn about BLAS."""
     code = """
@@ -331,6 +333,7 @@ pytensor.function([x], x @ x, mode="FAST_COMPILE")(np.ones((2, 2)))
     run(code)
 
 
+@pytest.mark.slow
 def test_c_without_a_compiler():
     code = r"""
 import pytest
@@ -342,6 +345,7 @@ with pytest.raises(ValueError, match=r"^name: .*; got 'c' .c needs the C\+\+ com
     run(code, PYTENSOR_FLAGS="cxx=")
 
 
+@pytest.mark.slow
 @needs_jax
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("limit", [1, 3])
@@ -367,6 +371,7 @@ print(sum(name.startswith("tf_XLAEigen") for name in names))
 # What JAX refuses is among the failures that are explained, below.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_all_engines_give_the_numbers_of_numpy(name):
     results = [np.asarray(result) for result in gradients_on(name)(inputs())]
@@ -395,6 +400,7 @@ def test_a_reduction_in_a_scan_has_its_first_element(name, mode):
     np.testing.assert_allclose(sizes, np.abs(values).max(axis=1), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST_ENGINES)
 def test_both_precisions_in_one_process_and_in_silence(name, recwarn, capsys):
     """JAX's 64-bit switch does not follow floatX by itself; the numbers show it.
@@ -577,6 +583,7 @@ def test_a_version_with_the_fault_warns_where_it_is_met(monkeypatch):
         pt.grad(doubled[-1], start)  # no sequence: right in all versions
 
 
+@pytest.mark.slow
 @needs_jax
 def test_the_gradient_of_a_nested_scan_needs_the_readout_outside_on_jax():
     x = np.random.default_rng(4).normal(size=(2, T, N_IN))
@@ -587,6 +594,7 @@ def test_the_gradient_of_a_nested_scan_needs_the_readout_outside_on_jax():
         np.testing.assert_allclose(result, same, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_random_numbers_in_a_graph():
     """The Python engine draws what NumPy draws, and goes on at the next call."""
@@ -619,7 +627,7 @@ print(f.vm.nodes[0].op, type(f.vm._vm).__name__)
     assert run(code, RNN_QUIET="1").rstrip().endswith(" CVM")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_numba_keeps_what_it_has_compiled_on_disk(tmp_path):
     code = """
 import numpy as np, pytensor, pytensor.tensor as pt
@@ -949,7 +957,9 @@ if sys.version_info < (3, 12):  # later ones have room for all that deep
     DEEP = "total = pt.zeros(())\nfor i in range(20000): total = total + x[i]\n"
     DEEP += "function([x], total)"
     said = ["nested too deeply", "pytensor.scan"]
-    FAILURES += [pytest.param("python", DEEP, said, id="deep", marks=pytest.mark.slow)]
+    FAILURES += [
+        pytest.param("python", DEEP, said, id="deep", marks=pytest.mark.nightly)
+    ]
 
 
 @pytest.mark.parametrize(("name", "program", "words"), FAILURES)

@@ -322,7 +322,7 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("knows", "words"),
     [(False, "no page to log in"), (True, "a proxy's page came in its place")],

@@ -13,8 +13,9 @@ import pytest
 import rendered_book
 import test_browser
 from rendered_book import EXPLORABLES as PAGES
+from rendered_book import each
 from test_artwork import contrast
-from test_browser import DESKTOP, PHONE, Visit, grave, see
+from test_browser import DESKTOP, PHONE, Visit, grave
 
 from helpers import ROOT
 from helpers.experiments import ch06_embedded_reber_runs as experiments
@@ -49,6 +50,7 @@ def committed(name, suffix):
 # What lies in the book is what Python computes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_committed_numbers_are_those_of_python(name):
     def number(text):
@@ -194,9 +196,18 @@ USED = {
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [
+        ("light", PHONE),
+        ("dark", DESKTOP),
+        pytest.param("dark", PHONE, marks=pytest.mark.nightly),
+        pytest.param("light", DESKTOP, marks=pytest.mark.nightly),
+    ],
+)
 @pytest.mark.parametrize("name", PAGES)
-def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name):
-    visit = use(name, width=PHONE)
+def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name, theme, width):
+    visit = use(name, theme, PHONE)
     for control in visit.figure.locator("button, input, select").all():
         box = control.bounding_box()  # large enough for a finger
         assert min(box["height"], box["width"]) >= 40, control
@@ -205,12 +216,9 @@ def test_it_is_quiet_accessible_and_no_wider_than_the_page(use, name):
     assert visit.answer() != before
     # The rest of the page is judged in test_browser.
     part = f'figure[data-explorable="{name}"]'
-    for width in (PHONE, DESKTOP):
-        visit.page.set_viewport_size({"width": width, "height": 900})
-        assert visit.page.evaluate("document.documentElement.scrollWidth") == width
-        for theme in ("light", "dark"):
-            see(visit.page, theme)
-            assert grave(visit.page, part) == []
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+    assert grave(visit.page, part) == []
     assert (visit.said, visit.foreign) == ([], [])
 
 
@@ -236,7 +244,7 @@ def test_it_is_used_by_keyboard(use, name):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", each(PAGES, PAGES.get))
 def test_it_runs_where_the_book_is_opened_as_a_file(browser, name):
     page = browser.new_page()
     page.goto((rendered_book.book().html / PAGES[name]).as_uri())
@@ -777,6 +785,7 @@ def packed_model():
     return LanguageModel(Vocabulary(tuple(page["words"])), params, {})
 
 
+@pytest.mark.slow
 def test_packed_weights_give_the_probabilities_of_the_model():
     """All 8,000 of them, for 50 prefixes."""
     model, rounded = explorables.language_model(), packed_model()
@@ -829,6 +838,7 @@ def assert_bars_are(figure, p):
         assert value == pytest.approx(by_word[word], abs=1e-3), word
 
 
+@pytest.mark.nightly
 @pytest.mark.browser
 def test_the_page_gives_the_probabilities_of_python(use):
     visit = use("reddit-on-tap", width=PHONE)
@@ -967,7 +977,9 @@ def test_reddit_is_found_as_it_was_left(use):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", [n for n in PAGES if n != "reddit-on-tap"])
+@pytest.mark.parametrize(
+    "name", each((n for n in PAGES if n != "reddit-on-tap"), PAGES.get)
+)
 def test_it_is_found_as_it_was_left(use, name):
     visit = use(name)
     visit.press({"train-it": "Reset", "remember": "Reset"}.get(name, USED[name]))
@@ -983,7 +995,7 @@ def test_it_is_found_as_it_was_left(use, name):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", each(PAGES, PAGES.get))
 def test_picture_and_controls_fit_a_phone_and_do_not_move(browser, address, name):
     """Within 844 CSS pixels; and what is pressed changes no height."""
     with ExitStack() as visits:

@@ -62,12 +62,12 @@ def open_chapter(page):
     page.locator(".jp-NotebookPanel h1", has_text="Elman math").wait_for()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_first_page_leads_to_the_chapters(page):
     open_chapter(page)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_notebook_that_is_not_trusted_shows_its_figures_and_tables(page):
     """JupyterLab shows no SVG in it, and cleans its HTML."""
     open_chapter(page)

@@ -109,6 +109,7 @@ def test_an_update_returns_the_cost_of_the_words_and_the_length_of_the_gradient(
     assert norm == pytest.approx(math.sqrt(squares), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_long_gradient_is_clipped(params, batch):
     """Adam does not feel the length of one gradient, so its memory is looked at."""
     free = Trainer(params, PLAIN)
@@ -120,6 +121,7 @@ def test_a_long_gradient_is_clipped(params, batch):
             np.testing.assert_allclose(value, free.arrays()[name] / 4, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_filler_changes_nothing_but_the_divisor(params, batch):
     wide = batches.Batch(
         *(np.pad(part, ((0, 2), (0, 1))).astype(part.dtype) for part in batch)
@@ -130,6 +132,7 @@ def test_filler_changes_nothing_but_the_divisor(params, batch):
     assert float(more[1]) == pytest.approx(norm * 12 / 24, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_dropout_is_drawn_from_the_generator_and_keeps_the_mean(params, batch):
     settings = Settings(**vars(PLAIN) | {"dropout": 0.25})
     trainer = Trainer(params, settings)
@@ -159,6 +162,7 @@ def test_perplexity_is_that_of_scoring(cell):
     assert trainer.perplexity(some) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["python", "jax"])
 def test_the_compiled_sgd_step_is_the_one_by_hand(params, name):
     if why := engine.why_not(name):
@@ -272,6 +276,7 @@ def perplexity_by_scoring(whole: model.LanguageModel, some: list) -> float:
     return math.exp(-log_p.mean())
 
 
+@pytest.mark.slow
 def test_a_run_learns_logs_and_keeps_its_best_model(settings, tmp_path):
     said = []
     run = Run(settings, tmp_path / "run")
@@ -302,7 +307,7 @@ def test_words_are_those_of_the_training_comments_alone(corpus, settings):
     assert "w1" in data.vocabulary.words
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(settings, tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         changed = Settings(**vars(settings) | {"seed": seed, "epochs": 1})
@@ -312,6 +317,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(settings, tmp
     assert (a["W_ho"] != c["W_ho"]).any()
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(settings, tmp_path):
     first = Run(settings, tmp_path).go()
     again = Run(settings, tmp_path)
@@ -321,6 +327,7 @@ def test_a_finished_run_is_not_trained_again(settings, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_training_stops_early_where_validation_gets_no_better(settings, tmp_path):
     wild = Settings(**vars(settings) | {"lr": 0.2, "epochs": 50, "patience": 2})
     run = Run(wild, tmp_path)
@@ -402,12 +409,14 @@ def test_a_finished_run_whose_model_is_lost_takes_it_from_the_checkpoint_or_says
         np.testing.assert_array_equal(value, arrays[key])
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_in_the_folder_of_a_run(settings, tmp_path):
     Run(Settings(**vars(settings) | {"epochs": 1}), tmp_path).go()
     with pytest.raises(ValueError, match=r"other settings: epochs = 1, not 3"):
         Run(settings, tmp_path)
 
 
+@pytest.mark.slow
 def test_nan_stops_with_the_update_and_keeps_the_last_good_checkpoint(
     settings, tmp_path, monkeypatch
 ):
@@ -443,6 +452,7 @@ def test_cost_and_gradient_must_both_be_finite(
 NUMBERS = re.compile(r"\d[\d.]*")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -572,6 +582,7 @@ def test_memory_that_a_container_may_not_have_is_not_free(monkeypatch):
 # One training in a folder -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_second_training_into_a_folder_is_refused(settings, tmp_path, capsys):
     run = Run(settings, tmp_path)
     command = ["train", "--corpus", settings.corpus, "--output", str(tmp_path)]
@@ -585,6 +596,7 @@ def test_a_second_training_into_a_folder_is_refused(settings, tmp_path, capsys):
     run.go()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_another_process_has_left_it(finished, tmp_path):
     run = Run(finished.settings, tmp_path)
     shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
@@ -713,7 +725,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
 # Interrupted ------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_goes_on_from_any_update(settings, tmp_path, monkeypatch):
     Run(settings, tmp_path / "whole", every=3).go()
     expected = weights(tmp_path / "whole")
@@ -745,7 +757,7 @@ def test_a_run_goes_on_from_any_update(settings, tmp_path, monkeypatch):
         assert logs[0] == logs[1]
 
 
-@pytest.mark.slow  # four processes
+@pytest.mark.nightly  # four processes
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     corpus, tmp_path
 ):
@@ -796,7 +808,7 @@ def act(folder):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_that_is_killed_at_any_write_loses_nothing(corpus, tmp_path):
     before, warm, to = (tmp_path / name for name in ("before", "warm", "killed"))
@@ -849,6 +861,7 @@ def test_generate_prints_as_many_sentences_and_the_seed_decides(trained, capsys)
     assert more[:8] == outputs[2].splitlines()
 
 
+@pytest.mark.slow
 def test_score_finds_what_it_has_learned_more_likely(trained, capsys):
     texts = ["w1 w2 w3", "w3 w2 w1"]
     assert __main__.main(["score", "--model", str(trained), *texts]) == 0

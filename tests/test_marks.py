@@ -5,14 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import combinations
 from modulefinder import ModuleFinder
 from types import CodeType
 
 import pytest
+from rendered_book import EXPLORABLES, OF_EACH_KIND, each, listed
 from test_environment import run_make
 
 from helpers import ROOT
-from helpers.press.notebooks import find, read
+from helpers.press.notebooks import chapters, find, read
 
 ENGINES = {"pytensor", "jax", "numba", "torch"}
 TESTS = ROOT / "tests"
@@ -135,6 +137,7 @@ def sample(tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_a_test_whose_mark_is_false_fails(sample):
     said = sample(["-rA"])
     failed, passed = (
@@ -145,6 +148,7 @@ def test_a_test_whose_mark_is_false_fails(sample):
     assert passed == set(re.findall(r"def (test_\w+)", SAMPLE)) - FAILS
 
 
+@pytest.mark.slow
 def test_every_test_is_of_python_or_of_documents(sample):
     marks = ("python and documents", "not python", "engine")
     said = sample(*(["-q", "--collect-only", "-m", mark] for mark in marks))
@@ -157,13 +161,35 @@ def test_every_test_is_of_python_or_of_documents(sample):
     ]
 
 
-def test_every_cell_of_every_notebook_is_run_on_the_chosen_engine():
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("marks", "notebooks"),
+    [("engine and python", find()), ("engine and not slow", chapters())],
+    ids=["all", "chapters"],
+)
+def test_every_cell_is_run_on_the_chosen_engine(marks, notebooks):
     command = [sys.executable, "-m", "pytest", "--nbval", "-q", "--collect-only"]
-    command += ["-p", "no:cacheprovider", "-m", "engine and python", "book"]
+    command += ["-p", "no:cacheprovider", "-m", marks, "book"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    [summary] = re.findall(r"^(\d+) tests collected in", done.stdout, re.M)
-    code = [c for p in find() for c in read(p).cells if c.cell_type == "code"]
+    [summary] = re.findall(r"^(\d+)\S* tests collected", done.stdout, re.M)
+    code = [c for p in notebooks for c in read(p).cells if c.cell_type == "code"]
     assert int(summary) == len(code)
+
+
+# A sample of the pages ----------------------------------------------------------------
+
+
+@pytest.mark.documents
+def test_a_browser_opens_a_page_of_each_kind_and_at_night_all_others():
+    parameters = each(listed())
+    assert [name for [name], *_ in parameters] == listed()
+    by_day = [name for [name], marks, _ in parameters if not marks]
+    assert sorted(by_day) == sorted(OF_EACH_KIND)
+    assert {mark.name for _, marks, _ in parameters for mark in marks} == {"nightly"}
+    kinds = (r"index\.html", r"\d\d_\w+\.html", r"solutions/\S+", r"[a-z]+\.html")
+    for kind in kinds:
+        assert any(re.fullmatch(f"book/{kind}", name) for name in by_day), kind
+    assert set(EXPLORABLES.values()) & set(by_day)
 
 
 # What the commands select ------------------------------------------------------------
@@ -186,6 +212,66 @@ USUAL = "not slow and not browser and not network and not nightly"
 def test_make_test_runs_what_another_engine_or_python_can_change(variables, marks):
     said = run_make("--dry-run", "test", *variables).stdout
     assert re.findall(r'pytest .* -m "(.*)"', said) == [marks]
+
+
+RARE = {"browser", "network", "nightly"}
+# What a test is of, and what it needs.
+KINDS = [
+    {*kind, *needs}
+    for kind in (["documents"], ["python"], ["python", "engine"])
+    for n in range(len(RARE) + 3)
+    for needs in combinations(sorted({"records", "slow", *RARE}), n)
+]
+
+
+@pytest.fixture
+def slices(tmp_path):
+    """What `.ci/run` selects: pairs ((newer Python?, engine or ""), marks)."""
+    tools = dict.fromkeys(("chromium", "git", "python3"), "")
+    tools["make"] = f'exec {shutil.which("make")} --dry-run "$@"'
+    for name, script in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environment = {**PLAIN, "PATH": f"{tmp_path}:{PLAIN['PATH']}"}
+    environment["NEWER_PYTHON"] = "newer"
+    command = [ROOT / ".ci/run", "book", "test", "more", "engine", "nightly"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = re.findall(
+        r'^(?:RNN_ENGINE=(\w+))? *(\S+)/python -m pytest .* -m "(.*)"',
+        done.stdout,
+        re.M,
+    )
+    return [(("newer" in python, engine), marks) for engine, python, marks in lines]
+
+
+@pytest.mark.documents
+@pytest.mark.parametrize(
+    ("where", "of", "without"),
+    [
+        ((False, ""), set(), set()),
+        ((False, "numba"), {"engine"}, RARE),
+        ((True, ""), {"python"}, RARE),
+        ((True, "numba"), {"engine"}, {"records", *RARE}),
+    ],
+    ids=["as usual", "another engine", "newer Python", "both"],
+)
+def test_the_slices_leave_nothing_out(slices, where, of, without):
+    expressions = [marks for place, marks in slices if place == where]
+    names = set().union(*KINDS)
+    for kind in KINDS:
+        if of <= kind and not without & kind:
+            has = {name: name in kind for name in names}
+            assert any(eval(marks, {}, has) for marks in expressions), kind
+
+
+@pytest.mark.documents
+def test_by_day_no_test_is_run_twice_in_one_place(slices):
+    usual = [marks for place, marks in slices if place == (False, "")]
+    names = set().union(*KINDS)
+    for kind in KINDS:
+        has = {name: name in kind for name in names}
+        assert sum(eval(marks, {}, has) for marks in usual) == 1, kind
 
 
 @pytest.mark.documents

@@ -137,6 +137,7 @@ def examine(course, mutants):
     return [record["verdict"] for record in records]
 
 
+@pytest.mark.nightly
 def test_a_good_test_kills_what_a_weak_one_lets_live(course, monkeypatch, capsys):
     monkeypatch.setattr(mutation, "PATIENCE", 4.0)
     mutants = [
@@ -227,7 +228,7 @@ def cosmic_ray(tmp_path, monkeypatch):
 
 
 @pytest.mark.network
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_cosmic_ray_makes_the_mutants(course, cosmic_ray, capsys):
     found = mutation.mutations(SOURCE)
     assert {line for line, _ in found} == {5, 7}

@@ -106,6 +106,7 @@ def test_short_traceback_keeps_the_notebooks_own_frames():
     ]
 
 
+@pytest.mark.slow
 def test_run_gives_the_same_bytes_each_time(tmp_path):
     source = (
         "import os, sys, time\n"
@@ -186,6 +187,7 @@ def test_write_text_keeps_the_old_file_if_it_fails(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.nightly
 def test_record_times_keeps_those_of_other_notebooks(course):
     file = course / notebooks.RUN_TIMES
     other = {"cold_s": 2.0, "warm_s": 1.0, "memory_mb": 3}
@@ -241,6 +243,7 @@ def test_the_command_says_what_is_wrong_without_a_traceback(capsys):
     assert "got 'somewhere'" in said
 
 
+@pytest.mark.slow
 def test_make_diff_shows_words_and_no_pictures(tmp_path):
     path = tmp_path / "book" / "one.ipynb"
     path.parent.mkdir()
@@ -266,7 +269,7 @@ def test_make_diff_shows_words_and_no_pictures(tmp_path):
     assert "iVBOR" in shell("git diff", path.parent)  # where nothing is set up
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_nbval_compares_outputs_and_honours_a_final_semicolon(tmp_path):
     shutil.copy(ROOT / "book" / "conftest.py", tmp_path)
     for name, said in {"same": ["42\n"], "other": ["43\n"], "silent": []}.items():

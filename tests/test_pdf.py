@@ -130,7 +130,7 @@ def test_a_book_with_another_number_of_parts_is_refused():
 
 
 @pytest.mark.documents
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_all_pages_are_one_and_no_link_leads_out_of_it(page):
     page = rendered_book.parsed(page)
     names = Counter(element["id"] for element in page.select("[id]"))
@@ -144,7 +144,7 @@ def test_all_pages_are_one_and_no_link_leads_out_of_it(page):
 
 
 @pytest.mark.documents
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_link_to_what_every_chapter_has_leads_to_its_own(page):
     """Each chapter has a quiz, and its answers stand with the solutions to it."""
     page = rendered_book.parsed(page)
@@ -214,6 +214,7 @@ def test_without_its_fonts_it_says_what_to_do(tmp_path, monkeypatch):
         edition()
 
 
+@pytest.mark.slow
 def test_a_book_that_cannot_be_built_is_not_printed(tmp_path):
     with pytest.raises(RuntimeError, match="the book could not be built"):
         pdf.single_page(tmp_path)
@@ -245,7 +246,7 @@ MEASURE = """() => {
 
 @pytest.mark.documents
 @pytest.mark.browser
-@pytest.mark.slow
+@pytest.mark.nightly
 @needs_chromium
 def test_formulas_have_the_size_of_the_text_and_listings_no_empty_rows(page):
     with sync_playwright() as playwright:
@@ -270,7 +271,7 @@ def test_formulas_have_the_size_of_the_text_and_listings_no_empty_rows(page):
 
 @pytest.mark.documents
 @pytest.mark.browser
-@pytest.mark.slow
+@pytest.mark.nightly
 @needs_chromium
 def test_the_whole_book_is_short_and_light_and_no_heading_ends_a_page(printed):
     """It had 450 pages and 20.4 MB, without a cover and numbers."""

@@ -86,8 +86,21 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
     assert size < BYTES.get(name, 150_000)
 
 
-# The networks of several settings or lengths, each compiled: more than ten seconds.
+# The networks of several settings or lengths, each compiled: five seconds or more.
 SLOW = (
+    "bptt-clipping",
+    "bptt-truncation",
+    "embedded-reber-elman",
+    "embedded-reber-gates",
+    "embedded-reber-gru",
+    "embedded-reber-lstm",
+    "embedded-reber-search-lstm",
+    "feedforward-approximation",
+    "lm-first-steps",
+    "lm-ladder",
+    "reber-learned",
+    "sine-bugs",
+    "sine-channels",
     "sine-splits",
     "sine-sunspots",
     "sine-training",

@@ -310,6 +310,7 @@ def test_a_process_that_cannot_start_says_why(module, way, says, tmp_path):
     process.close()
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_process_is_not_that_of_its_parent(tmp_path):
     ours = np.ones(1 << 27)  # 1 GB
     process = Process("helpers.bench.step_times", "numpy", tmp_path)

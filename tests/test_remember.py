@@ -158,7 +158,7 @@ def gates(browser, site):
 
 
 @pytest.mark.browser
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_whole_training_ends_with_what_was_found(remember):
     """Of two LSTMs of the record, whose 20 seeds all solve it at this lag."""
     with remember("?cell=gru&optimiser=adam&lag=5&seeds=2") as visit:

@@ -77,6 +77,7 @@ def test_a_trace_starts_the_whole_run():
     assert run_seed(toy(), 0, 200) == {"trace": run_seed(toy(), 0)["trace"]}
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_run_loses_no_finished_seed(tmp_path):
     """Seeds from 3 on wait for "go": at the kill, 0 to 2 are finished, no other is."""
@@ -247,6 +248,7 @@ def test_a_failing_seed_stops_no_other(tmp_path, marks, capsys):
     assert not (tmp_path / "toy.json").exists()
 
 
+@pytest.mark.slow
 def test_a_dead_worker_loses_no_finished_seed(tmp_path, capsys):
     options = {"run": toy_experiments.die, "dies": 3}
     assert run(tmp_path, "--seeds", 4, "--jobs", 2, **options) == 1
@@ -385,6 +387,7 @@ def cluster():
     return start
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_numbers(tmp_path, cluster):
     assert run(tmp_path / "here", "--seeds", 3, "--jobs", 2) == 0
     with cluster(n_workers=1, threads_per_worker=1) as there:
@@ -403,6 +406,7 @@ def test_dask_workers_of_several_threads_are_refused(tmp_path, cluster, capsys):
     )
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_without_the_course_is_refused(tmp_path, capsys):
     """Started in another folder, the scheduler and worker cannot import the toy."""
     pytest.importorskip("distributed")

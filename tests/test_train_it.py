@@ -223,7 +223,7 @@ SETTINGS += [("elman", False, "sgd", "norm"), ("gru", False, "adam", "value")]
 
 
 @pytest.mark.browser
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.usefixtures("python_engine")
 def test_200_updates_in_the_page_have_the_losses_of_the_helpers(library):
     cases = [

@@ -92,15 +92,14 @@ def assert_same(ours, expected, atol):
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimiser", "options"),
     [
         ("sgd", {"trained": HAND}),
         ("sgd", {"clip": optimisers.clip_by_norm}),
-        pytest.param("momentum", {}, marks=pytest.mark.slow),
-        pytest.param(
-            "adam", {"clip": optimisers.clip_by_value}, marks=pytest.mark.slow
-        ),
+        ("momentum", {}),
+        ("adam", {"clip": optimisers.clip_by_value}),
     ],
     ids=["by hand", "sgd, clipped", "momentum", "adam, clipped"],
 )

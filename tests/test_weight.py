@@ -14,16 +14,18 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import rendered_book
+import test_browser
 import tinycss2
 from fontTools.ttLib import TTFont
-from playwright.sync_api import sync_playwright
-from rendered_book import contents, listed, parsed
+from rendered_book import contents, each, listed, parsed
+from test_browser import PHONE, Visit
 
 from helpers import ROOT
 from helpers.press import notebooks
-from helpers.press.pdf import LAUNCH, chromium
 
 pytestmark = pytest.mark.documents
+
+address, browser = test_browser.address, test_browser.browser
 
 sys.path.append(str(ROOT / "book" / "_extensions"))
 book_mathjax = importlib.import_module("book_mathjax")
@@ -106,26 +108,17 @@ def test_only_a_page_with_formulas_has_their_style_and_fonts(html):
 
 
 @pytest.mark.browser
-def test_chromium_loads_no_more_and_no_script_keeps_it_waiting(html):
-    if not chromium():
-        pytest.skip("no Chromium: install it, or name one by the variable CHROME")
+@pytest.mark.parametrize("name", each(listed()))
+def test_chromium_loads_no_more_and_no_script_keeps_it_waiting(browser, address, name):
     blocking = """performance.getEntriesByType("resource").filter(
         (entry) => entry.renderBlockingStatus == "blocking").map((entry) => entry.name)
     """
-    with rendered_book.served(html) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), **LAUNCH)
-        for name in listed():
-            page = browser.new_page(viewport={"width": 390, "height": 844})
-            seen = []
-            page.on("response", lambda response, seen=seen: seen.append(response))
-            page.goto(f"{address}/{name}", wait_until="networkidle")
-            files = [r for r in seen if r.url.startswith("http")]
-            total = sum(len(response.body()) for response in files)
-            assert total <= BYTES.get(name, PAGE_BYTES), name
-            assert len(files) <= REQUESTS, name
-            assert all(".css" in url for url in page.evaluate(blocking)), name
-            page.close()
-        browser.close()
+    with Visit(browser, address, name, width=PHONE) as visit:
+        files = [r for r in visit.responses if r.url.startswith("http")]
+        total = sum(len(response.body()) for response in files)
+        assert total <= BYTES.get(name, PAGE_BYTES)
+        assert len(files) <= REQUESTS
+        assert all(".css" in url for url in visit.page.evaluate(blocking))
 
 
 # ---------------------------------------------------------------------------
