@@ -36,11 +36,8 @@ QUICK_TO_COMPILE.remove("page")  # which needs a browser, and has its own tests
 
 # What JAX does with one string it does with the others in the same way.
 SLOW = pytest.mark.slow
-OTHERS = {
-    (name, what)
-    for name in ("pytensor jax", "jax")
-    for what in SMALL.keys() - {"a string"}
-}
+OTHERS = {(name, what) for name in WAYS if "jax" in name for what in SMALL}
+OTHERS -= {(name, "a string") for name in ("pytensor jax", "training jax", "jax")}
 
 
 @pytest.fixture(autouse=True)
@@ -215,7 +212,14 @@ def test_what_is_missing_has_a_reason(monkeypatch):
     assert missing("c", string) == "no C compiler"
 
 
-@pytest.mark.parametrize("name", [name for name, way in WAYS.items() if way.many])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=SLOW if "unrolled" in name else ())
+        for name, way in WAYS.items()
+        if way.many
+    ],
+)
 def test_many_steps_in_a_call_are_as_many_calls(name):
     workload = SMALL["a wave"]
     if name not in QUICK_TO_COMPILE or missing(name, workload):
