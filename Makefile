@@ -71,7 +71,7 @@ times: $(READY) ## measure the seconds and memory that a chapter takes (CHAPTER=
 	@$(BIN)/python -m helpers.press.notebooks time $(if $(CHAPTER),--chapter $(CHAPTER))
 
 .PHONY: bench
-bench: $(READY) ## time the networks on every engine, half an hour (QUICK=1: two minutes)
+bench: $(READY) ## time the networks on every engine, an hour (QUICK=1: some minutes)
 	@$(BIN)/python -m helpers.bench $(if $(QUICK),--quick)
 
 .PHONY: lab
