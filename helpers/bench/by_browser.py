@@ -59,8 +59,8 @@ def launch():
 
 def fits(workload: Workload) -> bool:
     """Whether the page can do it: one string with sigmoid outputs, in float64."""
-    one = workload.weights.ndim == 1
-    return workload.cost == "sigmoid" and one and workload.dtype == np.float64
+    double = workload.dtype == np.float64
+    return workload.cost == "sigmoid" and workload.single and double
 
 
 def make(workload: Workload, steps: int = STEPS, browser=None) -> Step:

@@ -22,8 +22,8 @@ def compiler() -> str | None:
 
 def fits(workload: Workload) -> bool:
     """Whether the C program can do it: one example in float64, without words."""
-    one = workload.weights.ndim == 1
-    return workload.cost in COSTS and one and workload.dtype == np.float64
+    double = workload.dtype == np.float64
+    return workload.cost in COSTS and workload.single and double
 
 
 def make(workload: Workload, steps: int = STEPS) -> Step:

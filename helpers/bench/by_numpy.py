@@ -28,7 +28,7 @@ def loss_and_errors(o: np.ndarray, workload: Workload) -> tuple[float, np.ndarra
 
 def one_by_one(workload: Workload) -> Step:
     """The loops of chapters 4 and 8, one example after another."""
-    batch = workload.weights.ndim == 2
+    batch = not workload.single
     B = workload.weights.shape[-1] if batch else 1
     parts = [workload.example(i) for i in range(B)] if batch else [workload]
     params = Elman(*(value.copy() for value in workload.start))

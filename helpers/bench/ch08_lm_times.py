@@ -2,9 +2,9 @@
 
     python -m helpers.bench lm-speed [--quick]
 
-writes `data/results/lm-speed.json`, which chapter 8 reads with `load`. It needs
-GoEmotions on this computer (`helpers.tasks.corpus.load` says where), about 10 minutes,
-and a machine with nothing else to do. PyTorch is measured where it is installed.
+writes `data/results/lm-speed.json`, which the page on engines reads with `load`. It
+needs GoEmotions on this computer (`helpers.tasks.corpus.load` says where), about 10
+minutes, and a machine with nothing else to do. PyTorch is measured where it is installed.
 """
 
 import itertools

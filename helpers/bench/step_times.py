@@ -158,7 +158,7 @@ def _described(name: str) -> dict:
     chapter = WORKLOADS[name]
     made = chapter.make()
     n_hid, n_out = made.start.W_ho.shape
-    T, *B = made.x.shape[: 1 + (made.weights.ndim == 2)]
+    T, *B = made.x.shape[: 1 + (not made.single)]
     examples = f" x {B[0]}" if B else ""
     n_in = len(made.start.W_ih)
     return {

@@ -36,6 +36,11 @@ class Workload(NamedTuple):
         return self.cost == "softmax"
 
     @property
+    def single(self) -> bool:
+        """Whether it is one example, without an axis for a batch."""
+        return self.weights.ndim == 1
+
+    @property
     def dtype(self) -> np.dtype:
         """That of the parameters."""
         return self.start.W_hh.dtype
