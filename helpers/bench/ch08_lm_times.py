@@ -4,7 +4,8 @@
 
 writes `data/results/lm-speed.json`, which the page on engines reads with `load`. It
 needs GoEmotions on this computer (`helpers.tasks.corpus.load` says where), about 10
-minutes, and a machine with nothing else to do. PyTorch is measured where it is installed.
+minutes, and a machine with nothing else to do. PyTorch is measured where it is
+installed.
 """
 
 import itertools
