@@ -17,7 +17,7 @@ and their loss. What trains several seeds side by side, `side_by_side`, gives ea
 strings of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from itertools import count
 from typing import NamedTuple
@@ -32,6 +32,7 @@ from helpers.experiments.trainer import Trainer
 from helpers.networks import initialisation, trained
 from helpers.networks.elman import (
     Elman,
+    for_each_example,
     hidden_states,
     hidden_states_numpy,
     initial_elman,
@@ -285,20 +286,29 @@ def compiled_apart(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
     x = pt.tensor4("x", shape=(None, networks, 1, 7))
     y = pt.tensor3("y", shape=(None, networks, 7))
     mask = pt.matrix("mask", shape=(None, networks))
-    steps = {LSTM: lstm_step, GRU: gru_step}
-    of_state = pytensor.scan(
-        steps.get(type(params), partial(elman_step, g=_activation(relus))),
-        sequences=x,
-        outputs_info=list(params[5:]),  # h0, and c0 of the LSTM
-        non_sequences=[params.W_ih, params.W_hh, params.b_h],
-        strict=True,
-        return_updates=False,
-    )
-    h = of_state[0] if isinstance(of_state, list | tuple) else of_state
+    h = _scanned(x, params, params[5:], _activation(relus))  # (T, networks, 1, units)
     o = readout(h, params)[:, :, 0]  # (T, networks, 7)
     per_step = cross_entropy(o, y).mean(axis=2)
     losses = (per_step * mask).sum(axis=0) / mask.sum(axis=0)
     return _trained_by([x, y, mask], losses, params, networks, velocity=True)
+
+
+def _scanned(x, params, start: Iterable, g: Callable, mode: str | None = None):
+    """The states h from `start`, h0 and for the LSTM c0, by a scan of the steps.
+
+    `mode` is that of the steps, which are compiled apart from what is around them.
+    """
+    steps = {LSTM: lstm_step, GRU: gru_step}
+    of_state = pytensor.scan(
+        steps.get(type(params), partial(elman_step, g=g)),
+        sequences=x,
+        outputs_info=list(start),
+        non_sequences=[params.W_ih, params.W_hh, params.b_h],
+        mode=mode,
+        strict=True,
+        return_updates=False,
+    )
+    return of_state[0] if isinstance(of_state, list | tuple) else of_state
 
 
 def _blank(cell: str, units: int, networks: int):
@@ -392,7 +402,10 @@ def _reach(kind: type, relu: bool):
         *(pt.matrix(n) if n[0] == "W" else pt.vector(n) for n in kind._fields)
     )
     x, where = pt.tensor3("x"), pt.matrix("where")
-    o = readout(states(x, params, g), params)
+    # Without a mode of its own a scan's steps are fused, and Python runs what is fused
+    # number by number.
+    start = (for_each_example(state, x) for state in params[5:])
+    o = readout(_scanned(x, params, start, g, mode="FAST_COMPILE"), params)
     undecided = (where * (o[:, :, T] - o[:, :, P])).sum() / 2
     return pytensor.function(
         [x, where, *params], pt.grad(undecided, x), mode="FAST_COMPILE"

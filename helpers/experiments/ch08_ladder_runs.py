@@ -78,6 +78,7 @@ def logits(x, params: Window):
 
 def window_log_p(params: Window, sentences: list[np.ndarray]) -> scoring.Scores:
     """log P of each word after START, in NumPy: (T,) for each sentence."""
+    params = Window(*map(np.asarray, params))  # on JAX's arrays each length compiles
     scores = []
     for sentence in sentences:
         x = windows(sentence[:-1], len(params.C))
