@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 from nbval.kernel import RunningKernel
@@ -10,6 +11,9 @@ from helpers import compiled_code
 from helpers.press.notebooks import chapters
 
 CHAPTERS = set(chapters())
+HERE = Path(__file__).parent
+# Where Numba compiles for minutes, which the other engines do in seconds.
+MINUTES = ("03_scan.ipynb", "07_sine.ipynb")
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,6 +36,8 @@ def pytest_collection_modifyitems(items):
         cell.add_marker("python")
         if cell.path.resolve() not in CHAPTERS:
             cell.add_marker("slow")
+        if cell.path.name in MINUTES and cell.path.parent == HERE:
+            cell.add_marker("minutes")
     for notebook in {cell.parent for cell in cells}:
         notebook.skip_compare += (
             "image/svg+xml",

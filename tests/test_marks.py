@@ -219,8 +219,8 @@ RARE = {"browser", "network", "nightly"}
 KINDS = [
     {*kind, *needs}
     for kind in (["documents"], ["python"], ["python", "engine"])
-    for n in range(len(RARE) + 3)
-    for needs in combinations(sorted({"records", "slow", *RARE}), n)
+    for n in range(len(RARE) + 4)
+    for needs in combinations(sorted({"records", "slow", "minutes", *RARE}), n)
 ]
 
 
