@@ -250,10 +250,10 @@ def test_the_mean_of_the_weights_is_that_of_numpy(batch):
     for k in (1, 2, 3):
         trainer.update(batch, k, 0.1, None)
         trainer.average(k)
-        seen.append(trainer.values())
+        seen.append(trainer.held())
     with trainer.averaged():
-        mean = trainer.values()
-    for key, last in trainer.values().items():
+        mean = trainer.held()
+    for key, last in trainer.held().items():
         expected = np.mean([values[key] for values in seen], axis=0)
         np.testing.assert_allclose(mean[key], expected, atol=1e-9)
         np.testing.assert_array_equal(last, seen[-1][key])

@@ -2136,6 +2136,7 @@ ELSEWHERE = {
             "go",
             "learn",
             "layers",
+            "held",
             "averaged",
             "average",
         ),

@@ -217,7 +217,7 @@ def record_of(run: Run, card: dict | None) -> dict:
     return {
         "schema": SCHEMA,
         "settings": run.progress["settings"],
-        "weights": sum(value.size for value in run.trainer.values().values()),
+        "weights": sum(value.size for value in run.trainer.held().values()),
         "validation": run.best["validation_perplexity"],
         **tested,
         "best_epoch": run.best["epoch"],

@@ -282,14 +282,18 @@ class Trainer:
         for name, variable in self.learned.items():
             variable.set_value(values[name])
 
-    def values(self) -> Learned:
+    def values(self) -> Params:
+        """The parameters of the plain network as NumPy arrays, see `model.folded`."""
+        return model.folded(self.held(), model.cell_of(self.params))
+
+    def held(self) -> Learned:
         """What is learned, as NumPy arrays."""
         return {name: np.array(p.get_value()) for name, p in self.learned.items()}
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """Within it, what is learned is the mean that `average` made."""
-        last = self.values()
+        last = self.held()
         self.set({name: np.array(p.get_value()) for name, p in self.mean.items()})
         try:
             yield
@@ -596,7 +600,7 @@ class Run:
                     f"epoch {self.progress['epoch']}; delete the folder, and the same "
                     "command trains it anew"
                 ) from None
-            with self._judged_weights():
+            with self._judged_weights(self.best["epoch"]):
                 best = self._model()
         if "test_perplexity" not in best.card:
             self.trainer.set(best.learned)
@@ -610,7 +614,7 @@ class Run:
         return best
 
     def _model(self) -> LanguageModel:
-        learned = self.trainer.values()
+        learned = self.trainer.held()
         return LanguageModel.of(
             self.data.vocabulary, learned, self.settings.cell, self._card()
         )
@@ -689,35 +693,33 @@ class Run:
             f"good checkpoint{model}; try a lower lr or clip, in another folder"
         )
 
-    def _judged_weights(self):
-        """Within it, the network has the weights that are judged at this time."""
-        settings = self.settings
-        mean = self.progress["epoch"] > settings.epochs - settings.average
+    def _judged_weights(self, epoch: int):
+        """Within it, the network has the weights that are judged after this epoch."""
+        mean = epoch > self.settings.epochs - self.settings.average
         return self.trainer.averaged() if mean else contextlib.nullcontext()
 
     def _evaluate(self, models: bool) -> None:
         """Add a line to the log, start the next epoch, and keep the best model."""
         self._check()
         done, validation = self.progress, self.data.validation
-        done["epoch"] += 1
-        with self._judged_weights():
+        epoch = done["epoch"] + 1
+        with self._judged_weights(epoch):
             judged = self.trainer.perplexity(validation)
             if not math.log(judged) <= self._bound():
                 # Words that the training comments lack cost as much as one likes.
                 # Whether the network learned nothing at all, its own comments tell.
                 own = self.trainer.perplexity(self.data.train[: len(validation)])
                 if not math.log(own) <= self._bound():
-                    done["epoch"] -= 1
                     self._stop(f"the perplexity on its own comments is {own:.4g}")
             line = {
-                "epoch": done["epoch"],
+                "epoch": epoch,
                 "updates": done["updates"],
                 "train_perplexity": scoring.perplexity(done["cost"] / done["tokens"]),
                 "validation_perplexity": judged,
                 "seconds": done["seconds"],
             }
             done["log"].append(line)
-            done |= {"position": 0, "cost": 0.0, "tokens": 0}
+            done |= {"epoch": epoch, "position": 0, "cost": 0.0, "tokens": 0}
             if models and self.best is line:
                 self._model().save("model", self.folder)
         self._save()
