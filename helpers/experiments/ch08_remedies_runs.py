@@ -60,16 +60,16 @@ BOTH, L, E = ("lstm", "elman"), ("lstm",), ("elman",)
 # By name: which cells have the row, and what differs; the more interesting ones first.
 ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
     "best": (BOTH, {}),
-    "untied": (BOTH, SMALL),  # as many weights or fewer
-    "fresh masks": (BOTH, {"locked": False}),  # Zaremba et al. 2014
-    "no dropout": (BOTH, {"dropout": 0.0}),
-    "all words": (BOTH, {"words": 0.0}),
-    "recurrent mask": (BOTH, {"recurrent": 0.2}),  # Gal and Ghahramani 2016
-    "DropConnect": (BOTH, {"connect": 0.3}),  # Merity et al. 2018
-    "carried": (BOTH, {"carried": True}),
-    "layer norm": (BOTH, {"norm": True}),
-    "averaged": (BOTH, {"average": 1}),
     "wider": (BOTH, {"embedding": 150, "hidden": 320}),
+    "untied": (BOTH, SMALL),  # as many weights or fewer
+    "no dropout": (BOTH, {"dropout": 0.0}),
+    "averaged": (BOTH, {"average": 1}),
+    "fresh masks": (BOTH, {"locked": False}),  # Zaremba et al. 2014
+    "recurrent mask": (BOTH, {"recurrent": 0.2}),  # Gal and Ghahramani 2016
+    "all words": (BOTH, {"words": 0.0}),
+    "carried": (BOTH, {"carried": True}),
+    "DropConnect": (BOTH, {"connect": 0.3}),  # Merity et al. 2018
+    "layer norm": (BOTH, {"norm": True}),
     "no projection": (E, {"embedding": None}),  # W_ho is W_ih turned over
     "constant rate": (L, {"schedule": "constant"}),
     "constant rate, averaged": (L, {"schedule": "constant", "average": 2}),
