@@ -2011,6 +2011,7 @@ NO_ARGUMENT = (
 )
 TEXT = "from text to text: its own tests"
 RUN = "part of a training run: its own tests"
+REMEDIES = "against loops and differences: tests/test_lm_remedies.py"
 WRONG = "wrong on purpose: tests/test_suspects.py repairs each; in one type below"
 ELSEWHERE = {
     "networks.elman": {
@@ -2019,13 +2020,13 @@ ELSEWHERE = {
         "shared": "types and shapes: tests/test_cells.py",
     },
     "networks.gated": dict.fromkeys(
-        ("lstm_from", "gru_from", "lstm_step", "gru_step"), STEPS
+        ("lstm_from", "lstm_of", "gru_from", "lstm_step", "gru_step"), STEPS
     ),
     "networks.fixed_points": dict.fromkeys(("is_fixed", "radius"), NO_ARGUMENT),
     "networks.suspects": dict.fromkeys(
         ("in_one_type", *(f"suspect_{i}" for i in range(1, 8))), WRONG
     ),
-    "networks.trained": dict.fromkeys(("save", "load"), FILES),
+    "networks.trained": dict.fromkeys(("save", "load", "arrays"), FILES),
     "tasks.corpus": {
         **dict.fromkeys(("load", "raw", "find"), FILES),
         **dict.fromkeys(("split", "clean"), TEXT),
@@ -2095,7 +2096,24 @@ ELSEWHERE = {
     "lm.model": {
         **dict.fromkeys(("advance", "start", "cell_of", "states"), STEPS),
         **dict.fromkeys(("save", "load"), FILES),
+        **dict.fromkeys(("table", "network", "folded", "of", "learned"), REMEDIES),
     },
+    "lm.remedies": dict.fromkeys(
+        (
+            "initial",
+            "read",
+            "said",
+            "mask_shapes",
+            "rates_of",
+            "masks",
+            "layer_norm",
+            "states",
+            "joined",
+            "constant",
+            "linear",
+        ),
+        REMEDIES,
+    ),
     "lm.recorded_runs": dict.fromkeys(("load", "record", "ship"), FILES),
     "lm.published": {
         **dict.fromkeys(("load", "read"), FILES),
@@ -2116,6 +2134,11 @@ ELSEWHERE = {
             "best",
             "finished",
             "go",
+            "learn",
+            "layers",
+            "held",
+            "averaged",
+            "average",
         ),
         RUN,
     ),

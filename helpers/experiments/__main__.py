@@ -11,8 +11,10 @@ from helpers.experiments import (
     REGISTRY,
     ch08_baselines_runs,
     ch08_compared_runs,
+    ch08_finals_runs,
     ch08_portrait_runs,
     ch08_published_runs,
+    ch08_remedies_runs,
     ch08_scores_runs,
 )
 from helpers.experiments.runner import Experiment, Workers, record, verify
@@ -25,8 +27,10 @@ ONCE = {
     for module in (
         ch08_baselines_runs,
         ch08_compared_runs,
+        ch08_finals_runs,
         ch08_portrait_runs,
         ch08_published_runs,
+        ch08_remedies_runs,
         ch08_scores_runs,
     )
 }

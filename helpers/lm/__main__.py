@@ -42,7 +42,29 @@ HELP = {
     "truncate": "steps that gradients go back; all of the sentence if not given",
     "patience": "epochs without a better validation after which training stops",
     "seed": "of everything random",
+    "embedding": "numbers of a row of E; no E if not given",
+    "tied": "whether W_ho is E turned over",
+    "locked": "whether dropout has one mask for all steps of a sentence",
+    "recurrent": "share of the last state set to zero, one mask for all steps",
+    "connect": "share of the elements of W_hh set to zero in an update",
+    "words": "share of the words of a batch whose rows are set to zero",
+    "norm": "layer norm, True or False",
+    "carried": "whether the state goes on over the sentences of a comment",
+    "schedule": "of the rate: cosine, constant or linear",
+    "warmup": "share of the updates in which the rate rises",
+    "average": "last epochs, the mean of whose weights is the model",
+    "buckets": "lengths of batches at most",
 }
+
+
+def _truth(text: str) -> bool:
+    """True or False, in these words."""
+    if text not in ("True", "False"):
+        raise argparse.ArgumentTypeError(f"must be True or False; got {text!r}")
+    return text == "True"
+
+
+KINDS = {bool: _truth}  # how a setting is read, where not by its own type
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     defaults = Settings()
     for field in fields(Settings):
         default = getattr(defaults, field.name)
-        kind = int if field.name == "truncate" else type(default)
+        kind = int if default is None else KINDS.get(type(default), type(default))
         text = HELP[field.name] + ("" if default is None else f" ({default})")
         train_it.add_argument(f"--{field.name}", type=kind, default=default, help=text)
     train_it.add_argument(

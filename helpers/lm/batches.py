@@ -87,8 +87,13 @@ def batches(
     return plan
 
 
-def fill(sequences: Sequence[np.ndarray], T: int, B: int, indices) -> Batch:
+def fill(
+    sequences: Sequence[np.ndarray], T: int, B: int, indices, carried: bool = False
+) -> Batch:
     """The batch of these sequences; columns left over are filler throughout.
+
+    Where sequences are `carried` on over sentences, their first number, START, stands
+    within them, too; it is read there, and no prediction.
 
     Raises ValueError for indices that are not those of at most B sequences, for
     sequences that predict nothing or more than T words, and for sizes that are not
@@ -111,19 +116,24 @@ def fill(sequences: Sequence[np.ndarray], T: int, B: int, indices) -> Batch:
     words = np.zeros((T + 1, B), np.int32)
     if chosen:
         words.T[: len(chosen)][t <= ends[: len(chosen), None]] = np.concatenate(chosen)
-    real = t[:-1, None] < ends
-    return Batch(words[:-1] * real, words[1:], real.astype(np.float32))
+    real = there = t[:-1, None] < ends
+    if carried and chosen:
+        real = there & (words[1:] != chosen[0][0])
+    return Batch(words[:-1] * there, words[1:], real.astype(np.float32))
 
 
 def filled(
-    sequences: Sequence[np.ndarray], lengths: Sequence[int], tokens: int
+    sequences: Sequence[np.ndarray],
+    lengths: Sequence[int],
+    tokens: int,
+    carried: bool = False,
 ) -> Iterator[Batch]:
     """All sequences once, in batches, unshuffled: for an evaluation.
 
     Raises ValueError as `batches`, when the first batch is asked for.
     """
     for T, B, indices in batches(sequences, lengths, tokens):
-        yield fill(sequences, T, B, indices)
+        yield fill(sequences, T, B, indices, carried)
 
 
 def _predictions(sequences: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,7 +9,7 @@ product is never made: the row is looked up. The parameters are those of
 the vocabulary. (Mikolov et al. 2010, "Recurrent neural network based language model".)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,7 @@ from helpers.results.files import read_json, restoring
 from helpers.tasks.text import Vocabulary
 
 Params = Elman | LSTM | GRU
+Learned = dict[str, np.ndarray]  # what is learned, by name
 CELLS = {"elman": Elman, "lstm": LSTM, "gru": GRU}
 FOLDER = trained.FOLDER
 WORDS = {"x": (("T",), ("T", "B"))}
@@ -74,16 +75,69 @@ def initial(
     return params._replace(W_ih=W_ih.astype(params.W_ih.dtype))
 
 
-def shapes(cell: str, V: int, H: int) -> dict[str, tuple[int, ...]]:
-    """The shapes of the parameters of `initial` by name; none of them is made.
+def shapes(
+    cell: str,
+    V: int,
+    H: int,
+    embedding: int | None = None,
+    tied: bool = False,
+    norm: bool = False,
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of what is learned, by name; none of it is made.
 
-    Raises ValueError for another cell and for sizes that are not positive integers.
+    Without more, the parameters of `initial`; `helpers.lm.remedies` says what E, P,
+    tied weights and the gain of layer norm are. Raises ValueError for another cell, for
+    sizes that are not positive integers, for tied weights without an embedding where
+    W_ih has not the shape of W_ho^T, and for a GRU with layer norm.
     """
     kind, V, H = _of_cell(cell), arguments.integer("V", V), arguments.integer("H", H)
     columns = {Elman: 1, LSTM: 4, GRU: 3}[kind] * H
     hidden = {"W_ih": (V, columns), "W_hh": (H, columns), "b_h": (columns,)}
     found = {**hidden, "W_ho": (H, V), "b_o": (V,), "h0": (H,), "c0": (H,)}
-    return {name: found[name] for name in kind._fields}
+    found = {name: found[name] for name in kind._fields}
+    if embedding is not None:
+        m = arguments.integer("embedding", embedding)
+        found = {"E": (V, m)} | found | {"W_ih": (m, columns)}
+    if tied:
+        del found["W_ho"]
+        if embedding is None and columns != H:
+            raise ValueError(
+                f"tied weights of the cell {cell} need an embedding: W_ih has "
+                f"{columns} columns and W_ho {H} rows"
+            )
+        if embedding not in (None, H):
+            found["P"] = (H, embedding)
+    if norm:
+        if cell == "gru":
+            raise ValueError("norm must be False for the cell gru")
+        found["gain"] = (columns,)
+    return found
+
+
+def table(learned: Learned) -> str:
+    """The name of the matrix whose rows are looked up."""
+    return "E" if "E" in learned else "W_ih"
+
+
+def network(learned: Learned, cell: str) -> Params:
+    """The parameters of the cell; W_ho, where it is tied, is the table turned over."""
+    found = {"W_ho": learned[table(learned)].T} | learned
+    return CELLS[cell](**{name: found[name] for name in CELLS[cell]._fields})
+
+
+def folded(learned: Learned, cell: str) -> Params:
+    """The plain network of these NumPy arrays: W_ih = E W_ih, and W_ho = P E^T if tied.
+
+    Raises ValueError for layer norm, which none computes.
+    """
+    if "gain" in learned:
+        raise ValueError("a network with layer norm is no plain network of its cell")
+    found = network(learned, cell)
+    if "P" in learned:
+        found = found._replace(W_ho=learned["P"] @ found.W_ho)
+    if "E" in learned:
+        found = found._replace(W_ih=learned["E"] @ found.W_ih)
+    return found._replace(W_ho=np.ascontiguousarray(found.W_ho))
 
 
 def cell_of(params: Params) -> str:
@@ -145,48 +199,74 @@ def logits(x, params: Params, truncate: int | None = None):
     return readout(states(params.W_ih[x], params, truncate), params)
 
 
-def states(rows, params: Params, truncate: int | None = None):
+def states(
+    rows,
+    params: Params,
+    truncate: int | None = None,
+    wrap: Callable | None = None,
+    given: Sequence = (),
+):
     """All h, (T, B, n_hid), from the looked-up rows W_ih[x], (T, B, columns of W_ih).
 
     Without B for one sentence. `truncate` as in `logits`; raises ValueError if it is
-    below 1.
+    below 1. `wrap` makes another step of the cell's; it reads what is `given` behind
+    W_hh, as in `helpers.lm.remedies`.
     """
     if truncate is not None:
         arguments.integer("truncate", truncate, expected="at least 1 or None")
     first = [for_each_example(s, rows) for s in start(params)]
     step, sequences = _step(params), [rows + params.b_h]
+    if wrap is not None:
+        step = wrap(step)
     if truncate is not None:
         t = pt.arange(rows.shape[0])
         # not at t = 0: the gradient of h0 crosses no cut
         sequences = [pt.eq(t % truncate, 0) & pt.gt(t, 0), *sequences]
-        step = partial(_cutting, step)
+        step = partial(_cutting, step, len(first))
     outputs = pytensor.scan(
         step,
         sequences=sequences,
         outputs_info=first,
-        non_sequences=[params.W_hh],
+        non_sequences=[params.W_hh, *given],
         strict=True,
         return_updates=False,
     )
     return outputs[0] if len(first) > 1 else outputs
 
 
-def _cutting(step: Callable, cut_t, a_t, *rest):
-    """A step whose gradient stops at the state before it where cut_t is true."""
-    *state, W_hh = rest
-    kept = [pt.switch(cut_t, zero_grad(s), s) for s in state]
-    return step(a_t, *kept, W_hh)
+def _cutting(step: Callable, n: int, cut_t, a_t, *rest):
+    """A step whose gradient stops at the n states before it where cut_t is true."""
+    kept = [pt.switch(cut_t, zero_grad(s), s) for s in rest[:n]]
+    return step(a_t, *kept, *rest[n:])
 
 
 # Model, vocabulary and card ---------------------------------------------------
 
 
 class LanguageModel(NamedTuple):
-    """A trained model: the words, the parameters (NumPy arrays), and what made it."""
+    """A trained model: the words, the parameters (NumPy arrays), and what made it.
+
+    Where less was learned than the parameters, which follow from it, it is kept, too.
+    """
 
     vocabulary: Vocabulary
     params: Params
     card: dict  # data, licence, split, command, seed, versions, perplexities, limits
+    factors: Learned | None = None  # what was learned, where it is not the parameters
+
+    @classmethod
+    def of(
+        cls, vocabulary: Vocabulary, learned: Learned, cell: str, card: dict
+    ) -> "LanguageModel":
+        """The model of what was learned; errors as in `folded`."""
+        plain = learned.keys() == set(CELLS[cell]._fields)
+        params = folded(learned, cell)
+        return cls(vocabulary, params, card, None if plain else learned)
+
+    @property
+    def learned(self) -> Learned:
+        """What was learned."""
+        return self.params._asdict() if self.factors is None else self.factors
 
     def checked(self) -> "LanguageModel":
         """The same with parameters of one floating-point type.
@@ -214,7 +294,7 @@ class LanguageModel(NamedTuple):
             "cell": cell_of(self.params),
             "vocabulary": list(self.vocabulary.words),
         }
-        trained.save(name, self.params, made, Path(folder))
+        trained.save(name, self.learned, made, Path(folder))
 
     @classmethod
     def load(cls, name: str = "reddit", folder: Path | str = FOLDER) -> "LanguageModel":
@@ -226,7 +306,8 @@ class LanguageModel(NamedTuple):
         path = Path(folder) / f"{name}.json"
         try:
             card = read_json(path)
-            kind = CELLS[card.pop("cell")]
+            cell = card.pop("cell")
+            forms = [*_forms(cell)]
             vocabulary = Vocabulary(tuple(card.pop("vocabulary")))
         except FileNotFoundError:
             raise FileNotFoundError(
@@ -237,25 +318,36 @@ class LanguageModel(NamedTuple):
                 f"{path} does not describe a language model ({error!r}); "
                 f"{_remedy(path)}"
             ) from None
-        params = trained.load(name, kind, Path(folder))
-        rows, *_ = (*params.W_ih.shape, 0)
+        found = trained.arrays(name, forms, Path(folder))
+        rows, *_ = (*found[table(found)].shape, 0)
         if rows != len(vocabulary):
             raise ValueError(
-                f"{path} must have {rows} words, one per row of W_ih; "
+                f"{path} must have {rows} words, one per row of {table(found)}; "
                 f"got {len(vocabulary)}; {_remedy(path)}"
             )
-        expected = shapes(cell_of(params), rows, params.h0.size)
-        for key, value in params._asdict().items():
-            if value.shape != expected[key] or value.dtype.kind != "f":
+        m = found["E"].shape[-1] if "E" in found and found["E"].ndim else None
+        expected = shapes(cell, rows, found["h0"].size, m, "W_ho" not in found)
+        for key, shape in expected.items():
+            value = found[key]
+            if value.shape != shape or value.dtype.kind != "f":
                 raise ValueError(
                     f"{path.with_suffix('.npz')} must hold numbers of shape "
-                    f"{expected[key]} as {key}; got {value.dtype} of {value.shape}; "
+                    f"{shape} as {key}; got {value.dtype} of {value.shape}; "
                     f"{_remedy(path)}"
                 )
-        return cls(vocabulary, params, card)
+        return cls.of(vocabulary, found, cell, card)
 
 
 load = LanguageModel.load
+
+
+def _forms(cell: str) -> Iterator[tuple[str, ...]]:
+    """The names of what may have been learned; the first are those of the cell."""
+    yield CELLS[cell]._fields
+    for embedding, tied in ((2, False), (2, True), (3, True)):
+        yield tuple(shapes(cell, 9, 2, embedding, tied))
+    if cell == "elman":
+        yield tuple(shapes(cell, 9, 2, None, True))
 
 
 def _remedy(path: Path) -> str:

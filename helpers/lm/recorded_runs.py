@@ -32,7 +32,7 @@ def load(folder: Path | str | None = None) -> dict:
     """The recorded runs: "runs" holds a dict for each, in the order of recording.
 
     "note" says how they were run. A run has its "settings", "parameters" (how many
-    numbers), lists "epoch", "train" and "validation" (perplexities by epoch),
+    numbers were learned), lists "epoch", "train" and "validation" (perplexities by epoch),
     "best_epoch", "validation_perplexity" and "test_perplexity" of the model of that
     epoch, "seconds" of training, "tokens_per_s" and its "command". Raises
     FileNotFoundError where there is no file and ValueError for a damaged one; both say
@@ -80,7 +80,7 @@ def _told(model: LanguageModel, card: dict, lines: list[str]) -> dict:
     log = [json.loads(line) for line in lines]
     return {
         "settings": card["settings"],
-        "parameters": sum(value.size for value in model.params),
+        "parameters": sum(value.size for value in model.learned.values()),
         "epoch": [line["epoch"] for line in log],
         "train": [round(line["train_perplexity"], 3) for line in log],
         "validation": [round(line["validation_perplexity"], 3) for line in log],

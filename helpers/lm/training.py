@@ -19,11 +19,12 @@ the number of the epoch or update. So a run can go on from a checkpoint as if it
 never stopped.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -36,9 +37,9 @@ import pytensor.tensor as pt
 
 from helpers import arguments
 from helpers.engine.memory import keep_memory
-from helpers.lm import batches, checkpoints, inplace, model, scoring
-from helpers.lm.model import LanguageModel, Params
-from helpers.networks.elman import readout, shared
+from helpers.lm import batches, checkpoints, inplace, model, remedies, scoring
+from helpers.lm.model import LanguageModel, Learned, Params
+from helpers.networks.elman import readout
 from helpers.networks.optimisers import clip_by_norm
 from helpers.results import tables
 from helpers.results.files import alone, write_text
@@ -47,11 +48,34 @@ from helpers.tasks import corpus
 from helpers.tasks.text import SPECIAL, Vocabulary, sentences
 
 BUCKETS = 12
+JUDGED_BUCKETS, JUDGED = 4, 2048  # lengths and predictions of a batch to be judged
 FLOAT32, MANY = np.finfo(np.float32), 2**31 - 1
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 # A cost of so many nats a word beyond guessing, and beyond the first update, means that
 # training has diverged: a network that learns, however badly, stays below.
 DIVERGED = 1.0
+
+
+def falling(lr: float, done: int, total: int) -> float:
+    """The rate of the next update: half a cosine from lr down to 0 at `total`.
+
+    Raises ValueError for an lr that is no number of at least 0, and for updates `done`
+    that are not some or none of a positive number of them.
+    """
+    lr, total = arguments.not_negative("lr", lr), arguments.integer("total", total)
+    done = arguments.integer("done", done, 0, total)
+    return lr * (1 + math.cos(math.pi * done / total)) / 2
+
+
+def _along_a_cosine(lr: float, done: int, total: int, warmup: float) -> float:
+    return falling(lr, done, total)
+
+
+SCHEDULES = {  # the rate of the next update
+    "cosine": _along_a_cosine,
+    "constant": remedies.constant,
+    "linear": remedies.linear,
+}
 
 
 @dataclass(frozen=True)
@@ -71,13 +95,27 @@ class Settings:
     truncate: int | None = None  # steps that a gradient goes back; None: all
     patience: int = 3  # epochs without a better validation before training stops
     seed: int = 0
+    # remedies, see `helpers.lm.remedies`
+    embedding: int | None = None  # numbers of a row of E; None: no E
+    tied: bool = False  # W_ho is E^T
+    locked: bool = False  # dropout: one mask for all steps of a sentence
+    recurrent: float = 0.0  # share of h_{t-1} set to zero, one mask for all steps
+    connect: float = 0.0  # share of the elements of W_hh set to zero in an update
+    words: float = 0.0  # share of the words of a batch whose rows are set to zero
+    norm: bool = False  # layer norm
+    carried: bool = False  # the state goes on over the sentences of a comment
+    schedule: str = "cosine"  # of the rate: one of SCHEDULES
+    warmup: float = 0.0  # share of the updates in which the rate rises
+    average: int = 0  # last epochs, the mean of whose weights is the model
+    buckets: int = BUCKETS  # lengths of batches at most
 
     def __post_init__(self) -> None:
         if self.cell not in model.CELLS:
             raise ValueError(
                 f"cell must be one of {', '.join(model.CELLS)}; got {self.cell!r}"
             )
-        for name in ("hidden", "epochs", "batch", "patience", "truncate"):
+        integers = ("hidden", "epochs", "batch", "patience", "truncate", "embedding")
+        for name in (*integers, "buckets"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1; got {value}")
@@ -94,12 +132,28 @@ class Settings:
                 raise ValueError(f"{name} must be positive; got {value}")
             if not float(FLOAT32.tiny) <= value <= float(FLOAT32.max):
                 raise ValueError(f"{name} must fit into float32; got {value}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(
-                f"dropout must be at least 0 and below 1; got {self.dropout}"
-            )
+        for name in ("dropout", "recurrent", "connect", "words", "warmup"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1; got {value}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative; got {self.seed}")
+        if self.schedule not in SCHEDULES:
+            known = ", ".join(SCHEDULES)
+            raise ValueError(f"schedule must be one of {known}; got {self.schedule!r}")
+        if self.schedule == "cosine" and self.warmup:
+            raise ValueError("warmup must be 0 for the schedule cosine, which has none")
+        if not 0 <= self.average <= self.epochs:
+            raise ValueError(
+                f"average must be from 0 to epochs, {self.epochs}; got {self.average}"
+            )
+        if self.recurrent and self.cell == "gru":
+            raise ValueError("recurrent must be 0 for the cell gru")
+        model.shapes(self.cell, self.vocabulary, self.hidden, *self.layers())
+
+    def layers(self) -> tuple[int | None, bool, bool]:
+        """What the network has besides its cell, as `model.shapes` takes it."""
+        return self.embedding, self.tied, self.norm
 
 
 # Data -------------------------------------------------------------------------
@@ -114,19 +168,23 @@ class Data(NamedTuple):
     test: list[np.ndarray]
 
 
-def data(name: str, size: int, fetch: bool = False) -> Data:
+def data(name: str, size: int, fetch: bool = False, carried: bool = False) -> Data:
     """The corpus `name` with the most common words of its training comments.
 
-    Arguments and errors as in `helpers.tasks.corpus.load` and `Vocabulary.of`.
+    With `carried` a sequence is a whole comment (`remedies.joined`), else a sentence.
+    Other arguments and errors as in `helpers.tasks.corpus.load` and `Vocabulary.of`.
     """
-    parts = _tokens(name, fetch)
+    comments = by_comment(name, fetch)
+    parts = _laid_out(comments)
     vocabulary = Vocabulary.of(parts.train, size)
+    if carried:
+        return Data(vocabulary, *(remedies.joined(p, vocabulary) for p in comments))
     return Data(vocabulary, *_encoded(parts, vocabulary))
 
 
 def sequences(name: str, vocabulary: Vocabulary) -> corpus.Split:
     """The corpus `name` split as for training, in the words of this vocabulary."""
-    return _encoded(_tokens(name), vocabulary)
+    return _encoded(_laid_out(by_comment(name)), vocabulary)
 
 
 def by_comment(name: str, fetch: bool = False) -> corpus.Split:
@@ -138,8 +196,7 @@ def by_comment(name: str, fetch: bool = False) -> corpus.Split:
     return corpus.Split(*([sentences(comment) for comment in p] for p in parts))
 
 
-def _tokens(name: str, fetch: bool = False) -> corpus.Split:
-    parts = by_comment(name, fetch)
+def _laid_out(parts: corpus.Split) -> corpus.Split:
     return corpus.Split(*([some for one in part for some in one] for part in parts))
 
 
@@ -171,30 +228,42 @@ def _adam(p, m, v, g, rate):
 
 
 class Trainer:
-    """Parameters, Adam's memory of them, and the compiled functions."""
+    """All that is learned, Adam's memory of it, and the compiled functions."""
 
     def __init__(
-        self, params: Params, settings: Settings, in_place: bool = True
+        self,
+        first: Params | Learned,
+        settings: Settings,
+        in_place: bool = True,
     ) -> None:
-        """`in_place` is False only to time what it gains."""
+        """Start from first values, of a cell or of `remedies.initial`.
+
+        `in_place` is False only to time what it gains.
+        """
         keep_memory()
+        cell = settings.cell
+        if not isinstance(first, dict):
+            cell, first = model.cell_of(first), first._asdict()
         self.settings, self._in_place = settings, in_place
-        self.n_hid = len(params.W_hh)
-        self._widths = (params.W_ih.shape[1], self.n_hid)
-        self.params = shared(params)
-        self.m, self.v = (
-            shared(type(params)(*(np.zeros_like(p) for p in params))) for _ in range(2)
-        )
+        self.n_hid = len(first["W_hh"])
+        self.learned = _shared(first)
+        self.params = model.network(self.learned, cell)
+        self.table = model.table(first)
+        zeros = {name: np.zeros_like(value) for name, value in first.items()}
+        self.m, self.v = _shared(zeros), _shared(zeros)
+        self.mean = _shared(zeros) if settings.average else {}
         self._update = cache(self._compile_update)
         self._cost = cache(self._compile_cost)
+        self._average = cache(self._compile_average)
+        self._shapes = cache(self._mask_shapes)
 
     def _variables(self) -> dict:
-        """The shared variables by name: parameters, and Adam's m_ and v_ of each."""
-        groups = (("", self.params), ("m_", self.m), ("v_", self.v))
+        """Shared variables by name: what is learned, Adam's m_ and v_, and means."""
+        groups = (("", self.learned), ("m_", self.m), ("v_", self.v))
         return {
             f"{prefix}{name}": variable
-            for prefix, group in groups
-            for name, variable in group._asdict().items()
+            for prefix, group in (*groups, ("mean_", self.mean))
+            for name, variable in group.items()
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -207,14 +276,33 @@ class Trainer:
         for name, variable in self._variables().items():
             variable.set_value(arrays[name])
 
-    def set(self, params: Params) -> None:
-        """Take other parameters; Adam's memory stays as it is."""
-        for variable, value in zip(self.params, params, strict=True):
-            variable.set_value(value)
+    def set(self, values: Params | Learned) -> None:
+        """Take other values of what is learned; Adam's memory stays as it is."""
+        values = values if isinstance(values, dict) else values._asdict()
+        for name, variable in self.learned.items():
+            variable.set_value(values[name])
 
     def values(self) -> Params:
-        """The parameters as NumPy arrays."""
-        return type(self.params)(*(np.array(p.get_value()) for p in self.params))
+        """The parameters of the plain network as NumPy arrays, see `model.folded`."""
+        return model.folded(self.held(), model.cell_of(self.params))
+
+    def held(self) -> Learned:
+        """What is learned, as NumPy arrays."""
+        return {name: np.array(p.get_value()) for name, p in self.learned.items()}
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it, what is learned is the mean that `average` made."""
+        last = self.held()
+        self.set({name: np.array(p.get_value()) for name, p in self.mean.items()})
+        try:
+            yield
+        finally:
+            self.set(last)
+
+    def average(self, n: int) -> None:
+        """Take what is learned into its mean, as the n-th of those that are in it."""
+        self._average()(np.asarray(1 / n, pytensor.config.floatX))
 
     def update(self, batch: batches.Batch, count: int, lr: float, rng) -> list:
         """Update number `count` (from 1): [summed cost, length of the gradient].
@@ -229,42 +317,53 @@ class Trainer:
         inverse = inverse.reshape(T, B).astype(np.int32)
         correction = math.sqrt(1 - BETA2**count) / (1 - BETA1**count)
         rate = np.float32(lr * correction)
-        return self._update(T, B)(
-            rows, used, inverse, batch.y, batch.mask, *self._kept(T, B, rng), rate
-        )
+        kept = self._kept(T, B, rng)
+        given = (rows, used, inverse, batch.y, batch.mask, *kept, rate)
+        return self._update(T, B)(*given)
 
     def _kept(self, T: int, B: int, rng: np.random.Generator) -> list[np.ndarray]:
-        """For the looked-up rows and the states: 0 where dropped, else 1 / (1 - p)."""
-        p = np.float32(self.settings.dropout)
-        if p == 0:
-            return []
-        return [
-            (rng.random((T, B, n), np.float32) >= p) * (1 / (1 - p))
-            for n in self._widths
-        ]
+        """A mask for each place where something is dropped."""
+        return remedies.masks(self._shapes(T, B), remedies.rates_of(self.settings), rng)
+
+    def _mask_shapes(self, T: int, B: int) -> dict[str, tuple]:
+        m = self.learned[self.table].type.shape[1]
+        W_hh = self.learned["W_hh"].type.shape
+        return remedies.mask_shapes(self.settings, T, B, m, W_hh)
 
     def _compile_update(self, T: int, B: int) -> Callable:
-        params, settings = self.params, self.settings
+        settings, table = self.settings, self.learned[self.table]
         rows = pt.ivector("rows", shape=(T * B,))
         used = pt.vector("used", shape=(T * B,))
         inverse, y = (pt.imatrix(name, shape=(T, B)) for name in ("inverse", "y"))
         mask = pt.matrix("mask", shape=(T, B))
         rate = pt.scalar("rate")
-        looked_up = params.W_ih[rows]
-        x = looked_up[inverse]
-        kept = [pt.tensor3("kept", shape=(T, B, n)) for n in self._widths]
-        kept = kept if settings.dropout else []
-        keep_row, keep_h = kept or (1, 1)
-        h = model.states(x * keep_row, params, settings.truncate) * keep_h
-        h = h.reshape((T * B, self.n_hid))
+        kept = {
+            name: pt.tensor(name, shape=shape, dtype=pytensor.config.floatX)
+            for name, shape in self._shapes(T, B).items()
+        }
+        looked_up = table[rows]
+        x = (looked_up * kept.get("words", 1))[inverse] * kept.get("rows", 1)
+        read = remedies.read(x, self.learned)
+        h = remedies.states(read, self.learned, self.params, settings.truncate, kept)
+        h = (h * kept.get("h", 1)).reshape((T * B, self.n_hid))
         real = mask.ravel()
-        costs, o, d_o = softmax_layer(h, y.ravel(), real / (T * B), params)
-        grads = pt.grad(None, [looked_up, *params[1:]], known_grads={o: d_o})
+        costs, o, d_o = softmax_layer(
+            remedies.said(h, self.learned), y.ravel(), real / (T * B), self.params
+        )
+        tied = "W_ho" not in self.learned
+        wrt = self.learned | {self.table: looked_up}
+        wrt = [*wrt.values(), *[self.params.W_ho] * tied]
+        grads = pt.grad(None, wrt, known_grads={o: d_o})
+        if tied:  # where the words are said, and where they are read
+            i, g_out = [*self.learned].index(self.table), grads.pop().T
+            grads[i] = pt.inc_subtensor(g_out[rows], grads[i])
         norm = pt.sqrt(sum((g**2).sum() for g in grads))
         updates = []
-        for i, g in enumerate(clip_by_norm(grads, settings.clip)):
-            whole = (self.params[i], self.m[i], self.v[i])
-            if i == 0:  # W_ih
+        for name, g in zip(
+            self.learned, clip_by_norm(grads, settings.clip), strict=True
+        ):
+            whole = (self.learned[name], self.m[name], self.v[name])
+            if name == self.table and not tied:
                 old = [w[rows] for w in whole]
                 new = _adam(*old, g, rate)
                 # the rows that only fill up `rows` change by 0
@@ -279,30 +378,49 @@ class Trainer:
             updates += zip(whole, new, strict=True)
         outputs = [(costs * real).sum(), norm]
         return pytensor.function(
-            [rows, used, inverse, y, mask, *kept, rate],
+            [rows, used, inverse, y, mask, *kept.values(), rate],
             outputs,
             updates=updates,
             mode=inplace.mode() if self._in_place else None,
+            on_unused_input="ignore" if tied else "raise",  # `used`
         )
+
+    def _compile_average(self) -> Callable:
+        share = pt.scalar("share")
+        updates = [
+            (mean, mean + share * (self.learned[name] - mean))
+            for name, mean in self.mean.items()
+        ]
+        return pytensor.function([share], [], updates=updates, mode=inplace.mode())
 
     # Judging ------------------------------------------------------------------
 
     def perplexity(self, sequences: Sequence[np.ndarray]) -> float:
         """exp of the mean -log p of all words and ENDs of the sequences."""
-        lengths = batches.bucket_lengths(sequences, BUCKETS)
-        cost = 0.0
-        for batch in batches.filled(sequences, lengths, self.settings.batch):
+        lengths = batches.bucket_lengths(sequences, JUDGED_BUCKETS)
+        size = max(JUDGED, self.settings.batch)
+        cost = words = 0.0
+        for batch in batches.filled(sequences, lengths, size, self.settings.carried):
             cost += float(self._cost(*batch.x.shape)(*batch))
-        words = sum(len(sequence) - 1 for sequence in sequences)
+            words += float(batch.mask.sum())
         return scoring.perplexity(cost / words)
 
     def _compile_cost(self, T: int, B: int) -> Callable:
         x, y = (pt.imatrix(name, shape=(T, B)) for name in ("x", "y"))
         mask = pt.matrix("mask", shape=(T, B))
-        h = model.states(self.params.W_ih[x], self.params)
-        h = h.reshape((T * B, self.n_hid))
+        read = remedies.read(self.learned[self.table][x], self.learned)
+        h = remedies.states(read, self.learned, self.params, None, {})
+        h = remedies.said(h.reshape((T * B, self.n_hid)), self.learned)
         costs, *_ = softmax_layer(h, y.ravel(), mask.ravel(), self.params)
         return pytensor.function([x, y, mask], (costs * mask.ravel()).sum())
+
+
+def _shared(values: Learned) -> dict:
+    """A shared variable for each array; JAX needs their fixed shapes."""
+    return {
+        name: pytensor.shared(value, name=name, shape=value.shape)
+        for name, value in values.items()
+    }
 
 
 # A run ------------------------------------------------------------------------
@@ -312,21 +430,31 @@ class Stopped(RuntimeError):
     """A run that cannot go on; its last good checkpoint stays."""
 
 
-def memory(cell: str, V: int, hidden: int, batch: int) -> int:
+def memory(
+    cell: str,
+    V: int,
+    hidden: int,
+    batch: int,
+    layers: tuple[int | None, bool, bool] = (None, False, False),
+) -> int:
     """The bytes that training takes at the least, all of them in float32.
 
     Parameters and Adam's two memories: three times while a checkpoint is written (in
     use, as copies and as the file), once beside the logits of the `batch` predictions.
-    Raises ValueError as `helpers.lm.model.shapes`, and for such a batch.
+    `layers` are those of `Settings.layers`. Raises ValueError as `model.shapes`, and
+    for such a batch.
     """
     V, batch = arguments.integer("V", V), arguments.integer("batch", batch)
-    kept = 3 * sum(map(math.prod, model.shapes(cell, V, hidden).values()))
+    learned = model.shapes(cell, V, hidden, *layers)
+    kept = 3 * sum(map(math.prod, learned.values()))
     return 4 * max(3 * kept, kept + batch * V)
 
 
 def _check_memory(settings: Settings, V: int) -> None:
     """Raise ValueError, with the figures, for a run that cannot fit into memory."""
-    needed = memory(settings.cell, V, settings.hidden, settings.batch)
+    needed = memory(
+        settings.cell, V, settings.hidden, settings.batch, settings.layers()
+    )
     free = free_memory()
     if needed > free:
         raise ValueError(
@@ -344,32 +472,41 @@ class Run:
     """
 
     def __init__(
-        self, settings: Settings, folder: Path, every: int = 500, fetch: bool = False
+        self,
+        settings: Settings,
+        folder: Path,
+        every: int = 500,
+        fetch: bool = False,
+        read: Data | None = None,
     ) -> None:
         """Read the corpus and, where the folder holds one, the checkpoint.
 
-        A checkpoint is written every so many updates and after each epoch. Raises
+        A checkpoint is written every so many updates and after each epoch. The corpus
+        is `read` already where it is given. Raises
         ValueError for a folder with a run of other settings and for one that needs more
         memory than is free, BlockingIOError where another process is at work in the
         folder, and what `helpers.tasks.corpus.load` raises.
         """
         self.settings, self.folder, self.every = settings, Path(folder), every
         with self._alone():
-            self._prepare(fetch)
+            self._prepare(fetch, read)
 
     def _alone(self):
         remedy = "wait for it, or give another folder"
         return alone(self.folder, "training in", remedy)
 
-    def _prepare(self, fetch: bool) -> None:
+    def _prepare(self, fetch: bool, read: Data | None) -> None:
         settings = self.settings
-        self.data = data(settings.corpus, settings.vocabulary, fetch)
+        self.data = read or data(
+            settings.corpus, settings.vocabulary, fetch, settings.carried
+        )
         rng = np.random.default_rng(settings.seed)
         V = len(self.data.vocabulary)
         _check_memory(settings, V)
-        start = model.initial(settings.cell, V, settings.hidden, rng, settings.rows)
-        self.trainer = Trainer(start, settings)
-        self.lengths = batches.bucket_lengths(self.data.train, BUCKETS)
+        sizes = (settings.cell, V, settings.hidden)
+        first = remedies.initial(*sizes, rng, settings.rows, *settings.layers())
+        self.trainer = Trainer(first, settings)
+        self.lengths = batches.bucket_lengths(self.data.train, settings.buckets)
         # epoch and position: where the next update is; cost and tokens: of this epoch;
         # first: nats a word of the first update
         self.progress = {
@@ -427,19 +564,32 @@ class Run:
 
         Raises Stopped, with the number of the update, where training diverges: the cost
         or the gradient is not finite, or the cost worse than that of guessing. Raises
-        BlockingIOError where another process is at work in the folder.
+        BlockingIOError where another process is at work in the folder, and ValueError
+        for layer norm, which has no model of its cell (`model.folded`).
         """
+        if self.settings.norm:
+            raise ValueError("norm must be False for a model; `learn` only learns")
         with self._alone():
-            # Another process may have gone on with it; and whoever interrupted `go` may
-            # have done so in the middle of an update.
-            self._restore()
-            if not self.progress["updates"]:
-                self._save()
-            return self._go(say)
+            self._learn(say)
+            return self._best()
 
-    def _go(self, say: Callable[[str], None]) -> LanguageModel:
+    def learn(self, say: Callable[[str], None] = lambda text: None) -> None:
+        """As `go`, but no model is kept, and the test comments are not looked at."""
+        with self._alone():
+            self._learn(say, models=False)
+
+    def _learn(self, say: Callable[[str], None], models: bool = True) -> None:
+        # Another process may have gone on with it; and whoever interrupted `go` may
+        # have done so in the middle of an update.
+        self._restore()
+        if not self.progress["updates"]:
+            self._save()
         while not self.finished:
             self._epoch(say)
+            self._evaluate(models)
+
+    def _best(self) -> LanguageModel:
+        """The best model, judged by the test comments."""
         try:
             best = LanguageModel.load("model", self.folder)
         except (FileNotFoundError, ValueError):
@@ -450,45 +600,73 @@ class Run:
                     f"epoch {self.progress['epoch']}; delete the folder, and the same "
                     "command trains it anew"
                 ) from None
-            values = self.trainer.values()
-            best = LanguageModel(self.data.vocabulary, values, self._card())
+            with self._judged_weights(self.best["epoch"]):
+                best = self._model()
         if "test_perplexity" not in best.card:
-            self.trainer.set(best.params)
+            self.trainer.set(best.learned)
             words = sum(len(sequence) - 1 for sequence in self.data.train)
+            if self.settings.carried:
+                words -= sum((s[1:] == s[0]).sum() for s in self.data.train)
             seconds = self.progress["seconds"] / self.progress["epoch"]
             best.card["tokens_per_s"] = words / seconds
             best.card["test_perplexity"] = self.trainer.perplexity(self.data.test)
             best.save("model", self.folder)
         return best
 
+    def _model(self) -> LanguageModel:
+        learned = self.trainer.held()
+        return LanguageModel.of(
+            self.data.vocabulary, learned, self.settings.cell, self._card()
+        )
+
     def _epoch(self, say) -> None:
-        """Go on to the end of this epoch, and judge the model."""
+        """Go on to the end of this epoch.
+
+        The host makes the next batch ready while the network is at work on the last
+        one, whose cost is looked at after that.
+        """
         done, settings = self.progress, self.settings
         seed, epoch = settings.seed, done["epoch"]
         order = np.random.default_rng([seed, 1, epoch])
         plan = batches.batches(self.data.train, self.lengths, settings.batch, order)
+        total = settings.epochs * len(plan)
+        averaged = total - settings.average * len(plan)  # the updates before
+        pending = None
         for T, B, indices in plan[done["position"] :]:
             began = time.perf_counter()
-            batch = batches.fill(self.data.train, T, B, indices)
+            batch = batches.fill(self.data.train, T, B, indices, settings.carried)
             count = done["updates"] + 1
-            lr = falling(settings.lr, done["updates"], settings.epochs * len(plan))
+            schedule = SCHEDULES[settings.schedule]
+            lr = schedule(settings.lr, done["updates"], total, settings.warmup)
             dropping = np.random.default_rng([seed, 2, count])
-            cost, norm = map(float, self.trainer.update(batch, count, lr, dropping))
+            found = self.trainer.update(batch, count, lr, dropping)
+            if count > averaged:
+                self.trainer.average(count - averaged)
             done["updates"], done["position"] = count, done["position"] + 1
-            if not (math.isfinite(cost) and math.isfinite(norm)):
-                cost, norm = map(tables.significant, (cost, norm))
-                self._stop(f"the cost is {cost} and the length of the gradient {norm}")
-            words = int(batch.mask.sum())
-            if count == 1:
-                done["first"] = cost / words
-            done["cost"] += cost
-            done["tokens"] += words
-            self._since = (self._since[0] + cost, self._since[1] + words)
+            if pending is not None:
+                self._settle(*pending)
+            pending = (count, int(batch.mask.sum()), *found)
+            if count % self.every == 0 or done["position"] == len(plan):
+                self._settle(*pending)
+                pending = None
             done["seconds"] += time.perf_counter() - began
             if count % self.every == 0:
                 self._save()
-            say(self._line(len(plan)))
-        self._evaluate()
+            if done["tokens"]:
+                say(self._line(len(plan)))
+
+    def _settle(self, count: int, words: int, cost, norm) -> None:
+        """Wait for what an update found, and take it into the progress."""
+        done, cost, norm = self.progress, float(cost), float(norm)
+        if not (math.isfinite(cost) and math.isfinite(norm)):
+            cost, norm = map(tables.significant, (cost, norm))
+            what = f"the cost is {cost} and the length of the gradient {norm}"
+            self._stop(what, count)
+        if count == 1:
+            done["first"] = cost / words
+        done["cost"] += cost
+        done["tokens"] += words
+        self._since = (self._since[0] + cost, self._since[1] + words)
 
     def _check(self) -> None:
         """Raise Stopped if what was done since the last checkpoint diverged."""
@@ -503,42 +681,47 @@ class Run:
         guessing = math.log(len(self.data.vocabulary))
         return max(guessing, self.progress["first"]) + DIVERGED
 
-    def _stop(self, what: str) -> None:
+    def _stop(self, what: str, update: int | None = None) -> None:
         """Raise Stopped for training that has diverged; `what` shows it."""
         done, best = self.progress, self.best
+        update = done["updates"] if update is None else update
         model = f" and the best model, of epoch {best['epoch']}" if best else ""
         raise Stopped(
-            f"training diverged at update {done['updates']}, in epoch "
+            f"training diverged at update {update}, in epoch "
             f"{done['epoch'] + 1}: {what}; guessing would cost "
             f"{math.log(len(self.data.vocabulary)):.4g}; {self.folder} keeps the last "
             f"good checkpoint{model}; try a lower lr or clip, in another folder"
         )
 
-    def _evaluate(self) -> None:
+    def _judged_weights(self, epoch: int):
+        """Within it, the network has the weights that are judged after this epoch."""
+        mean = epoch > self.settings.epochs - self.settings.average
+        return self.trainer.averaged() if mean else contextlib.nullcontext()
+
+    def _evaluate(self, models: bool) -> None:
         """Add a line to the log, start the next epoch, and keep the best model."""
         self._check()
         done, validation = self.progress, self.data.validation
-        judged = self.trainer.perplexity(validation)
-        if not math.log(judged) <= self._bound():
-            # Words that the training comments lack cost as much as one likes. Whether
-            # the network learned nothing at all, its own comments tell.
-            own = self.trainer.perplexity(self.data.train[: len(validation)])
-            if not math.log(own) <= self._bound():
-                self._stop(f"the perplexity on its own comments is {own:.4g}")
-        line = {
-            "epoch": done["epoch"] + 1,
-            "updates": done["updates"],
-            "train_perplexity": scoring.perplexity(done["cost"] / done["tokens"]),
-            "validation_perplexity": judged,
-            "seconds": done["seconds"],
-        }
-        done["log"].append(line)
-        done |= {"epoch": done["epoch"] + 1, "position": 0, "cost": 0.0, "tokens": 0}
-        if self.best is line:
-            values = self.trainer.values()
-            LanguageModel(self.data.vocabulary, values, self._card()).save(
-                "model", self.folder
-            )
+        epoch = done["epoch"] + 1
+        with self._judged_weights(epoch):
+            judged = self.trainer.perplexity(validation)
+            if not math.log(judged) <= self._bound():
+                # Words that the training comments lack cost as much as one likes.
+                # Whether the network learned nothing at all, its own comments tell.
+                own = self.trainer.perplexity(self.data.train[: len(validation)])
+                if not math.log(own) <= self._bound():
+                    self._stop(f"the perplexity on its own comments is {own:.4g}")
+            line = {
+                "epoch": epoch,
+                "updates": done["updates"],
+                "train_perplexity": scoring.perplexity(done["cost"] / done["tokens"]),
+                "validation_perplexity": judged,
+                "seconds": done["seconds"],
+            }
+            done["log"].append(line)
+            done |= {"epoch": epoch, "position": 0, "cost": 0.0, "tokens": 0}
+            if models and self.best is line:
+                self._model().save("model", self.folder)
         self._save()
 
     def _card(self) -> dict:
@@ -568,17 +751,6 @@ class Run:
             f"perplexity {scoring.shown(scoring.perplexity(mean), 1)}, "
             f"{rate:,.0f} tokens/s, {tables.duration(left)} left"
         )
-
-
-def falling(lr: float, done: int, total: int) -> float:
-    """The rate of the next update: half a cosine from lr down to 0 at `total`.
-
-    Raises ValueError for an lr that is no number of at least 0, and for updates `done`
-    that are not some or none of a positive number of them.
-    """
-    lr, total = arguments.not_negative("lr", lr), arguments.integer("total", total)
-    done = arguments.integer("done", done, 0, total)
-    return lr * (1 + math.cos(math.pi * done / total)) / 2
 
 
 def _sound(progress, form: dict) -> bool:

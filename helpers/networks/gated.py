@@ -117,10 +117,16 @@ def lstm_from(
     and tanh.
     """
     n = W_hh.shape[-2]
-    a_t = a_t + h_tm1 @ W_hh
-    gates = sigmoid(a_t[..., : 3 * n])
+    return lstm_of(a_t + h_tm1 @ W_hh, c_tm1, n, sigmoid, tanh)
+
+
+def lstm_of(
+    sums, c_tm1, n, sigmoid: Callable = pt.sigmoid, tanh: Callable = pt.tanh
+) -> tuple:
+    """One step of the LSTM from all its sums (4 n,), n = n_hid: (h_t, c_t)."""
+    gates = sigmoid(sums[..., : 3 * n])
     i_t, f_t, o_t = (gates[..., k * n : (k + 1) * n] for k in range(3))
-    g_t = tanh(a_t[..., 3 * n :])
+    g_t = tanh(sums[..., 3 * n :])
     c_t = f_t * c_tm1 + i_t * g_t
     return o_t * tanh(c_t), c_t
 

@@ -5,6 +5,7 @@ The arrays are stored without pickle, so that reading a file can run no code.
 """
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -18,13 +19,14 @@ FOLDER = ROOT / "data"
 Params = TypeVar("Params", bound=NamedTuple)
 
 
-def save(name: str, params: NamedTuple, made: dict, folder: Path = FOLDER) -> None:
-    """Write the arrays of `params` under their names, and `made`, which says how.
+def save(name: str, params: tuple | dict, made: dict, folder: Path = FOLDER) -> None:
+    """Write `params`, a NamedTuple or dict of arrays, and `made`, which says how.
 
     `made` should name the command that repeats it; the checksum of the arrays is added.
     Atomic: whenever this is killed, `load` finds the old network or the new one.
     """
-    arrays = {key: np.asarray(value) for key, value in params._asdict().items()}
+    params = params if isinstance(params, dict) else params._asdict()
+    arrays = {key: np.asarray(value) for key, value in params.items()}
     described.save(Path(folder) / f"{name}.npz", arrays, made)
 
 
@@ -35,11 +37,21 @@ def load(name: str, kind: type[Params], folder: Path = FOLDER) -> Params:
     damaged, holds pickled objects, or holds other arrays than `kind` has or the JSON
     beside it describes. All say how to get it back.
     """
+    return kind(**arrays(name, [kind._fields], folder))
+
+
+def arrays(
+    name: str, forms: Sequence[Sequence[str]], folder: Path = FOLDER
+) -> dict[str, np.ndarray]:
+    """The trained arrays, whose names are those of one of the forms.
+
+    Errors as in `load`.
+    """
     path = Path(folder) / f"{name}.npz"
     try:
-        arrays = described.load(path)
-        if set(arrays) != set(kind._fields):
-            expected, got = ", ".join(kind._fields), ", ".join(arrays)
+        found = described.load(path)
+        if not any(set(found) == set(form) for form in forms):
+            expected, got = ", ".join(forms[0]), ", ".join(found)
             raise ValueError(f"it must hold {expected}, got {got}")
     except FileNotFoundError as error:
         raise FileNotFoundError(
@@ -47,7 +59,7 @@ def load(name: str, kind: type[Params], folder: Path = FOLDER) -> Params:
         ) from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read ({error}); {_remedy(path)}") from None
-    return kind(**arrays)
+    return found
 
 
 def _remedy(path: Path) -> str:
