@@ -19,9 +19,7 @@ FOLDER = ROOT / "data"
 Params = TypeVar("Params", bound=NamedTuple)
 
 
-def save(
-    name: str, params: tuple | dict, made: dict, folder: Path = FOLDER
-) -> None:
+def save(name: str, params: tuple | dict, made: dict, folder: Path = FOLDER) -> None:
     """Write the arrays of `params` under their names, and `made`, which says how.
 
     `params` is a NamedTuple or a dict of arrays. `made` should name the command that
