@@ -132,6 +132,7 @@ LONG = {
     "test_trainer.py": 20,
     "test_mutation.py": 20,
     "test_terms.py": 20,
+    "test_ch09_beyond_checks.py": 20,
     "test_ch05_reber_checks.py": 10,
     "test_ch04_bptt_checks.py": -1,  # many short tests that come last and fill the gaps
 }
