@@ -4,8 +4,8 @@ The question, the strings and what counts as solved are those of
 `ch06_embedded_reber_runs`, at lags of at least 10 and 20. Every kind of recurrence has
 about 1,500 weights, in one layer and in two, and learns by Adam, one string an update.
 
-    beyond-rates-KIND    a grid of rates, seeds of its own, 10,000 updates
-    beyond-reber-KIND    20 other seeds at the rates that came first there, 30,000
+    beyond-rates-KIND    a grid of rates, seeds of its own, 5,000 updates
+    beyond-reber-KIND    20 other seeds at the rates that came first there, 20,000
 
 All networks of a kind with so many layers are trained side by side. A network's
 training has ended when it was right for 99% of the strings of three looks running, and
@@ -444,7 +444,7 @@ def rates_parameters(kind: str) -> dict:
         for layers, least in SIZES
         for rate in grid(kind)
     }
-    return of_kind(kind, settings, first=100, updates=10_000)
+    return of_kind(kind, settings, first=100, updates=5_000)
 
 
 def finals_parameters(kind: str) -> dict:
@@ -453,7 +453,7 @@ def finals_parameters(kind: str) -> dict:
         f"{layers}.{least}": {"layers": layers, "least": least, "rate": rate}
         for (layers, least), rate in zip(SIZES, RATES[kind], strict=True)
     }
-    found = of_kind(kind, settings, first=0, updates=30_000)
+    found = of_kind(kind, settings, first=0, updates=20_000)
     return found | {"counted": True}
 
 
