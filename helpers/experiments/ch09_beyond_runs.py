@@ -564,5 +564,5 @@ def shipped(kind: str, seed: int, rate: float, parameters: dict) -> tuple[dict, 
 def ship() -> None:
     """Train the networks that the chapter loads, and write them to data/."""
     for name, (kind, seed, rate) in SHIPPED.items():
-        parameters = of_kind(kind, {}, first=0, updates=50_000)
+        parameters = of_kind(kind, {}, first=0, updates=20_000)
         trained.save(name, *shipped(kind, seed, rate, parameters))
