@@ -2035,6 +2035,7 @@ NO_ARGUMENT = (
 TEXT = "from text to text: its own tests"
 RUN = "part of a training run: its own tests"
 WRONG = "wrong on purpose: tests/test_suspects.py repairs each; in one type below"
+GATED = ("mingru", "minlstm", "rglru", "lru", "selective")
 ELSEWHERE = {
     "networks.elman": {
         "step": STEPS,
@@ -2048,7 +2049,21 @@ ELSEWHERE = {
     "networks.suspects": dict.fromkeys(
         ("in_one_type", *(f"suspect_{i}" for i in range(1, 8))), WRONG
     ),
-    "networks.trained": dict.fromkeys(("save", "load"), FILES),
+    "networks.parallel_scan": dict.fromkeys(
+        ("doubling", "by_cumsum", "by_log_cumsum"), STEPS
+    ),
+    "networks.recurrences": dict.fromkeys(
+        (
+            *(f"{kind}_{form}" for kind in GATED for form in ("step", "from")),
+            *("linear_attention_step", "deltanet_step", "attention_step"),
+            *("attention", "attention_weights", "attention_layer"),
+            *("elman", "lstm", "gru", "mingru", "minlstm", "rglru", "lru", "selective"),
+            *("linear_attention", "deltanet", "network", "states", "sinusoids"),
+            *("initial", "initial_network"),
+        ),
+        "of graphs and dicts: tests/test_recurrences.py by loops",
+    ),
+    "networks.trained": dict.fromkeys(("save", "load", "load_arrays"), FILES),
     "tasks.corpus": {
         **dict.fromkeys(("load", "raw", "find"), FILES),
         **dict.fromkeys(("split", "clean"), TEXT),

@@ -5,6 +5,7 @@ The arrays are stored without pickle, so that reading a file can run no code.
 """
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -18,36 +19,48 @@ FOLDER = ROOT / "data"
 Params = TypeVar("Params", bound=NamedTuple)
 
 
-def save(name: str, params: NamedTuple, made: dict, folder: Path = FOLDER) -> None:
+def save(name: str, params: tuple | dict, made: dict, folder: Path = FOLDER) -> None:
     """Write the arrays of `params` under their names, and `made`, which says how.
 
-    `made` should name the command that repeats it; the checksum of the arrays is added.
+    `params` is a NamedTuple or a dict of arrays. `made` should name the command that
+    repeats it; the checksum of the arrays is added.
     Atomic: whenever this is killed, `load` finds the old network or the new one.
     """
-    arrays = {key: np.asarray(value) for key, value in params._asdict().items()}
+    named = params if isinstance(params, dict) else params._asdict()
+    arrays = {key: np.asarray(value) for key, value in named.items()}
     described.save(Path(folder) / f"{name}.npz", arrays, made)
 
 
 def load(name: str, kind: type[Params], folder: Path = FOLDER) -> Params:
     """The trained parameters as a `kind`, a NamedTuple of arrays.
 
+    Errors as in `load_arrays`.
+    """
+    return kind(**load_arrays(name, kind._fields, folder))
+
+
+def load_arrays(
+    name: str, expected: Iterable[str], folder: Path = FOLDER
+) -> dict[str, np.ndarray]:
+    """The trained parameters under the `expected` names, in their order.
+
     Raises FileNotFoundError where a file is missing, and ValueError for one that is
-    damaged, holds pickled objects, or holds other arrays than `kind` has or the JSON
+    damaged, holds pickled objects, or holds other arrays than are expected or the JSON
     beside it describes. All say how to get it back.
     """
-    path = Path(folder) / f"{name}.npz"
+    path, expected = Path(folder) / f"{name}.npz", tuple(expected)
     try:
         arrays = described.load(path)
-        if set(arrays) != set(kind._fields):
-            expected, got = ", ".join(kind._fields), ", ".join(arrays)
-            raise ValueError(f"it must hold {expected}, got {got}")
+        if set(arrays) != set(expected):
+            wanted, got = ", ".join(expected), ", ".join(arrays)
+            raise ValueError(f"it must hold {wanted}, got {got}")
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"no trained network {name!r}: {error.filename} is missing; {_remedy(path)}"
         ) from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read ({error}); {_remedy(path)}") from None
-    return kind(**arrays)
+    return {key: arrays[key] for key in expected}
 
 
 def _remedy(path: Path) -> str:
