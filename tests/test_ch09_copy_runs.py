@@ -11,6 +11,7 @@ from test_optimisers import adam_step
 from helpers.experiments import ch09_copy_runs as experiments
 from helpers.experiments.ch09_copy_runs import Size
 from helpers.networks.recurrences import network
+from helpers.results import records
 from helpers.tasks.copying import K, examples, share_right
 
 KINDS = tuple(experiments.SIZES)
@@ -42,6 +43,50 @@ def test_a_state_is_the_same_at_every_step_and_attention_keeps_all_steps():
         "mingru": [90, 90, 90],
         "attention": [104, 208, 4160],  # a key and a value in each of two layers
     }
+
+
+# The search -------------------------------------------------------------------------
+
+
+def searched(shares, found):
+    """A record of a search over three rates, by rate what became of two seeds."""
+    settings = {f"lstm {rate}": {"kind": "lstm", "rate": rate} for rate in (1, 2, 3)}
+    runs = [
+        {
+            "metrics": {
+                "right": {k: s[i] for k, s in zip(settings, shares, strict=True)},
+                "found": {k: f[i] for k, f in zip(settings, found, strict=True)},
+            }
+        }
+        for i in (0, 1)
+    ]
+    return records.Results("a", {"settings": settings}, (0, 1), tuple(runs), {})
+
+
+@pytest.mark.parametrize(
+    ("shares", "found", "best"),
+    [
+        ([(1, 0.5), (1, 1), (1, 0.9)], [(100, 0), (900, 900), (100, 0)], 2),  # more
+        ([(1, 1), (1, 1), (1, 1)], [(300, 300), (300, 500), (200, 300)], 3),  # sooner
+        ([(1, 0.6), (1, 0.5), (1, 0.4)], [(100, 0), (100, 0), (100, 0)], 1),
+        ([(0.4, 0.4), (0.5, 0.6), (0.7, 0.3)], [(0, 0), (0, 0), (0, 0)], 2),  # none
+    ],
+)
+def test_the_best_rate_solves_most_then_soonest_then_nearly(shares, found, best):
+    assert experiments.best_rate(searched(shares, found), "lstm") == best
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_rates_are_those_that_the_search_found_inside_its_grid(kind):
+    found = experiments.best_rate(records.load("beyond-copy-rates"), kind)
+    assert experiments.RATES[kind] == found
+    assert found in experiments.GRID[1:-1]
+
+
+def test_the_seeds_of_the_search_are_its_own():
+    assert experiments.SEARCH["first"] >= 20
+    others = [*experiments.LEARNED.values(), experiments.UNMET]
+    assert not any("first" in parameters for parameters in others)
 
 
 # Networks side by side ---------------------------------------------------------------
@@ -86,8 +131,15 @@ def alone(kind, values, setting, batches, clip):
     return losses, dict(zip(names, p, strict=True))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(
+            k, marks=pytest.mark.slow if k == "attention" else pytest.mark.nightly
+        )
+        for k in KINDS
+    ],
+)
 def test_each_network_of_a_stack_is_trained_as_if_alone(small, kind):
     setting = {"kind": kind, "n": 3, "shortest": 2, "rate": 0.01}
     batches = drawn((4, 5), 6, setting, 5)
@@ -180,6 +232,21 @@ def test_three_signs_are_enough_for_one_symbol_of_eight():
     assert experiments.coarse("elman", latch(), symbols, 1) == 1
     gone = latch() | {"1.W_hh": np.zeros((3, 3))}
     assert experiments.coarse("elman", gone, symbols, 1) == 1 / K
+
+
+def run(found, looks):
+    metrics = {"found": {"3": found}, "right": {"3": looks[-1]}}
+    return {"metrics": metrics, "curves": {"looks": {"3": looks}}}
+
+
+def test_what_was_solved_and_right_within_a_budget():
+    runs = run(200, [0.1, 0.5, 1.0]), run(0, [0.1, 0.2, 0.3, 0.4]), run(100, [0.1, 1.0])
+    record = records.Results("a", {"every": 100}, (0, 1, 2), runs, {})
+    within = experiments.solved_within(record, "3", 199)
+    assert within.tolist() == [False, False, True]
+    assert experiments.solved_within(record, "3", 200).tolist() == [True, False, True]
+    assert experiments.right_at(record, "3", 200).tolist() == [1.0, 0.3, 1.0]
+    assert experiments.right_at(record, "3", 100).tolist() == [0.5, 0.2, 1.0]
 
 
 # What is measured -------------------------------------------------------------------

@@ -37,6 +37,9 @@ BYTES = {  # at most, and 150,000 of others
     "reber-learned": 300_000,
     "streams-well": 200_000,
 }
+COPIES = ("elman", "lstm", "mingru", "attention", "lengths")
+SEEDS = {"beyond-copy-rates": 3}  # at least, and 20 of others
+SEEDS |= {f"beyond-copy-{name}": 6 for name in COPIES}
 
 
 def recorded_names():
@@ -79,7 +82,7 @@ def test_the_recorded_parameters_are_those_of_the_code(name):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
     recorded = records.load(name)
-    assert len(recorded.seeds) >= 20
+    assert len(recorded.seeds) >= SEEDS.get(name, 20)
     lengths = {len(losses) for losses in recorded.runs[0]["trace"].values()}
     assert lengths == TRACED.get(name, {4})
     size = (records.FOLDER / f"{name}.json").stat().st_size
@@ -88,6 +91,7 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
 
 # The networks of several settings or lengths, each compiled: five seconds or more.
 SLOW = (
+    *(name for name in REGISTRY if name.startswith("beyond-copy-")),
     "bptt-clipping",
     "bptt-truncation",
     "embedded-reber-elman",
