@@ -40,8 +40,8 @@ BYTES = {  # at most, and 150,000 of others
 COPIES = ("elman", "lstm", "mingru", "attention", "lengths")
 SEEDS = {"beyond-copy-rates": 3}  # at least, and 20 of others
 SEEDS |= {f"beyond-copy-{name}": 6 for name in COPIES}
-# So many of the traced losses are compared, all of others: where a task is solved within
-# 200 updates the loss becomes so small that rounding moves its first digits.
+# So many of the traced losses are compared, all of others: where a task is solved in 200
+# updates, the loss becomes so small that rounding moves its first digits.
 COMPARED = dict.fromkeys(SEEDS, 2)
 
 
