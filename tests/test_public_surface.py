@@ -2054,7 +2054,9 @@ ELSEWHERE = {
     ),
     "networks.recurrences": dict.fromkeys(
         (
-            *(f"{kind}_{form}" for kind in GATED for form in ("step", "from")),
+            *(f"{kind}_step" for kind in GATED),
+            *(f"{kind}_gates" for kind in GATED if kind != "lru"),
+            "lru_from",
             *("linear_attention_step", "deltanet_step", "attention_step"),
             *("attention", "attention_weights", "attention_layer"),
             *("elman", "lstm", "gru", "mingru", "minlstm", "rglru", "lru", "selective"),

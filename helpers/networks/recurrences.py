@@ -1,10 +1,10 @@
 """What came after: each recurrence of chapter 9 as a step of scan, and as a layer.
 
 Vectors are rows. A step takes x_t (..., n_in) and states (..., n), whatever axes stand
-in front. A layer makes of a sequence x (T, ..., n_in) the outputs (T, ..., n), by scan
-from states that are zero, or learned where the cell of an earlier chapter learns them.
-What of a step does not wait for the state, the products with the weights of the input,
-stands before the loop in its layer: the same sums, once for all steps.
+in front. A layer makes of a sequence x (T, ..., n_in) the outputs (T, ..., n), from
+states that are zero, or learned where the cell of an earlier chapter learns them. What
+of a step does not wait for the state stands before the loop in its layer, and those of
+keys and values do without one: the same numbers, sooner.
 
 A network has one or two layers and a linear readout:
 
@@ -38,14 +38,15 @@ def mingru_step(x_t, h_tm1, W_ih, b_h):
 
     W_ih (n_in, 2 n): update gate, candidate. Neither sees the state. Returns h_t.
     """
-    return mingru_from(x_t @ W_ih + b_h, h_tm1)
+    f_t, b_t = mingru_gates(x_t @ W_ih + b_h)
+    return f_t * h_tm1 + b_t  # (..., n)
 
 
-def mingru_from(a_t, h_tm1):
-    """The same from a_t = x_t W_ih + b_h, (..., 2 n)."""
-    n = h_tm1.shape[-1]
-    z_t, g_t = pt.sigmoid(a_t[..., :n]), a_t[..., n:]  # (..., n), (..., n)
-    return (1 - z_t) * h_tm1 + z_t * g_t  # (..., n)
+def mingru_gates(a):
+    """f and b of h_t = f_t h_{t-1} + b_t, from a = x W_ih + b_h, (..., 2 n)."""
+    n = a.shape[-1] // 2
+    z, g = pt.sigmoid(a[..., :n]), a[..., n:]  # (..., n), (..., n)
+    return 1 - z, z * g
 
 
 def minlstm_step(x_t, h_tm1, W_ih, b_h):
@@ -53,14 +54,15 @@ def minlstm_step(x_t, h_tm1, W_ih, b_h):
 
     W_ih (n_in, 3 n): forget gate, input gate, candidate. Returns h_t.
     """
-    return minlstm_from(x_t @ W_ih + b_h, h_tm1)
+    f_t, b_t = minlstm_gates(x_t @ W_ih + b_h)
+    return f_t * h_tm1 + b_t  # (..., n)
 
 
-def minlstm_from(a_t, h_tm1):
-    """The same from a_t = x_t W_ih + b_h, (..., 3 n)."""
-    n = h_tm1.shape[-1]
-    f_t, i_t = pt.sigmoid(a_t[..., :n]), pt.sigmoid(a_t[..., n : 2 * n])
-    return (f_t * h_tm1 + i_t * a_t[..., 2 * n :]) / (f_t + i_t)  # (..., n)
+def minlstm_gates(a):
+    """f and b of h_t = f_t h_{t-1} + b_t, from a = x W_ih + b_h, (..., 3 n)."""
+    n = a.shape[-1] // 3
+    f, i = pt.sigmoid(a[..., :n]), pt.sigmoid(a[..., n : 2 * n])
+    return f / (f + i), i / (f + i) * a[..., 2 * n :]
 
 
 def rglru_step(x_t, h_tm1, W_ih, b_h, decay):
@@ -69,16 +71,17 @@ def rglru_step(x_t, h_tm1, W_ih, b_h, decay):
     W_ih (n_in, 3 n): recurrence gate, input gate, candidate; decay (n,). The input is
     scaled so that a state of variance 1 keeps it. Returns h_t.
     """
-    return rglru_from(x_t @ W_ih + b_h, h_tm1, decay)
+    f_t, b_t = rglru_gates(x_t @ W_ih + b_h, decay)
+    return f_t * h_tm1 + b_t  # (..., n)
 
 
-def rglru_from(a_t, h_tm1, decay):
-    """The same from a_t = x_t W_ih + b_h, (..., 3 n)."""
-    n = h_tm1.shape[-1]
-    r_t, i_t = pt.sigmoid(a_t[..., :n]), pt.sigmoid(a_t[..., n : 2 * n])
-    log_f = -8 * pt.softplus(decay) * r_t  # (..., n), the log of the forget gate
+def rglru_gates(a, decay):
+    """f and b of h_t = f_t h_{t-1} + b_t, from a = x W_ih + b_h, (..., 3 n)."""
+    n = a.shape[-1] // 3
+    r, i = pt.sigmoid(a[..., :n]), pt.sigmoid(a[..., n : 2 * n])
+    log_f = -8 * pt.softplus(decay) * r  # (..., n), the log of the forget gate
     keep = pt.sqrt(-pt.expm1(2 * log_f))  # sqrt(1 - f^2)
-    return pt.exp(log_f) * h_tm1 + keep * i_t * a_t[..., 2 * n :]  # (..., n)
+    return pt.exp(log_f), keep * i * a[..., 2 * n :]
 
 
 def lru_step(x_t, re, im, W_re, W_im, nu, theta):
@@ -106,16 +109,16 @@ def selective_step(u_t, H_tm1, W_dt, b_dt, W_B, W_C, log_A):
     u_t (..., d), H_tm1 (..., d, N): each feature has N numbers for a state. Returns
     H_t and the output (..., d).
     """
-    dt = pt.softplus(u_t @ W_dt + b_dt)
-    return selective_from(u_t, dt, u_t @ W_B, u_t @ W_C, H_tm1, log_A)
-
-
-def selective_from(u_t, dt, B_t, C_t, H_tm1, log_A):
-    """The same from dt (..., d), B_t and C_t (..., N), which see the input alone."""
-    dt = dt[..., None]  # (..., d, 1)
-    f_t = pt.exp(-dt * pt.exp(log_A))  # (..., d, N), forget gates
-    H_t = f_t * H_tm1 + dt * u_t[..., None] * B_t[..., None, :]  # (..., d, N)
+    dt, C_t = pt.softplus(u_t @ W_dt + b_dt), u_t @ W_C  # (..., d), (..., N)
+    f_t, b_t = selective_gates(u_t, dt, u_t @ W_B, log_A)
+    H_t = f_t * H_tm1 + b_t  # (..., d, N)
     return H_t, (H_t * C_t[..., None, :]).sum(axis=-1)
+
+
+def selective_gates(u, dt, B, log_A):
+    """f and b of H_t = f_t H_{t-1} + b_t, (..., d, N), from dt (..., d), B (..., N)."""
+    f = pt.exp(-dt[..., None] * pt.exp(log_A))
+    return f, (dt * u)[..., None] * B[..., None, :]
 
 
 def linear_attention_step(q, k, v, S_tm1, z_tm1):
@@ -201,26 +204,23 @@ def gru(x, p):
 
 def mingru(x, p):
     """See `mingru_step`."""
-    a = _affine(x, p["W_ih"], p["b_h"])
-    return _scan(mingru_from, [a], [_zeros(a, blocks=2)])
+    return _linear(*mingru_gates(_affine(x, p["W_ih"], p["b_h"])))
 
 
 def minlstm(x, p):
     """See `minlstm_step`."""
-    a = _affine(x, p["W_ih"], p["b_h"])
-    return _scan(minlstm_from, [a], [_zeros(a, blocks=3)])
+    return _linear(*minlstm_gates(_affine(x, p["W_ih"], p["b_h"])))
 
 
 def rglru(x, p):
     """See `rglru_step`."""
-    a = _affine(x, p["W_ih"], p["b_h"])
-    return _scan(rglru_from, [a], [_zeros(a, blocks=3)], [p["decay"]])
+    return _linear(*rglru_gates(_affine(x, p["W_ih"], p["b_h"]), p["decay"]))
 
 
 def lru(x, p):
     """See `lru_step`. The output is tanh([re im] W_c + b_c), (T, ..., n)."""
     a_re, a_im = _product(x, p["W_re"]), _product(x, p["W_im"])
-    zeros = _zeros(a_re)
+    zeros = pt.zeros_like(a_re[0])
     states = _scan(lru_from, [a_re, a_im], [zeros, zeros], [p["nu"], p["theta"]])
     both = pt.concatenate(states, axis=-1)  # (T, ..., 2 n)
     return pt.tanh(_affine(both, p["W_c"], p["b_c"]))
@@ -232,36 +232,40 @@ def selective(x, p):
     dt = pt.softplus(_affine(u, p["W_dt"], p["b_dt"]))
     B, C, log_A = _product(u, p["W_B"]), _product(u, p["W_C"]), p["log_A"]
     log_A = log_A[:, None] if log_A.ndim == 3 else log_A  # of networks side by side
-    H0 = pt.zeros_like(u[0][..., None] * B[0][..., None, :])  # (..., n, N)
-    y = _scan(selective_from, [u, dt, B, C], [H0, None], [log_A])[1]
-    return y + p["D"] * u
+    H = _linear(*selective_gates(u, dt, B, log_A))  # (T, ..., n, N)
+    return (H * C[..., None, :]).sum(axis=-1) + p["D"] * u
 
 
 def linear_attention(x, p):
     """See `linear_attention_step`. q and k are made positive by elu + 1."""
     q, k, v = _queries_keys_values(x, p)
     q, k = (pt.switch(a > 0, a + 1, pt.exp(pt.minimum(a, 0))) for a in (q, k))
-    S0, z0 = pt.zeros_like(k[0][..., None] * v[0][..., None, :]), pt.zeros_like(k[0])
-    read = _scan(linear_attention_step, [q, k, v], [S0, z0, None])[2]
-    return _product(read, p["W_out"])
+    pairs = pt.tril(q @ k.swapaxes(-1, -2))  # (..., T, T)
+    read = pairs @ v / pairs.sum(axis=-1, keepdims=True)
+    return _product(_time_first(read), p["W_out"])
 
 
 def deltanet(x, p):
-    """See `deltanet_step`."""
+    """See `deltanet_step`.
+
+    S_t is the sum of outer products of the keys up to t and what was written to them,
+    w_s = beta_s (v_s - k_s S_{s-1}). So the w_s solve a triangular system.
+    """
     q, k, v = _queries_keys_values(x, p)
     k = k / pt.sqrt((k**2).sum(axis=-1, keepdims=True) + 1e-6)
-    beta = pt.sigmoid(_product(x, p["W_beta"]))  # (T, ..., 1)
-    S0 = pt.zeros_like(k[0][..., None] * v[0][..., None, :])
-    read = _scan(deltanet_step, [q, k, v, beta], [S0, None])[1]
-    return _product(read, p["W_out"])
+    beta = _time_late(pt.sigmoid(_product(x, p["W_beta"])))  # (..., T, 1)
+    before = pt.tril(beta * (k @ k.swapaxes(-1, -2)), -1)  # (..., T, T)
+    one = pt.eye(k.shape[-2], dtype=k.dtype)
+    written = pt.linalg.solve_triangular(
+        one + before, beta * v, lower=True, unit_diagonal=True, b_ndim=2
+    )
+    read = pt.tril(q @ k.swapaxes(-1, -2)) @ written
+    return _product(_time_first(read), p["W_out"])
 
 
 def attention_layer(x, p):
-    """See `attention`, which takes time as the last axis but one."""
-    late = (_time_late(a) for a in _queries_keys_values(x, p))
-    read = attention(*late)  # (..., T, n)
-    axes = (read.ndim - 2, *range(read.ndim - 2), read.ndim - 1)
-    return _product(read.transpose(*axes), p["W_out"])
+    """See `attention`."""
+    return _product(_time_first(attention(*_queries_keys_values(x, p))), p["W_out"])
 
 
 LAYERS: dict[str, Callable] = {
@@ -312,13 +316,18 @@ def _start(a, h0):
     return h0 + pt.zeros_like(a[0, ..., :1])
 
 
-def _zeros(a, blocks: int = 1):
-    """A first state for sums a (T, ..., blocks of n)."""
-    return pt.zeros_like(a[0, ..., : a.shape[-1] // blocks])
+def _linear(f, b):
+    """All states of h_t = f_t h_{t-1} + b_t from zero."""
+
+    def step(f_t, b_t, h_tm1):
+        return f_t * h_tm1 + b_t
+
+    return _scan(step, [f, b], [pt.zeros_like(b[0])])
 
 
 def _queries_keys_values(x, p):
-    a = _product(x, p["W_qkv"])  # (T, ..., 3 n)
+    """Time is the last axis but one: (..., T, n) each."""
+    a = _time_late(_product(x, p["W_qkv"]))  # (..., T, 3 n)
     n = a.shape[-1] // 3
     return a[..., :n], a[..., n : 2 * n], a[..., 2 * n :]
 
@@ -326,6 +335,10 @@ def _queries_keys_values(x, p):
 def _time_late(a):
     """Time, the first axis, as the last but one."""
     return a.transpose(*range(1, a.ndim - 1), 0, a.ndim - 1)
+
+
+def _time_first(a):
+    return a.transpose(a.ndim - 2, *range(a.ndim - 2), a.ndim - 1)
 
 
 # Networks -----------------------------------------------------------------------------
