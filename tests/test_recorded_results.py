@@ -37,7 +37,7 @@ BYTES = {  # at most, and 150,000 of others
     "reber-learned": 300_000,
     "streams-well": 200_000,
 }
-COPIES = ("elman", "lstm", "mingru", "attention", "lengths")
+COPIES = ("elman", "lstm", "mingru", "attention", "longer", "lengths")
 SEEDS = {"beyond-copy-rates": 3}  # at least, and 20 of others
 SEEDS |= {f"beyond-copy-{name}": 6 for name in COPIES}
 # So many of the traced losses are compared, all of others: where 200 updates solve the

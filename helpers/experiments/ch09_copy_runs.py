@@ -389,6 +389,12 @@ LEARNED = {
     }
     for kind, lengths in LENGTHS.items()
 }
+# The shortest length that the Elman network did not solve, with the budget of LONGER.
+PATIENT = COMMON | {
+    "settings": {
+        "elman 10": LEARNED["elman"]["settings"]["10"] | {"updates": 4 * BUDGET}
+    }
+}
 UNMET = COMMON | {
     "settings": {
         kind: {
@@ -418,6 +424,7 @@ EXPERIMENTS = tuple(
             (kind, parameters, 6, f"Copies by {SPOKEN[kind]}, by length.")
             for kind, parameters in LEARNED.items()
         ),
+        ("longer", PATIENT, 6, "Copies of 10 symbols by an Elman network, for longer."),
         (
             "lengths",
             UNMET,
