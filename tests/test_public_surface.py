@@ -43,7 +43,7 @@ from helpers.networks import (
 from helpers.networks.elman import Elman
 from helpers.networks.gated import GRU, LSTM
 from helpers.results import comparing, intervals, tables
-from helpers.tasks import reber, sine, sunspots
+from helpers.tasks import copying, reber, sine, sunspots
 from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS
 from helpers.tasks.text import SPECIAL, Vocabulary
 
@@ -764,6 +764,16 @@ def agreeing(score, vocabulary):
             mean, max(mean - reach, 0), min(mean + reach, 1)
         )
     return found
+
+
+def copied(symbols):
+    """What is heard and what is asked, word by word; 8 is GO."""
+    symbols = [int(s) for s in symbols]
+    heard, asked = [*symbols, 8, *symbols[:-1]], [None] * len(symbols) + symbols
+    return (
+        np.array([[float(k == word) for k in range(9)] for word in heard]),
+        np.array([[float(k == word) for k in range(8)] for word in asked]),
+    )
 
 
 def half_sine():
@@ -1591,6 +1601,19 @@ TABLE = {
             "score": Given(some_score, "score"),
             "vocabulary": Given(AGREEING, "vocabulary"),
         },
+    ),
+    **entries(
+        "tasks.copying.examples",
+        lambda symbols: copying.examples(symbols, 4),
+        copied,
+        {"symbols": Words(8, 4)},
+        also="lengths",
+    ),
+    **entries(
+        "tasks.copying.share_right",
+        lambda o: copying.share_right(o, copying.examples([5, 2]).y),
+        lambda o: np.mean([max(o[t]) == o[t][k] for t, k in ((2, 5), (3, 2))]),
+        {"o": Array((4, 8))},
     ),
     **entries(
         "lm.wordfilter.unsuitable",
