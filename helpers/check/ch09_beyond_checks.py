@@ -330,8 +330,8 @@ LOGS = ("log h", "the gradient by log_a", "the gradient by log_b")
 
 
 def _draw_logs(rng: np.random.Generator) -> tuple:
-    T, n = rng.integers((2, 1), (10, 4))
-    return _logs(rng, int(T), int(n), float(rng.choice([1.0, 300.0])))
+    T, n = int(rng.choice([2, 3, 6, 8])), int(rng.integers(1, 4))
+    return _logs(rng, T, n, float(rng.choice([1.0, 300.0])))
 
 
 def _logs(rng, T: int, n: int, spread: float = 1.0, gate: Any = 0.8) -> tuple:
