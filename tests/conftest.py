@@ -114,6 +114,7 @@ LONG = {
     "test_recorded_results.py": 40,
     "test_train_it.py": 40,
     "test_remember.py": 40,
+    "test_three_pasts.py": 40,
     "test_every_check.py": 40,
     "test_quiz_form.py": 40,
     "test_book.py": 30,
@@ -148,6 +149,7 @@ SHARED = (
     "test_recorded_results.py",
     "test_remember.py",
     "test_terms.py",
+    "test_three_pasts.py",
     "test_train_it.py",
     "test_weight.py",
 )

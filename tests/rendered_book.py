@@ -24,6 +24,7 @@ EXPLORABLES = {
     "cell-gates": "book/06_embedded_reber.html",
     "remember": "book/06_embedded_reber.html",
     "reddit-on-tap": "book/08_language_model.html",
+    "three-pasts": "book/09_beyond.html",
 }
 
 
