@@ -411,6 +411,9 @@ RUNNERS: dict[str, Callable] = {
     "ch03 gated_states": _of_graph(),
     "ch05 softmax_loss": _of_graph(),
     "ch06 coupled_step": _of_graph(),
+    "ch09 log_states": _of_graph(fixed=(2,)),
+    "ch09 gated_delta_step": _of_graph(),
+    "ch09 normalised_step": _of_graph(),
 }
 
 

@@ -114,6 +114,7 @@ LONG = {
     "test_recorded_results.py": 40,
     "test_train_it.py": 40,
     "test_remember.py": 40,
+    "test_three_pasts.py": 40,
     "test_every_check.py": 40,
     "test_quiz_form.py": 40,
     "test_book.py": 30,
@@ -132,6 +133,7 @@ LONG = {
     "test_trainer.py": 20,
     "test_mutation.py": 20,
     "test_terms.py": 20,
+    "test_ch09_beyond_checks.py": 20,
     "test_ch05_reber_checks.py": 10,
     "test_ch04_bptt_checks.py": -1,  # many short tests that come last and fill the gaps
 }
@@ -148,6 +150,7 @@ SHARED = (
     "test_recorded_results.py",
     "test_remember.py",
     "test_terms.py",
+    "test_three_pasts.py",
     "test_train_it.py",
     "test_weight.py",
 )

@@ -24,6 +24,7 @@ EXPLORABLES = {
     "cell-gates": "book/06_embedded_reber.html",
     "remember": "book/06_embedded_reber.html",
     "reddit-on-tap": "book/08_language_model.html",
+    "three-pasts": "book/09_beyond.html",
 }
 
 
@@ -44,7 +45,7 @@ def listed() -> list[str]:
 # opened there whenever browsers are tested, and on all other pages at night.
 OF_EACH_KIND = (
     "book/index.html",
-    "book/06_embedded_reber.html",
+    "book/02_elman.html",
     "book/solutions/03_scan.html",
     "book/engines.html",
     "book/hosting.html",

@@ -169,5 +169,6 @@ def test_the_map_shows_every_chapter_and_says_the_same_as_they():
         assert f">{number}</text>" in drawn
         assert f">{title}</text>" in drawn
     before = artwork.needed(artwork.openings())
-    assert before == {1: set(), 2: {1}, 3: {2}, 4: {3}, 5: {4}, 6: {5}, 7: {4}, 8: {6}}
+    first_six = {1: set(), 2: {1}, 3: {2}, 4: {3}, 5: {4}, 6: {5}}
+    assert before == first_six | {7: {4}, 8: {6}, 9: {6}}
     assert drawn.count("<path") == 2 * sum(map(len, before.values()))

@@ -120,7 +120,7 @@ def test_the_contents_fold_what_comes_after_the_chapters(pages):
         place = "Solutions" if "/solutions/" in name else "Appendices"
         place = "" if re.search(r"/\d|/index", name) and "sol" not in name else place
         assert folded == {p: p == place for p in ("Solutions", "Appendices")}, name
-        assert len(nav.select("details a")) == len(contents()) - 9
+        assert len(nav.select("details a")) == len(contents()) - 10
 
 
 def test_pages_are_small(html, pages):
@@ -360,7 +360,7 @@ def test_the_first_page_has_two_doors_and_a_map_that_leads_to_the_chapters(pages
     names = [f"{path.stem}.html" for path in notebooks.chapters()]
     links = [a["href"] for a in page.select("figure .map svg a")]
     assert sorted(links) == names
-    assert page.select_one(".map svg")["aria-label"].startswith("A map of eight boxes")
+    assert page.select_one(".map svg")["aria-label"].startswith("A map of nine boxes")
     assert page.select_one("p.aim").text.startswith("You will understand")
     longest = max(chapter.main for chapter in reading.all_chapters().values())
     assert f"at most {longest} minutes" in page.select_one("ul.facts").text

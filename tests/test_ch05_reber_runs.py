@@ -583,6 +583,16 @@ def test_what_was_saved_is_loaded(tmp_path):
     assert (tmp_path / "net.npz").read_bytes() == first
 
 
+def test_parameters_whose_names_are_no_fields_are_saved_too(tmp_path):
+    params = {"1.W": np.eye(2), "2.W": np.zeros(3)}
+    trained.save("net", params, {"command": "none"}, tmp_path)
+    loaded = trained.load_arrays("net", [["2.W", "1.W"]], tmp_path)
+    assert list(loaded) == ["2.W", "1.W"]
+    np.testing.assert_array_equal(loaded["1.W"], np.eye(2))
+    with pytest.raises(ValueError, match=r"must hold 1.W, got 1.W, 2.W"):
+        trained.load_arrays("net", [["1.W"]], tmp_path)
+
+
 def test_a_missing_file_is_refused_with_advice(tmp_path):
     saved(tmp_path)
     for name in ("net.npz", "net.json"):

@@ -39,7 +39,7 @@ def links(texts):
 
 
 def test_there_are_chapters():
-    assert len(CHAPTERS) == 8
+    assert len(CHAPTERS) == 9
 
 
 @each_chapter

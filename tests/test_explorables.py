@@ -192,6 +192,7 @@ USED = {
     "train-it": "One step",
     "cell-gates": "Show",
     "remember": "One step",
+    "three-pasts": "Show",
 }
 
 

@@ -43,7 +43,7 @@ from helpers.networks import (
 from helpers.networks.elman import Elman
 from helpers.networks.gated import GRU, LSTM
 from helpers.results import comparing, intervals, tables
-from helpers.tasks import reber, sine, sunspots
+from helpers.tasks import copying, reber, sine, sunspots
 from helpers.tasks.reber import EMBEDDED, REBER, SYMBOLS
 from helpers.tasks.text import SPECIAL, Vocabulary
 
@@ -764,6 +764,16 @@ def agreeing(score, vocabulary):
             mean, max(mean - reach, 0), min(mean + reach, 1)
         )
     return found
+
+
+def copied(symbols):
+    """What is heard and what is asked, word by word; 8 is GO."""
+    symbols = [int(s) for s in symbols]
+    heard, asked = [*symbols, 8, *symbols[:-1]], [None] * len(symbols) + symbols
+    return (
+        np.array([[float(k == word) for k in range(9)] for word in heard]),
+        np.array([[float(k == word) for k in range(8)] for word in asked]),
+    )
 
 
 def half_sine():
@@ -1593,6 +1603,19 @@ TABLE = {
         },
     ),
     **entries(
+        "tasks.copying.examples",
+        lambda symbols: copying.examples(symbols, 4),
+        copied,
+        {"symbols": Words(8, 4)},
+        also="lengths",
+    ),
+    **entries(
+        "tasks.copying.share_right",
+        lambda o: copying.share_right(o, copying.examples([5, 2]).y),
+        lambda o: np.mean([max(o[t]) == o[t][k] for t, k in ((2, 5), (3, 2))]),
+        {"o": Array((4, 8))},
+    ),
+    **entries(
         "lm.wordfilter.unsuitable",
         lambda words: wordfilter.unsuitable(words),
         lambda words: np.zeros(len(words), bool),
@@ -2013,6 +2036,7 @@ TEXT = "from text to text: its own tests"
 RUN = "part of a training run: its own tests"
 REMEDIES = "against loops and differences: tests/test_lm_remedies.py"
 WRONG = "wrong on purpose: tests/test_suspects.py repairs each; in one type below"
+GATED = ("mingru", "minlstm", "rglru", "lru", "selective")
 ELSEWHERE = {
     "networks.elman": {
         "step": STEPS,
@@ -2026,7 +2050,23 @@ ELSEWHERE = {
     "networks.suspects": dict.fromkeys(
         ("in_one_type", *(f"suspect_{i}" for i in range(1, 8))), WRONG
     ),
-    "networks.trained": dict.fromkeys(("save", "load", "arrays"), FILES),
+    "networks.parallel_scan": dict.fromkeys(
+        ("doubling", "by_cumsum", "by_log_cumsum"), STEPS
+    ),
+    "networks.recurrences": dict.fromkeys(
+        (
+            *(f"{kind}_step" for kind in GATED),
+            *(f"{kind}_gates" for kind in GATED if kind != "lru"),
+            "lru_from",
+            *("linear_attention_step", "deltanet_step", "attention_step"),
+            *("attention", "attention_weights", "attention_layer"),
+            *("elman", "lstm", "gru", "mingru", "minlstm", "rglru", "lru", "selective"),
+            *("linear_attention", "deltanet", "network", "states", "sinusoids"),
+            *("initial", "initial_network"),
+        ),
+        "of graphs and dicts: tests/test_recurrences.py by loops",
+    ),
+    "networks.trained": dict.fromkeys(("save", "load", "load_arrays"), FILES),
     "tasks.corpus": {
         **dict.fromkeys(("load", "raw", "find"), FILES),
         **dict.fromkeys(("split", "clean"), TEXT),

@@ -112,4 +112,4 @@ def test_the_guide_gets_the_minutes_of_one_chapter():
 def test_the_command_prints_the_line_of_each_chapter(capsys):
     assert reading.main([]) == 0
     said = capsys.readouterr().out
-    assert len(re.findall(r"^\d\. \*\*It takes\*\* about \d+", said, re.M)) == 8
+    assert len(re.findall(r"^\d\. \*\*It takes\*\* about \d+", said, re.M)) == 9

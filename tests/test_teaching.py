@@ -148,7 +148,7 @@ def items(text):
             minutes |= {f"{chapter}: {n}": known[n] for n in numbers(listed)}
             continue
         for name in entry.split(", "):
-            quiz = re.fullmatch(r"quiz ([1-8])", name)
+            quiz = re.fullmatch(r"quiz ([1-9])", name)
             minutes[name] = QUIZ if quiz else exercise_minutes(int(name[0]))[name]
     return minutes
 

@@ -47,7 +47,7 @@ html[data-theme="dark"] {{--pst-color-text-base: #ced6dd; --accent: #6cb6f0;
 {scripts}</body></html>"""
 
 
-LONE = ("train-it", "cell-gates", "remember")
+LONE = ("train-it", "cell-gates", "remember", "three-pasts")
 
 
 def lone_page(name, theme):

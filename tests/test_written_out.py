@@ -20,6 +20,8 @@ from helpers.networks import (
     gated,
     gradients,
     optimisers,
+    parallel_scan,
+    recurrences,
 )
 
 pytestmark = pytest.mark.usefixtures("python_engine")
@@ -249,3 +251,47 @@ def test_language_model_by_hand():
     by_hand.sgd_step(x, y, after[1], lr=0.1)
     for a, b in zip(*after, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+# What the steps of chapter 9 are given, as shapes: n = 4 units, n_in = 3, N = 2.
+STEPS = {
+    "mingru_step": [(3,), (4,), (3, 8), (8,)],
+    "minlstm_step": [(3,), (4,), (3, 12), (12,)],
+    "lru_step": [(3,), (4,), (4,), (3, 4), (3, 4), (4,), (4,)],
+    "rglru_step": [(3,), (4,), (3, 12), (12,), (4,)],
+    "selective_step": [(4,), (4, 2), (4, 4), (4,), (4, 2), (4, 2), (4, 2)],
+    "linear_attention_step": [(4,), (4,), (5,), (4, 5), (4,)],
+    "deltanet_step": [(4,), (4,), (5,), (1,), (4, 5)],
+}
+
+
+@pytest.mark.parametrize("batch", [(), (6,)], ids=["one", "batch"])
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_of_what_came_after(name, batch):
+    """Of one example, and of a batch wherever no weight stands."""
+    rng = np.random.default_rng(9)
+    kept = 5 if name in ("linear_attention_step", "deltanet_step") else 2
+    kept = 3 if name == "lru_step" else kept
+    values = [
+        pt.constant(rng.uniform(0.1, 1, (batch + shape if i < kept else shape)))
+        for i, shape in enumerate(STEPS[name])
+    ]
+    written = functions("09_beyond.ipynb")[name](*values)
+    imported = getattr(recurrences, name)(*values)
+    both = (s if isinstance(s, tuple) else (s,) for s in (written, imported))
+    for one, other in zip(*both, strict=True):
+        np.testing.assert_allclose(one.eval(), other.eval(), rtol=1e-13)
+
+
+def test_attention_and_the_parallel_scan():
+    rng = np.random.default_rng(10)
+    Q, K, V = (pt.constant(rng.standard_normal((7, 4))) for _ in range(3))
+    written = functions("09_beyond.ipynb")
+    imported = recurrences.attention(Q, K, V).eval()
+    np.testing.assert_allclose(written["attention"](Q, K, V).eval(), imported, 1e-13)
+    third = written["attention_step"](2, Q[2], K, V).eval()
+    np.testing.assert_allclose(third, imported[2], rtol=1e-13)
+    a, b = (pt.constant(rng.uniform(0, 1, (11, 3))) for _ in range(2))
+    np.testing.assert_array_equal(
+        written["doubling"](a, b, 11).eval(), parallel_scan.doubling(a, b, 11).eval()
+    )

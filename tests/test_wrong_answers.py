@@ -35,6 +35,6 @@ def test_a_wrong_answer_of_a_reader_is_told_what_it_is(answer, monkeypatch):
 def test_the_near_misses_of_all_chapters_are_found():
     found = of_the_tests()
     modules = {answer.checked.__module__ for answer in found}
-    assert len(modules) == len(CHAPTERS) == 8
+    assert len(modules) == len(CHAPTERS) == 9
     assert len(found) > 400
     assert set(SOURCES) == {of_readers.__name__, of_the_tests.__name__}

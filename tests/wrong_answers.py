@@ -20,11 +20,12 @@ import test_ch05_reber_checks as ch05
 import test_ch06_embedded_reber_checks as ch06
 import test_ch07_sine_checks as ch07
 import test_ch08_language_model_checks as ch08
+import test_ch09_beyond_checks as ch09
 from check_answers import NEAR_MISS, edited
 
 from helpers.networks.suspects import SUSPECTS
 
-CHAPTERS = (ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08)
+CHAPTERS = (ch01, ch02, ch03, ch04, ch05, ch06, ch07, ch08, ch09)
 
 
 class WrongAnswer(NamedTuple):

@@ -42,6 +42,7 @@ NEEDS = {  # scripts that come before NAME.js
         "training",
         "settings",
     ),
+    "three-pasts": ("networks", "gated-cells", "grammar", "three-networks"),
     "unroller": ("settings",),
     "train-it": (
         "networks",

@@ -61,6 +61,12 @@ REASONS = {
         " beat plain counts.",
         "There the language model is built, judged and made to write.",
     ),
+    "09_beyond": (
+        "You know the networks up to 1997. Here are their successors, each as one step"
+        " of scan, and the same question for all of them.",
+        "There the successors of the LSTM are written down and compared, up to"
+        " attention.",
+    ),
     "notation": (
         "One page holds all symbols, and what the sources call the same things.",
         "All symbols stand there, with their shapes and their names in the code.",

@@ -17,7 +17,7 @@ PART = re.compile(
     r'<span class="caption-text">(?P<name>.*?)</span></p>\s*(?P<list><ul.*?</ul>)',
     re.DOTALL,
 )
-MAIN_PART = "Chapters"  # what else the contents have is folded
+MAIN_PARTS = ("Chapters", "Beyond the tutorials")  # other parts are folded
 ENTRY = """\
 <!DOCTYPE html>
 <html lang="{language}">
@@ -90,8 +90,8 @@ def describe(app: Sphinx, pagename, templatename, context, doctree) -> None:
 
 
 def fold_part(match: re.Match) -> str:
-    """A part of the contents, behind its name unless it is read or the main one."""
-    if match["name"] == MAIN_PART:
+    """A part of the contents, behind its name unless it is read or one of chapters."""
+    if match["name"] in MAIN_PARTS:
         return match[0]
     is_open = " open" if re.search(r'class="[^"]*\bcurrent\b', match["list"]) else ""
     return (

@@ -175,7 +175,11 @@ def outputs(x: np.ndarray, params, setting: dict) -> np.ndarray:
 
 def answers_right(asked: Questions, params, setting: dict) -> np.ndarray:
     """For each string, whether the right one of T and P has the larger output: (n,)."""
-    o = outputs(asked.examples.x, params, setting)
+    return right_of(outputs(asked.examples.x, params, setting), asked)
+
+
+def right_of(o: np.ndarray, asked: Questions) -> np.ndarray:
+    """The same, of logits (T, n, 7)."""
     o = o[asked.place, np.arange(len(asked.place))]
     return (o[:, T] > o[:, P]) == asked.is_T
 
@@ -209,7 +213,11 @@ def loss_by_position(some: Examples, params, setting: dict) -> np.ndarray:
 
 def mean_loss(some: Examples, params, setting: dict) -> float:
     """The mean over strings of the loss that training sees, a mean over a string."""
-    o = outputs(some.x, params, setting)
+    return loss_of(outputs(some.x, params, setting), some)
+
+
+def loss_of(o: np.ndarray, some: Examples) -> float:
+    """The same, of logits (T, n, 7)."""
     loss = (np.logaddexp(0, o) - some.y * o).mean(axis=2) * some.mask
     return float((loss.sum(axis=0) / some.mask.sum(axis=0)).mean())
 

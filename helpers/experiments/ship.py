@@ -2,18 +2,24 @@
 
 python -m helpers.experiments.ship reber
 python -m helpers.experiments.ship embedded-reber
+python -m helpers.experiments.ship embedded-reber-beyond
 """
 
 import argparse
 from collections.abc import Sequence
 
 from helpers import engine
-from helpers.experiments import ch05_reber_runs, ch06_embedded_reber_runs
+from helpers.experiments import (
+    ch05_reber_runs,
+    ch06_embedded_reber_runs,
+    ch09_beyond_runs,
+)
 from helpers.results import console
 
 SHIPPED = {
     "reber": ch05_reber_runs.ship,
     "embedded-reber": ch06_embedded_reber_runs.ship,
+    "embedded-reber-beyond": ch09_beyond_runs.ship,
 }
 
 

@@ -318,7 +318,7 @@ class LanguageModel(NamedTuple):
                 f"{path} does not describe a language model ({error!r}); "
                 f"{_remedy(path)}"
             ) from None
-        found = trained.arrays(name, forms, Path(folder))
+        found = trained.load_arrays(name, forms, Path(folder))
         rows, *_ = (*found[table(found)].shape, 0)
         if rows != len(vocabulary):
             raise ValueError(

@@ -5,7 +5,7 @@ The arrays are stored without pickle, so that reading a file can run no code.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -20,46 +20,48 @@ Params = TypeVar("Params", bound=NamedTuple)
 
 
 def save(name: str, params: tuple | dict, made: dict, folder: Path = FOLDER) -> None:
-    """Write `params`, a NamedTuple or dict of arrays, and `made`, which says how.
+    """Write the arrays of `params` under their names, and `made`, which says how.
 
-    `made` should name the command that repeats it; the checksum of the arrays is added.
+    `params` is a NamedTuple or a dict of arrays. `made` should name the command that
+    repeats it; the checksum of the arrays is added.
     Atomic: whenever this is killed, `load` finds the old network or the new one.
     """
-    params = params if isinstance(params, dict) else params._asdict()
-    arrays = {key: np.asarray(value) for key, value in params.items()}
+    named = params if isinstance(params, dict) else params._asdict()
+    arrays = {key: np.asarray(value) for key, value in named.items()}
     described.save(Path(folder) / f"{name}.npz", arrays, made)
 
 
 def load(name: str, kind: type[Params], folder: Path = FOLDER) -> Params:
     """The trained parameters as a `kind`, a NamedTuple of arrays.
 
+    Errors as in `load_arrays`.
+    """
+    return kind(**load_arrays(name, [kind._fields], folder))
+
+
+def load_arrays(
+    name: str, forms: Sequence[Iterable[str]], folder: Path = FOLDER
+) -> dict[str, np.ndarray]:
+    """The trained parameters by name: those of one of the `forms`, in its order.
+
     Raises FileNotFoundError where a file is missing, and ValueError for one that is
-    damaged, holds pickled objects, or holds other arrays than `kind` has or the JSON
+    damaged, holds pickled objects, or holds other arrays than a form names or the JSON
     beside it describes. All say how to get it back.
     """
-    return kind(**arrays(name, [kind._fields], folder))
-
-
-def arrays(
-    name: str, forms: Sequence[Sequence[str]], folder: Path = FOLDER
-) -> dict[str, np.ndarray]:
-    """The trained arrays, whose names are those of one of the forms.
-
-    Errors as in `load`.
-    """
-    path = Path(folder) / f"{name}.npz"
+    path, forms = Path(folder) / f"{name}.npz", [tuple(form) for form in forms]
     try:
-        found = described.load(path)
-        if not any(set(found) == set(form) for form in forms):
-            expected, got = ", ".join(forms[0]), ", ".join(found)
-            raise ValueError(f"it must hold {expected}, got {got}")
+        arrays = described.load(path)
+        fitting = [form for form in forms if set(form) == set(arrays)]
+        if not fitting:
+            wanted, got = ", ".join(forms[0]), ", ".join(arrays)
+            raise ValueError(f"it must hold {wanted}, got {got}")
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"no trained network {name!r}: {error.filename} is missing; {_remedy(path)}"
         ) from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read ({error}); {_remedy(path)}") from None
-    return found
+    return {key: arrays[key] for key in fitting[0]}
 
 
 def _remedy(path: Path) -> str:

@@ -155,7 +155,7 @@ def cover() -> str:
 # The map of the chapters: which builds on which
 
 # From top to bottom; a chapter on which no other builds stands aside.
-ORDER, INDENT = (1, 2, 3, 4, 7, 5, 6, 8), 64
+ORDER, INDENT = (1, 2, 3, 4, 7, 5, 6, 8, 9), 64
 # Width and height of a chapter, and the space below it. The longest title fills three
 # quarters of its box, so that it fits in a wide font, too.
 BOX, GAP = (400, 54), 28

@@ -867,3 +867,180 @@ def _bar(x: float, y: float, height: float, kind: str, name: str = "") -> str:
         f'<rect{mark} class="{kind}" x="{x:g}" y="{y:g}" width="12" '
         f'height="{height:g}"/>'
     )
+
+
+# Three pasts: what an LSTM, a minGRU and attention have of one string. ----------------
+
+PASTS_PANEL = (52, 364)  # left, and the width of all symbols and the question
+PASTS_LEVELS = (0.3, 1, 3, 10)  # beyond each, a value is a shade darker
+PASTS_LEAST = 0.1  # so much two states differ if T and P are to be told apart
+PASTS_SYMBOLS = 42
+PASTS_PANELS = ((72, 60), (156, 148), (334, 74))  # top and height
+PASTS_HEATS = {  # a row for each unit: top, and the height of a row
+    "cell": (72, 4),
+    "state-1": (156, 2.6),
+    "state-2": (234, 2.6),
+}
+PASTS_BARS = {  # a bar for each step: foot, and the height of 1
+    "kept-1": (226, 12),
+    "kept-2": (304, 12),
+    "weights-1": (368, 34),
+    "weights-2": (408, 34),
+}
+PASTS_ANSWERS = (436, 20)  # the top of the first bar, and from one to the next
+PASTS_ANSWER = (88, 262, 14)  # left, width and height of a bar
+
+PASTS_STYLE = """\
+.picture.pasts .heat {shape-rendering: crispEdges}
+.picture.pasts .s0 {stroke-opacity: 0.2}
+.picture.pasts .s1 {stroke-opacity: 0.45}
+.picture.pasts .s2 {stroke-opacity: 0.7}
+.picture.pasts .most {stroke-width: 4; stroke-linecap: round}
+.picture.pasts .later {fill: var(--picture-line, #888)}
+.picture.pasts.asking .answer {visibility: hidden}
+.picture.pasts:not(.live) .guess {display: none}
+.picture.pasts .grip {fill: var(--picture-page, #fff); stroke: var(--role)}
+.picture.pasts .grip {stroke-width: 2}
+"""
+
+
+def three_pasts(string: str, past, apart, memory: dict[str, tuple[str, int]]) -> str:
+    """What three networks have of a string when its last symbol but one is asked for.
+
+    `past` and `apart` are what these functions of `helpers.press.explorables` return
+    for the string. `memory` has for each network a title and how many numbers its past
+    is.
+    """
+    left, width = PASTS_PANEL
+    T = len(string)
+    column = width / (T + 1)
+    middles = left + column * (np.arange(T) + 0.5)
+    most = {name: np.abs(values).argmax(axis=1) for name, values in apart.items()}
+    gaps = {name: np.abs(values).max(axis=1) for name, values in apart.items()}
+    parts = [
+        '<path class="input drawn" stroke-width="10" d="M4 12h10"/>',
+        text(18, 17, "more after T", "start small", "pasts-above"),
+        '<path class="output drawn" stroke-width="10" d="M112 12h10"/>',
+        text(126, 17, "more after P", "start small", "pasts-below"),
+        '<path class="target drawn most" d="M224 12h0"/>',
+        text(232, 17, "where they differ most", "start small"),
+    ]
+    for i, ((top, _), (title, size)) in enumerate(
+        zip(PASTS_PANELS, memory.values(), strict=True)
+    ):
+        parts += [
+            text(4, top - 7, title, "start small"),
+            text(416, top - 7, f"{size:,} numbers", "end small", f"pasts-size-{i}"),
+        ]
+    for name, (top, high) in PASTS_HEATS.items():
+        place = f"translate({left} {top}) scale({column:.3f} {high})"
+        heat = "".join(
+            f'<path class="{role} drawn s{i % len(PASTS_LEVELS)}" d="{path}"/>'
+            for i, path in enumerate(shades(apart[name]))
+            for role in (("input", "output")[i // len(PASTS_LEVELS)],)
+        )
+        dots = "".join(
+            f"M{x:.1f} {top + high * (j + 0.5):.1f}h0"
+            for x, j, gap in zip(middles, most[name], gaps[name], strict=True)
+            if gap > PASTS_LEAST
+        )
+        parts += [
+            f'<g id="pasts-{name}" class="heat answer" transform="{place}">{heat}</g>',
+            f'<path id="pasts-most-{name}" class="target drawn most answer" '
+            f'd="{dots}"/>',
+        ]
+    kept = [
+        np.where(
+            gaps[f"state-{i}"] > PASTS_LEAST,
+            values[np.arange(T), most[f"state-{i}"]],
+            0,
+        )
+        for i, values in enumerate(past.kept, 1)
+    ]
+    looked = [weights[-1] for weights in past.weights]
+    for (name, (foot, high)), values in zip(
+        PASTS_BARS.items(), (*kept, *looked), strict=True
+    ):
+        bars = "".join(
+            f"M{x:.1f} {foot}v{-high * value:.1f}"
+            for x, value in zip(middles, values, strict=True)
+        )
+        label = "kept" if "kept" in name else f"layer {name[-1]}"
+        parts += [
+            f'<path id="pasts-{name}" class="hidden drawn answer" '
+            f'stroke-width="{0.7 * column:.1f}" d="{bars}"/>',
+            f'<path class="line" d="M{left} {foot}h{width}"/>',
+            text(left - 5, foot - (1 if "kept" in name else 12), label, "end small"),
+        ]
+    for i in (1, 2):
+        top, high = PASTS_HEATS[f"state-{i}"]
+        middle = top + high * past.states[0].shape[1] / 2 + 4
+        parts.append(text(left - 5, middle, f"layer {i}", "end small"))
+    role = {"T": "input", "P": "output"}[string[1]]
+    last = left + width - column / 2
+    letters = "".join(
+        text(round(x, 1), PASTS_SYMBOLS, symbol, f"{named}small")
+        for x, symbol, named in zip(
+            (*middles, last),
+            f"{string}?",
+            ("", f"named {role} ", *[""] * (T - 1)),
+            strict=True,
+        )
+    )
+    now = "".join(
+        f"M{left + column * T:.1f} {top}v{high}" for top, high in PASTS_PANELS
+    )
+    parts += [
+        f'<g id="pasts-symbols">{letters}</g>',
+        f'<path id="pasts-now" class="line" d="{now}"/>',
+        '<g id="pasts-guess" class="guess gradient" transform="translate('
+        f'{middles[1]:.1f} 0)"><path class="drawn" stroke-width="2" d="M0 334V408"/>'
+        '<circle class="grip" cy="371" r="8"/></g>',
+    ]
+    (x, wide, high), (first, each) = PASTS_ANSWER, PASTS_ANSWERS
+    parts.append(text(4, first - 9, "the answer: T against P", "start small"))
+    for i, (name, share) in enumerate(zip(memory, past.answers, strict=True)):
+        y = first + each * i
+        parts += [
+            text(x - 6, y + 12, name, "end small"),
+            f'<rect class="output filled answer" x="{x}" y="{y}" width="{wide}" '
+            f'height="{high}"/><rect id="pasts-answer-{i}" class="input filled answer" '
+            f'x="{x}" y="{y}" width="{wide * share:.1f}" height="{high}"/>',
+            text(416, y + 12, f"T {share:.2f}", "end small answer", f"pasts-share-{i}"),
+        ]
+    cell, unit = (
+        f"unit {most[name][-1] + 1}, by {plain(gaps[name][-1])}"
+        for name in ("cell", "state-2")
+    )
+    places = [weights.argmax() for weights in looked]
+    peaks = [
+        f"{weights[k]:.2f} to step {k + 1}, {string[k]}"
+        for weights, k in zip(looked, places, strict=True)
+    ]
+    numbers = [f"{size:,}" for _, size in memory.values()]
+    label = (
+        f"What three networks have of {string} when they are asked. After T and after "
+        f"P the LSTM’s cell differs most in {cell}; the minGRU’s second layer in "
+        f"{unit}, which keeps {kept[1][-1]:.3f} of itself. Attention’s first layer "
+        f"gives {peaks[0]}, the second {peaks[1]}. The shares of T: "
+        f"{', '.join(f'{share:.2f}' for share in past.answers)}. Their pasts are "
+        f"{', '.join(numbers[:-1])} and {numbers[-1]} numbers."
+    )
+    return picture(420, first + 3 * each, label, parts, PASTS_STYLE, "pasts")
+
+
+def shades(values: np.ndarray) -> list[str]:
+    """A path for each shade of the values (T, n), those above 0 first.
+
+    Its lines fill the squares from (t, j) to (t + 1, j + 1) of step t and unit j.
+    """
+    level = np.searchsorted(PASTS_LEVELS, np.abs(values)) * np.sign(values)
+    paths = []
+    for sign in (1, -1):
+        for shade in range(1, len(PASTS_LEVELS) + 1):
+            path = ""
+            for j, found in enumerate((level == sign * shade).T):
+                edges = np.flatnonzero(np.diff([0, *found, 0])).reshape(-1, 2)
+                path += "".join(f"M{t} {j}.5h{end - t}" for t, end in edges)
+            paths.append(path)
+    return paths

@@ -14,19 +14,19 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import entr, expit
+from scipy.special import entr, expit, softmax
 
 from helpers import ROOT, results
 from helpers.experiments import ch05_reber_runs as reber_runs
 from helpers.experiments import ch06_embedded_reber_runs as experiments
 from helpers.lm import generation
 from helpers.lm.model import LanguageModel
-from helpers.networks import bptt, elman, gated, initialisation, trained
+from helpers.networks import bptt, elman, gated, initialisation, recurrences, trained
 from helpers.press import explorable_pictures, model_in_page
 from helpers.results import console
 from helpers.results.files import write_json, write_text
 from helpers.results.intervals import median_interval
-from helpers.tasks.reber import EMBEDDED, LONGEST, REBER, SYMBOLS, encode
+from helpers.tasks.reber import EMBEDDED, LONGEST, REBER, SYMBOLS, Grammar, encode
 from helpers.tasks.text import sentences
 
 FOLDER = ROOT / "book/_static/explorables"
@@ -39,9 +39,9 @@ def rounded(values: np.ndarray, digits: int) -> list:
     return float(f"{values:.{digits}g}")
 
 
-def exported(params: NamedTuple) -> dict[str, list]:
-    """The parameters of a network by name, to 6 digits."""
-    return {name: rounded(value, 6) for name, value in params._asdict().items()}
+def exported(params: NamedTuple, digits: int = 6) -> dict[str, list]:
+    """The parameters of a network by name, to so many digits."""
+    return {name: rounded(value, digits) for name, value in params._asdict().items()}
 
 
 # The Reber walker (chapter 5) -------------------------------------------------------
@@ -209,12 +209,12 @@ def inner_string() -> str:
 
 
 @cache
-def endings() -> list[str]:
-    """The shortest way to the end from each state of the Reber grammar.
+def endings(grammar: Grammar = REBER) -> list[str]:
+    """The shortest way to the end from each state of the grammar.
 
     Of equally short ones, the one whose transitions are listed first.
     """
-    moves = REBER.transitions
+    moves = grammar.transitions
     found = {len(moves) - 1: ""}
     while len(found) < len(moves):
         found |= {
@@ -647,6 +647,138 @@ def cell_gates_picture() -> str:
     )
 
 
+# Three pasts (chapter 9) --------------------------------------------------------------
+
+# Beside the LSTM of two-memories: the parameters of two networks of two layers.
+OF_LAYERS = {
+    "mingru": ("1.W_ih", "1.b_h", "2.W_ih", "2.b_h", "W_ho", "b_o"),
+    "attention": ("W_in", "1.W_qkv", "1.W_out", "2.W_qkv", "2.W_out", "W_ho", "b_o"),
+}
+
+
+@cache
+def two_layers(name: str) -> dict[str, np.ndarray]:
+    """The parameters of a network of `OF_LAYERS`."""
+    return trained.load_arrays(f"embedded-reber-{name}", [OF_LAYERS[name]])
+
+
+class Past(NamedTuple):
+    """What three networks have of a string after each of its T symbols."""
+
+    cell: np.ndarray  # (T, n), of the LSTM
+    states: list[np.ndarray]  # of the minGRU, (T, n) a layer
+    kept: list[np.ndarray]  # 1 - z, the part of its state that a unit keeps, (T, n)
+    weights: list[np.ndarray]  # of attention, (T, T) a layer: row t is that of step t
+    answers: np.ndarray  # (3,), the share of T in the outputs after the last symbol
+
+
+def past(string: str) -> Past:
+    """The three networks after a string that begins with BT or BP."""
+    x = encode(string)
+    h, cell = gated.lstm_states_numpy(x, memory("lstm"))
+    outputs = [elman.readout(h[-1], memory("lstm"))]
+
+    params, states, kept = two_layers("mingru"), [], []
+    below = x
+    for layer in (1, 2):
+        a = below @ params[f"{layer}.W_ih"] + params[f"{layer}.b_h"]
+        z, g = np.split(a, 2, axis=1)  # (T, n), (T, n)
+        kept.append(expit(-z))
+        below, h = np.zeros_like(g), np.zeros(g.shape[1])
+        for t, keep in enumerate(kept[-1]):
+            h = below[t] = keep * h + (1 - keep) * g[t]
+        states.append(below)
+    outputs.append((states[0] + states[1])[-1] @ params["W_ho"] + params["b_o"])
+
+    params, weights = two_layers("attention"), []
+    h = x @ params["W_in"]  # (T, n)
+    h = h + recurrences.sinusoids(*h.shape)
+    for layer in (1, 2):
+        q, k, v = np.split(h @ params[f"{layer}.W_qkv"], 3, axis=1)  # (T, n) each
+        scores = q @ k.T / np.sqrt(k.shape[1])  # (T, T)
+        scores[np.triu_indices(len(x), 1)] = -np.inf
+        weights.append(softmax(scores, axis=1))
+        h = h + weights[-1] @ v @ params[f"{layer}.W_out"]
+    outputs.append(h[-1] @ params["W_ho"] + params["b_o"])
+
+    p = expit(np.array(outputs))  # (3, 7)
+    p_T, p_P = p[:, SYMBOLS.index("T")], p[:, SYMBOLS.index("P")]
+    return Past(cell, states, kept, weights, p_T / (p_T + p_P))
+
+
+def apart(string: str) -> dict[str, np.ndarray]:
+    """What is in the states after T, less what is there after P, for the same string.
+
+    The cell and the states of both layers by their names in the picture, (T, n) each.
+    """
+    after = (past(f"B{symbol}{string[2:]}") for symbol in "TP")
+    after_T, after_P = ((one.cell, *one.states) for one in after)
+    differences = map(np.subtract, after_T, after_P)
+    return dict(zip(explorable_pictures.PASTS_HEATS, differences, strict=True))
+
+
+def past_answers(string: str) -> np.ndarray:
+    """The shares of T (3,) if the inner string went to its end by the shortest way."""
+    return past(string + to_question()[EMBEDDED.states(string)[-1]]).answers
+
+
+def to_question() -> list[str]:
+    """The shortest way to the last symbol but one, "" from there on."""
+    return [ending[:-2] for ending in endings(EMBEDDED)]
+
+
+def sizes(T: int) -> list[int]:
+    """How many numbers each network carries on after T symbols.
+
+    h and c; the states of both layers; a key and a value of each symbol in both layers.
+    """
+    n_lstm, n_mingru = len(memory("lstm").h0), len(two_layers("mingru")["W_ho"])
+    return [2 * n_lstm, 2 * n_mingru, 2 * 2 * len(two_layers("attention")["W_ho"]) * T]
+
+
+def three_pasts() -> dict:
+    """The grammar, the string at the opening, the weights to 8 digits, the plots."""
+    pictures = explorable_pictures
+    return {
+        "symbols": SYMBOLS,
+        "transitions": list(EMBEDDED.transitions),
+        "endings": to_question(),
+        "string": f"BT{inner_string()}",
+        "longest": LONGEST_INNER,
+        "sizes": sizes(1),
+        "panel": list(pictures.PASTS_PANEL),
+        "levels": list(pictures.PASTS_LEVELS),
+        "least": pictures.PASTS_LEAST,
+        "panels": [list(panel) for panel in pictures.PASTS_PANELS],
+        "heats": {name: list(place) for name, place in pictures.PASTS_HEATS.items()},
+        "bars": {name: list(place) for name, place in pictures.PASTS_BARS.items()},
+        "answer": list(pictures.PASTS_ANSWER),
+        "networks": {
+            "lstm": exported(memory("lstm"), 8),
+            **{
+                name: {
+                    key: rounded(value, 8) for key, value in two_layers(name).items()
+                }
+                for name in OF_LAYERS
+            },
+        },
+    }
+
+
+def three_pasts_picture() -> str:
+    """The three networks when they are asked, the inner string that of two-memories."""
+    string = f"BT{inner_string()}"
+    titles = {
+        "LSTM": f"LSTM, a cell of {len(memory('lstm').h0)} units",
+        "minGRU": f"minGRU, two layers of {len(two_layers('mingru')['W_ho'])} units",
+        "attention": "attention, two layers: where the last step looks",
+    }
+    held = zip(titles.values(), sizes(len(string)), strict=True)
+    return explorable_pictures.three_pasts(
+        string, past(string), apart(string), dict(zip(titles, held, strict=True))
+    )
+
+
 # All of them -----------------------------------------------------------------------
 
 EXPLORABLES = {  # by name: its numbers, and its picture
@@ -658,6 +790,7 @@ EXPLORABLES = {  # by name: its numbers, and its picture
     "train-it": (train_it, train_it_picture),
     "cell-gates": (cell_gates, cell_gates_picture),
     "remember": (remember, remember_picture),
+    "three-pasts": (three_pasts, three_pasts_picture),
 }
 
 
