@@ -124,7 +124,7 @@ def by_rerunning(
     maximum = arguments.integer("maximum", maximum)
     minimum = arguments.integer("minimum", minimum, 0, maximum)
     _checked_temperature(temperature)
-    v, params, _ = _float64(model)
+    v, params, *_ = _float64(model)
     blocked, draws = _blocked(v, filtered), rng.random(maximum)
     sentence = [v.start]
     while sentence[-1] != v.end and len(sentence) <= maximum:
@@ -152,7 +152,7 @@ def probabilities(
     """
     temperature = _checked_temperature(temperature)
     minimum = arguments.integer("minimum", minimum, 0)
-    v, params, _ = _float64(model)
+    v, params, *_ = _float64(model)
     words = arguments.indices("words", words, len(v), ("T",))
     if np.isin(words, [v.start, v.end]).any():
         raise ValueError(
