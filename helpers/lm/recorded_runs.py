@@ -32,9 +32,9 @@ def load(folder: Path | str | None = None) -> dict:
     """The recorded runs: "runs" holds a dict for each, in the order of recording.
 
     "note" says how they were run. A run has its "settings", "parameters" (how many
-    numbers were learned), lists "epoch", "train" and "validation" (perplexities by epoch),
-    "best_epoch", "validation_perplexity" and "test_perplexity" of the model of that
-    epoch, "seconds" of training, "tokens_per_s" and its "command". Raises
+    numbers were learned), lists "epoch", "train" and "validation" (perplexities by
+    epoch), "best_epoch", "validation_perplexity" and "test_perplexity" of the model of
+    that epoch, "seconds" of training, "tokens_per_s" and its "command". Raises
     FileNotFoundError where there is no file and ValueError for a damaged one; both say
     how to make it.
     """
