@@ -32,6 +32,8 @@ from helpers.results import files, records
 EXPERIMENTS = REGISTRY | by_name(times.EXPERIMENTS)
 # Of others, updates 50, 100, 150 and 200 are traced; these have reasons of their own.
 TRACED = {"bptt-last-bit": {2, 4}, "sine-published": {3}}
+# Where rates are chosen, by few seeds of their own; all others have 20 or more.
+SEEDS = dict.fromkeys((name for name in EXPERIMENTS if "beyond-rates" in name), 5)
 BYTES = {  # at most, and 150,000 of others
     "embedded-reber-elman": 400_000,
     "reber-learned": 300_000,
@@ -116,10 +118,19 @@ SLOW = (
     "streams-batch",
     "streams-well",
 )
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
-    for name in EXPERIMENTS
-]
+# One of the kinds of chapter 9 is as slow, the others repeat what it tries.
+REPEAT = tuple(name for name in EXPERIMENTS if name.startswith("beyond-re"))[1:]
+REPEAT += tuple(SEEDS)
+
+
+def mark(name):
+    """How often the beginning of this record is computed."""
+    if name in REPEAT:
+        return pytest.mark.nightly
+    return pytest.mark.slow if name in SLOW or "beyond" in name else ()
+
+
+NAMES = [pytest.param(name, marks=mark(name)) for name in EXPERIMENTS]
 
 
 # Another seed differs in its numbers, not in its code: once a night is enough.
