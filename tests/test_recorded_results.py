@@ -32,17 +32,19 @@ from helpers.results import files, records
 EXPERIMENTS = REGISTRY | by_name(times.EXPERIMENTS)
 # Of others, updates 50, 100, 150 and 200 are traced; these have reasons of their own.
 TRACED = {"bptt-last-bit": {2, 4}, "sine-published": {3}}
+# Where rates are chosen, by few seeds of their own, and where networks copy; all others
+# have 20 or more.
+COPIES = tuple(name for name in EXPERIMENTS if name.startswith("beyond-copy-"))
+SEEDS = dict.fromkeys((name for name in EXPERIMENTS if "beyond-rates" in name), 5)
+SEEDS |= dict.fromkeys(COPIES, 6) | {"beyond-copy-rates": 3}
 BYTES = {  # at most, and 150,000 of others
     "embedded-reber-elman": 400_000,
     "reber-learned": 300_000,
     "streams-well": 200_000,
 }
-COPIES = ("elman", "lstm", "mingru", "attention", "longer", "lengths")
-SEEDS = {"beyond-copy-rates": 3}  # at least, and 20 of others
-SEEDS |= {f"beyond-copy-{name}": 6 for name in COPIES}
 # So many of the traced losses are compared, all of others: where 200 updates solve the
 # task, its loss becomes so small that rounding moves the first digits.
-COMPARED = dict.fromkeys(SEEDS, 2)
+COMPARED = dict.fromkeys(COPIES, 2)
 # Rates so large that rounding moves them within 100 updates: nothing is compared.
 CHAOTIC = {"beyond-copy-rates": {"elman 0.1", "attention 0.03", "attention 0.1"}}
 
@@ -96,7 +98,6 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
 
 # The networks of several settings or lengths, each compiled: five seconds or more.
 SLOW = (
-    *(name for name in REGISTRY if name.startswith("beyond-copy-")),
     "bptt-clipping",
     "bptt-truncation",
     "embedded-reber-elman",
@@ -116,10 +117,19 @@ SLOW = (
     "streams-batch",
     "streams-well",
 )
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
-    for name in EXPERIMENTS
-]
+# One of the kinds of chapter 9 is as slow, the others repeat what it tries.
+REPEAT = tuple(name for name in EXPERIMENTS if name.startswith("beyond-re"))[1:]
+REPEAT += tuple(SEEDS)
+
+
+def mark(name):
+    """How often the beginning of this record is computed."""
+    if name in REPEAT:
+        return pytest.mark.nightly
+    return pytest.mark.slow if name in SLOW or "beyond" in name else ()
+
+
+NAMES = [pytest.param(name, marks=mark(name)) for name in EXPERIMENTS]
 
 
 # Another seed differs in its numbers, not in its code: once a night is enough.
