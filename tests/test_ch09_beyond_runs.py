@@ -415,7 +415,7 @@ class Searched:
             4 * [[1, 1]],
             2,
         ),
-        # then the loss.
+        # then the loss, also where some guess better than others.
         (4 * [[0.5, 0.5]], 4 * [[0, 0]], [[1, 1], [0.9, 0.8], [0.9, 0.7], [1, 2]], 3),
     ],
 )
