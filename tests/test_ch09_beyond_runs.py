@@ -416,7 +416,12 @@ class Searched:
             2,
         ),
         # then the loss, also where some guess better than others.
-        (4 * [[0.5, 0.5]], 4 * [[0, 0]], [[1, 1], [0.9, 0.8], [0.9, 0.7], [1, 2]], 3),
+        (
+            [[0.5, 0.54], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]],
+            4 * [[0, 0]],
+            [[1, 1], [0.9, 0.8], [0.9, 0.7], [1, 2]],
+            3,
+        ),
     ],
 )
 def test_the_choice_goes_by_solutions_then_updates_then_answers_then_loss(

@@ -486,6 +486,7 @@ def choose(search) -> dict[str, float]:
 RATES: dict[str, tuple[float, float, float, float]] = {
     "mingru": (0.03, 0.03, 0.03, 0.03),
     "attention": (0.003, 0.003, 0.003, 0.003),
+    "rglru": (0.03, 0.03, 0.03, 0.01),
 }
 
 SPOKEN = {
