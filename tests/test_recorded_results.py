@@ -46,7 +46,10 @@ BYTES = {  # at most, and 150,000 of others
 # task, its loss becomes so small that rounding moves the first digits.
 COMPARED = dict.fromkeys(COPIES, 2)
 # Rates so large that rounding moves them within 100 updates: nothing is compared.
-CHAOTIC = {"beyond-copy-rates": {"elman 0.1", "attention 0.03", "attention 0.1"}}
+CHAOTIC = {
+    "beyond-copy-rates": ("elman 0.1", "attention 0.03", "attention 0.1"),
+    "beyond-rates-attention": (".0.03", ".0.1"),
+}
 
 
 def recorded_names():
@@ -147,7 +150,7 @@ def test_the_first_updates_give_the_recorded_losses(name, seed):
     few = slice(COMPARED.get(name))
     for setting, losses in now.items():
         assert len(losses) == len(then[setting]) > 0
-        if setting in CHAOTIC.get(name, ()):
+        if setting.endswith(CHAOTIC.get(name, ())):
             continue
         np.testing.assert_allclose(
             losses[few],

@@ -26,6 +26,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from helpers.experiments.ch06_embedded_reber_runs import (
+    CHANCE,
     LENGTHS,
     SOLVED,
     P,
@@ -463,7 +464,8 @@ def choose(search) -> dict[str, float]:
 
     First come rates with which more seeds solved the task; among them those that needed
     fewer updates in the mean, where one that is not solved counts all there were; then
-    those with more right answers in the mean; then those with the lower loss.
+    those with more right answers in the mean, if they are more than `CHANCE`; then
+    those with the lower loss.
     """
     chosen: dict[str, tuple] = {}
     for name, setting in search.parameters["settings"].items():
@@ -472,7 +474,8 @@ def choose(search) -> dict[str, float]:
         solved = until > 0
         until = np.where(solved, until, most)
         place = f"{setting['layers']}.{setting['least']}"
-        rank = -solved.sum(), until.mean(), -right.mean(), loss.mean()
+        known = max(right.mean(), CHANCE)
+        rank = -solved.sum(), until.mean(), -known, loss.mean()
         candidate = rank, setting["rate"]
         chosen[place] = min(chosen.get(place, candidate), candidate)
     return {place: rate for place, (_, rate) in chosen.items()}
@@ -483,6 +486,7 @@ def choose(search) -> dict[str, float]:
 RATES: dict[str, tuple[float, float, float, float]] = {
     "mingru": (0.03, 0.03, 0.03, 0.03),
     "attention": (0.003, 0.003, 0.003, 0.003),
+    "rglru": (0.03, 0.03, 0.03, 0.01),
 }
 
 SPOKEN = {
