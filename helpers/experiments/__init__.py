@@ -17,6 +17,7 @@ from helpers.experiments import (
     ch07_sine_runs,
     ch08_first_steps_runs,
     ch08_ladder_runs,
+    ch09_beyond_runs,
     ch09_copy_runs,
 )
 from helpers.experiments.runner import Experiment
@@ -43,5 +44,6 @@ REGISTRY = by_name(
     ch07_sine_runs.EXPERIMENTS,
     ch08_first_steps_runs.EXPERIMENTS,
     ch08_ladder_runs.EXPERIMENTS,
+    ch09_beyond_runs.EXPERIMENTS,
     ch09_copy_runs.EXPERIMENTS,
 )
