@@ -120,6 +120,8 @@ LONG = {
     "test_book.py": 30,
     "test_lm_model.py": 30,
     "test_ch07_sine_runs.py": 30,
+    "test_ch09_beyond_runs.py": 30,
+    "test_recurrences.py": 30,
     "test_check_mutants.py": 25,
     "test_ch05_reber_runs.py": 25,
     "test_ch03_scan_checks.py": 20,

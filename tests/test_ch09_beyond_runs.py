@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 import pytest
 from test_optimisers import adam_step
 
-from helpers import results
+from helpers import engine, results
 from helpers.experiments import ch06_embedded_reber_runs as chapter_6
 from helpers.experiments import ch09_beyond_runs as experiments
 from helpers.experiments import trainer
@@ -86,6 +86,7 @@ def alone(kind, layers, start, strings, rate):
     return losses, {k: v.get_value() for k, v in p.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mingru", "attention"])
 def test_networks_side_by_side_are_trained_as_if_alone(python_engine, kind):
     compare_with_alone(kind, 1)
@@ -119,7 +120,7 @@ def compare_with_alone(kind, layers):
             np.testing.assert_allclose(value, params[name], atol=1e-10, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_lstm_is_that_of_chapter_6(python_engine):
     """From the seed's first weights to the numbers after three updates."""
     seed, units, rate = 5, 4, 0.005
@@ -460,7 +461,10 @@ def test_the_search_and_the_finals_have_no_seed_in_common(kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", experiments.SHIPPED)
-def test_the_shipped_networks_do_what_their_files_say(python_engine, name):
+def test_the_shipped_networks_do_what_their_files_say(name):
+    if why := engine.why_not("jax"):
+        pytest.skip(why)
+    engine.select("jax")
     kind, seed, rate = experiments.SHIPPED[name]
     units = experiments.UNITS[kind][1]
     blank = initial_network(kind, 2, 7, units, 7, np.random.default_rng(0))

@@ -120,7 +120,10 @@ SLOW = (
 )
 # The ends of settings, rates too high to learn by, at which rounding errors grow to the
 # size of the losses within 200 updates: one seed among others is not as if alone.
-CHAOTIC["beyond-rates-attention"] = (".0.03", ".0.1")
+CHAOTIC |= {
+    "beyond-rates-attention": (".0.03", ".0.1"),
+    "beyond-rates-deltanet": (".0.1",),
+}
 
 # One of the kinds of chapter 9 is as slow, the others repeat what it tries.
 REPEAT = tuple(name for name in EXPERIMENTS if name.startswith("beyond-re"))[1:]

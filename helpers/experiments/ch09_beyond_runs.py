@@ -487,6 +487,7 @@ RATES: dict[str, tuple[float, float, float, float]] = {
     "mingru": (0.03, 0.03, 0.03, 0.03),
     "attention": (0.003, 0.003, 0.003, 0.003),
     "rglru": (0.03, 0.03, 0.03, 0.01),
+    "lstm": (0.01, 0.01, 0.03, 0.01),
 }
 
 SPOKEN = {
