@@ -108,6 +108,7 @@ def masks_of(trainer, batch, seed):
 # The network ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @each_recipe
 def test_cost_and_gradients_are_those_of_a_loop_and_of_differences(name, cell, batch):
     settings = settings_of(name, cell)
@@ -131,6 +132,7 @@ def test_cost_and_gradients_are_those_of_a_loop_and_of_differences(name, cell, b
     assert norm == pytest.approx(math.sqrt(squares), rel=1e-6)
 
 
+@pytest.mark.slow
 @each_recipe
 def test_nothing_is_dropped_when_it_is_judged(name, cell):
     """And the plain network, where there is one, says the same."""
@@ -333,6 +335,7 @@ def test_a_run_with_remedies_is_kept_judged_and_goes_on(corpus, tmp_path, name):
     assert ours == theirs
 
 
+@pytest.mark.nightly
 def test_layer_norm_is_learned_and_no_model(corpus, tmp_path):
     run = Run(Settings(corpus, **FEW | {"norm": True, "epochs": 1}), tmp_path)
     with pytest.raises(ValueError, match="norm must be False for a model"):
