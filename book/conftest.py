@@ -13,7 +13,7 @@ from helpers.press.notebooks import chapters
 CHAPTERS = set(chapters())
 HERE = Path(__file__).parent
 # Where Numba compiles for minutes, which the other engines do in seconds.
-MINUTES = ("03_scan.ipynb", "07_sine.ipynb")
+MINUTES = ("03_scan.ipynb", "07_sine.ipynb", "09_beyond.ipynb")
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
