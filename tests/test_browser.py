@@ -584,7 +584,7 @@ def test_search_answers_as_one_types_and_covers_no_letter(browser, address):
         icon = visit.page.locator(".bd-search-container .fa-magnifying-glass")
         sign, typed = icon.bounding_box(), field.bounding_box()
         assert sign["x"] + sign["width"] <= typed["x"]
-        field.fill("transformer")
+        field.fill("photosynthesis")
         status = visit.page.locator("[role=status]")
         assert status.inner_text() == "No section says this. Try other words."
 
