@@ -19,6 +19,7 @@ strings of its own.
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
+from importlib.metadata import version
 from itertools import count
 from typing import NamedTuple
 
@@ -66,6 +67,11 @@ SOLVED, CHANCE = 0.99, 0.55
 LENGTHS = (16, 24, 32, 48)
 # The same where the strings of several seeds are filled up to one length.
 APART_LENGTHS = (16, 24, 32)
+
+# Before 3.3, PyTensor fuses the steps of a scan that has no mode of its own, and Python
+# runs what is fused number by number. Since then they are compiled as what is around.
+OLD = tuple(map(int, version("pytensor").split(".")[:2])) < (3, 3)
+UNFUSED = {"mode": "FAST_COMPILE"} if OLD else {}
 
 INITIAL: dict[str, Callable] = {
     "elman": initial_elman,
@@ -301,10 +307,10 @@ def compiled_apart(cell: str, units: int, relus: tuple[bool, ...]) -> Stack:
     return _trained_by([x, y, mask], losses, params, networks, velocity=True)
 
 
-def _scanned(x, params, start: Iterable, g: Callable, mode: str | None = None):
+def _scanned(x, params, start: Iterable, g: Callable, **options):
     """The states h from `start`, h0 and for the LSTM c0, by a scan of the steps.
 
-    `mode` is that of the steps, which are compiled apart from what is around them.
+    `options` are other arguments of `pytensor.scan`.
     """
     steps = {LSTM: lstm_step, GRU: gru_step}
     of_state = pytensor.scan(
@@ -312,9 +318,9 @@ def _scanned(x, params, start: Iterable, g: Callable, mode: str | None = None):
         sequences=x,
         outputs_info=list(start),
         non_sequences=[params.W_ih, params.W_hh, params.b_h],
-        mode=mode,
         strict=True,
         return_updates=False,
+        **options,
     )
     return of_state[0] if isinstance(of_state, list | tuple) else of_state
 
@@ -410,10 +416,8 @@ def _reach(kind: type, relu: bool):
         *(pt.matrix(n) if n[0] == "W" else pt.vector(n) for n in kind._fields)
     )
     x, where = pt.tensor3("x"), pt.matrix("where")
-    # Without a mode of its own a scan's steps are fused, and Python runs what is fused
-    # number by number.
     start = (for_each_example(state, x) for state in params[5:])
-    o = readout(_scanned(x, params, start, g, mode="FAST_COMPILE"), params)
+    o = readout(_scanned(x, params, start, g, **UNFUSED), params)
     undecided = (where * (o[:, :, T] - o[:, :, P])).sum() / 2
     return pytensor.function(
         [x, where, *params], pt.grad(undecided, x), mode="FAST_COMPILE"
