@@ -766,6 +766,10 @@ def agreeing(score, vocabulary):
     return found
 
 
+# The steps at which two symbols are due, 5 and 2, and which.
+TO_COPY = ((2, 5), (3, 2))
+
+
 def copied(symbols):
     """What is heard and what is asked, word by word; 8 is GO."""
     symbols = [int(s) for s in symbols]
@@ -1612,7 +1616,7 @@ TABLE = {
     **entries(
         "tasks.copying.share_right",
         lambda o: copying.share_right(o, copying.examples([5, 2]).y),
-        lambda o: np.mean([max(o[t]) == o[t][k] for t, k in ((2, 5), (3, 2))]),
+        lambda o: np.mean([list(o[t]).index(max(o[t])) == k for t, k in TO_COPY]),
         {"o": Array((4, 8))},
     ),
     **entries(
