@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from pathlib import Path
 
 import pytest
 from nbval.kernel import RunningKernel
@@ -11,7 +10,6 @@ from helpers import compiled_code
 from helpers.press.notebooks import chapters
 
 CHAPTERS = set(chapters())
-HERE = Path(__file__).parent
 # Where Numba compiles for minutes, which the other engines do in seconds.
 MINUTES = ("03_scan.ipynb", "07_sine.ipynb", "09_beyond.ipynb")
 os.environ.setdefault("RNN_QUIET", "1")
@@ -36,7 +34,7 @@ def pytest_collection_modifyitems(items):
         cell.add_marker("python")
         if cell.path.resolve() not in CHAPTERS:
             cell.add_marker("slow")
-        if cell.path.name in MINUTES and cell.path.parent == HERE:
+        elif cell.path.name in MINUTES:
             cell.add_marker("minutes")
     for notebook in {cell.parent for cell in cells}:
         notebook.skip_compare += (

@@ -104,7 +104,7 @@ def compiled(kind: str, layers: int, units: int, networks: int) -> Stack:
 
 
 def stacked(values: list[dict]) -> dict[str, np.ndarray]:
-    """Parameters of single networks as those of a stack."""
+    """Parameters of single networks as those of a stack: vectors have a second axis."""
     return {
         name: np.stack(
             [v[name] if v[name].ndim == 2 else v[name][None] for v in values]

@@ -25,6 +25,7 @@ import pytensor
 import pytensor.tensor as pt
 from scipy.special import expit
 
+from helpers.experiments.ch09_beyond_runs import stacked
 from helpers.experiments.runner import TRACE_UPDATES, Experiment
 from helpers.experiments.trainer import Trainer
 from helpers.networks.gated import lstm_step
@@ -70,16 +71,6 @@ def start(seed: int, kind: str) -> dict[str, np.ndarray]:
     layers, units = SIZES[kind]
     rng = np.random.default_rng([seed, 0])
     return initial_network(kind, layers, K + 1, units, K, rng)
-
-
-def stacked(values: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Parameters of single networks side by side: vectors have a second axis of 1."""
-    return {
-        name: np.stack(
-            [v[name] if v[name].ndim == 2 else v[name][None] for v in values]
-        )
-        for name in values[0]
-    }
 
 
 def unstacked(values: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
