@@ -2,16 +2,18 @@
 
 The marks stand in pyproject.toml. `documents` is set by hand, and every other test is
 of `python`; `engine` is set by hand, and only such a test is told which engine was
-chosen. tests/test_marks.py proves both.
+chosen; tests/test_marks.py proves both. What is `slow` follows from tests/seconds.json.
 """
 
 import functools
 import json
 import os
 import sys
+from collections import Counter
 
 import matplotlib
 import pytest
+import seconds
 from xdist.scheduler import LoadScopeScheduling
 
 from helpers import ROOT, compiled_code
@@ -32,11 +34,12 @@ UNMARKED = "an engine for a test that is not marked `engine`"
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items):
-    """Mark what is not of `documents`, and put what takes longest first."""
+    """Mark what is not of `documents`, and what takes long."""
     for item in items:
         if not item.get_closest_marker("documents"):
             item.add_marker("python")
-    items.sort(key=lambda item: -expected_seconds(item.nodeid))
+        if pace := seconds.pace(item.nodeid):
+            item.add_marker(pace)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -92,6 +95,22 @@ def compiled_here_alone():
                     value.cache_clear()
 
 
+# Seconds ------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser):
+    """Offer to record how long each test takes."""
+    said = "keep in tests/seconds.json how long each test took"
+    parser.addoption("--record-seconds", action="store_true", help=said)
+
+
+def pytest_configure(config):
+    """Record, where the reports of all workers arrive."""
+    if config.getoption("--record-seconds") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(seconds.Recorder())
+    config.pluginmanager.register(LongestBegun())
+
+
 # Distribution -------------------------------------------------------------------------
 
 
@@ -103,42 +122,6 @@ def cold_seconds():
     return {name: times["cold_s"] for name, times in record["notebooks"].items()}
 
 
-# Seconds of the modules of tests that take longest, in that slice of .ci/run in which
-# each does. A wrong figure costs only an idle worker at the end.
-LONG = {
-    "test_browser.py": 120,
-    "test_explorables.py": 120,
-    "test_lm_training.py": 50,
-    "test_engine.py": 50,
-    "test_ch06_embedded_reber_runs.py": 45,
-    "test_recorded_results.py": 40,
-    "test_train_it.py": 40,
-    "test_remember.py": 40,
-    "test_three_pasts.py": 40,
-    "test_every_check.py": 40,
-    "test_quiz_form.py": 40,
-    "test_book.py": 30,
-    "test_lm_model.py": 30,
-    "test_ch07_sine_runs.py": 30,
-    "test_ch09_beyond_runs.py": 30,
-    "test_recurrences.py": 30,
-    "test_check_mutants.py": 25,
-    "test_ch05_reber_runs.py": 25,
-    "test_ch03_scan_checks.py": 20,
-    "test_ch08_language_model_checks.py": 20,
-    "test_ch06_embedded_reber_checks.py": 20,
-    "test_ch01_feedforward_checks.py": 20,
-    "test_ch03_streams_runs.py": 20,
-    "test_runner.py": 20,
-    "test_notebooks.py": 20,
-    "test_public_surface.py": 20,
-    "test_trainer.py": 20,
-    "test_mutation.py": 20,
-    "test_terms.py": 20,
-    "test_ch09_beyond_checks.py": 20,
-    "test_ch05_reber_checks.py": 10,
-    "test_ch04_bptt_checks.py": -1,  # many short tests that come last and fill the gaps
-}
 # Modules whose tests share nothing that takes long to make: any worker takes the next.
 SHARED = (
     "test_browser.py",
@@ -158,18 +141,29 @@ SHARED = (
 )
 
 
-def expected_seconds(nodeid):
-    """How long the work that a test belongs to may take; 0 for what is short."""
-    file = nodeid.split("::")[0]
-    return cold_seconds().get(file) or LONG.get(file.removeprefix("tests/"), 0)
-
-
 class LongestFirst(LoadScopeScheduling):
     """Gives a worker that has nothing left the next module, or the next test of one."""
 
     def _split_scope(self, nodeid):
-        file = nodeid.split("::")[0]
-        return nodeid if file.removeprefix("tests/") in SHARED else file
+        return scope(nodeid)
+
+
+def scope(nodeid):
+    """What one worker runs whole: a notebook, a module or a single test."""
+    file = nodeid.split("::")[0]
+    return nodeid if file.removeprefix("tests/") in SHARED else file
+
+
+class LongestBegun:
+    """A plugin of its own, so that it sees what -m has left."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items):
+        """Put first what takes longest together."""
+        total = Counter(cold_seconds())
+        for item in items:
+            total[scope(item.nodeid)] += seconds.recorded().get(item.nodeid, 0)
+        items.sort(key=lambda item: -total[scope(item.nodeid)])
 
 
 @pytest.hookimpl(optionalhook=True)  # nothing where xdist is not loaded

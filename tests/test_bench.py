@@ -34,11 +34,6 @@ QUICK_TO_COMPILE = [
 ]
 QUICK_TO_COMPILE.remove("page")  # which needs a browser, and has its own tests
 
-# What JAX does with one string it does with the others in the same way.
-SLOW = pytest.mark.slow
-OTHERS = {(name, what) for name in WAYS if "jax" in name for what in SMALL}
-OTHERS -= {(name, "a string") for name in ("pytensor jax", "training jax", "jax")}
-
 
 @pytest.fixture(autouse=True)
 def restored():
@@ -73,14 +68,8 @@ def test_the_gradient_of_numpy_is_that_of_differences_and_its_steps_go_down(what
     assert losses[0] > losses[-1]
 
 
-@pytest.mark.parametrize(
-    ("name", "what"),
-    [
-        pytest.param(name, what, marks=SLOW if (name, what) in OTHERS else ())
-        for name in QUICK_TO_COMPILE
-        for what in SMALL
-    ],
-)
+@pytest.mark.parametrize("what", SMALL)
+@pytest.mark.parametrize("name", QUICK_TO_COMPILE)
 def test_all_ways_give_the_same_loss_and_gradients(name, what):
     workload = SMALL[what]
     if why := missing(name, workload):
@@ -186,7 +175,6 @@ def test_a_series_changes_one_size(axis):
     assert str(shapes[0]).count("13") > 0
 
 
-@pytest.mark.slow
 def test_the_floors_leave_the_parameters_alone():
     pytest.importorskip("jax")
     for workload in (SMALL["a wave"], SMALL["sentences"]):
@@ -212,14 +200,7 @@ def test_what_is_missing_has_a_reason(monkeypatch):
     assert missing("c", string) == "no C compiler"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=SLOW if "unrolled" in name else ())
-        for name, way in WAYS.items()
-        if way.many
-    ],
-)
+@pytest.mark.parametrize("name", [name for name, way in WAYS.items() if way.many])
 def test_many_steps_in_a_call_are_as_many_calls(name):
     workload = SMALL["a wave"]
     if name not in QUICK_TO_COMPILE or missing(name, workload):

@@ -73,7 +73,6 @@ def test_the_contents_list_every_page_and_no_other(html, pages):
     assert set(notebooks.find()) == set(filter(Path.exists, listed_notebooks))
 
 
-@pytest.mark.slow
 def test_each_page_says_what_it_is(pages):
     descriptions = set()
     for name, page in pages.items():
@@ -132,7 +131,6 @@ def test_pages_are_small(html, pages):
 # Nothing from another host (test_browser.py watches the browser as well)
 
 
-@pytest.mark.slow
 def test_pages_name_no_file_on_another_host(html, pages):
     foreign = []
     for name in (*pages, "index.html", "search.html", "genindex.html"):
@@ -154,7 +152,6 @@ def test_style_sheets_name_no_file_on_another_host(html):
     assert not any(foreign.values()), foreign
 
 
-@pytest.mark.slow
 def test_formulas_stand_in_the_page_and_need_no_script(html, pages):
     for name, page in pages.items():
         for formula in page.select(".math"):
@@ -165,7 +162,6 @@ def test_formulas_stand_in_the_page_and_need_no_script(html, pages):
     assert len(pages["book/01_feedforward.html"].select(".math")) > 50
 
 
-@pytest.mark.slow
 def test_a_page_has_the_style_of_every_glyph_in_it(pages):
     for name, page in pages.items():
         used = {c for glyph in page.select("mjx-c[class]") for c in glyph["class"]}
@@ -176,7 +172,6 @@ def test_a_page_has_the_style_of_every_glyph_in_it(pages):
         assert bool(used) == bool(page.select(".math")), name
 
 
-@pytest.mark.slow
 def test_printed_tables_are_tables_and_sentences_wrap(pages):
     tables = wraps = keeps = 0
     for page in pages.values():
@@ -556,7 +551,6 @@ def words(summary):
     return "".join(part.text for part in said)
 
 
-@pytest.mark.slow
 def test_folded_code_says_what_it_is_of(published, pages):
     [code] = parsed(published.html / "book/one.html").select("details.code")
     assert not code.has_attr("open")

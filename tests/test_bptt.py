@@ -60,7 +60,6 @@ def assert_close(gradient, expected, tolerance=1e-6):
 # The whole gradient ---------------------------------------------------------------
 
 
-@pytest.mark.slow
 @each_unit
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.integers(1, 7), SIZES, st.sampled_from([(), (1,), (3,)]), st.integers(0, 99))

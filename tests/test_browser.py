@@ -459,7 +459,6 @@ BELOW = """(id) => document.getElementById(id).querySelector("h1, h2, h3, h4")
 NEAR, STEADY = 20, 0.02  # pixels, and the share of the screen times that of the way
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", each(listed()))
 def test_links_land_at_their_heading_and_nothing_moves(browser, address, name):
     for width in (PHONE, TABLET, DESKTOP):

@@ -226,7 +226,6 @@ def test_scan_refuses_other_shapes(kind, ndim):
         STATES[kind](x, elman.shared(random_cell(kind)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name", "shape"),
     [

@@ -547,7 +547,6 @@ def test_every_mistake_that_a_check_knows_is_tried(checked, monkeypatch):
         assert heard or shared, f"no near-miss makes the check say: {mistake}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "checked", [check.windows, check.gradients, check.cross_entropy]
 )

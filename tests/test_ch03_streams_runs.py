@@ -302,7 +302,6 @@ def test_well_measures_each_setting_lengths_and_noise(tiny):
     assert result["trace"]["noise 0.1"] != result["trace"]["sigmoid unit adam"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tiny", ["streams-noise"], indirect=True)
 def test_noise_is_that_of_the_training_and_that_of_the_test(tiny):
     result, _ = tiny
@@ -331,7 +330,6 @@ def test_a_rate_that_falls_ends_at_zero(python_engine, monkeypatch):
         assert rates == pytest.approx(wanted)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tiny", ["streams-batch"], indirect=True)
 def test_batch_compares_at_equal_updates_and_at_equal_examples(tiny):
     result, _ = tiny
@@ -353,7 +351,6 @@ def test_both_comparisons_of_batches_fall_on_marks():
             assert k % parameters["every"][size] == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tiny", ["streams-sparse"], indirect=True)
 def test_sparse_counts_exact_zeros(tiny):
     result, _ = tiny

@@ -346,7 +346,6 @@ def both(x, y, *params, **how):
     return [*gradients[:5], 0 * gradients[5]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sentences", "student"),
     [
@@ -464,7 +463,6 @@ def test_loss_and_units_must_be_known():
         check.backward(plain, units="relu")
 
 
-@pytest.mark.slow
 @each_loss_and_unit
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(seed=SEEDS)

@@ -66,7 +66,6 @@ def test_what_a_shift_register_recalls():
         assert found == pytest.approx(r2, abs=0.02)
 
 
-@pytest.mark.slow
 def test_a_diverged_network_is_recorded_as_such():
     parameters = experiments.CLIPPING | {
         "hidden": 3,
@@ -81,7 +80,6 @@ def test_a_diverged_network_is_recorded_as_such():
     assert metrics["norm 0.001.lr 1000"] >= -1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("clip", "longest"), [("norm", 1.0), ("value", None)])
 def test_a_clipped_step_is_no_longer_than_allowed(clip, longest):
     limit, lr = 0.05, 0.1

@@ -426,7 +426,6 @@ def test_two_more_states_cannot_hide_a_mistake_within_the_length_of_the_probes()
     assert said.startswith("Not yet. "), said
 
 
-@pytest.mark.slow
 def test_the_share_of_grammatical_strings_is_exact():
     def counted(leak, n=20_000):
         rng, good = np.random.default_rng(0), 0

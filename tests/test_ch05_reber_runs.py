@@ -100,7 +100,6 @@ def test_targets_are_what_may_follow_or_what_does():
 # Training --------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("chosen", ["python", "jax"])
 @pytest.mark.parametrize("setting", [SETTING, SOFTMAX], ids=["sigmoid", "softmax"])
 def test_an_update_equals_a_version_in_numpy_padded_or_not(chosen, setting, capsys):
@@ -221,7 +220,6 @@ def test_a_network_that_knows_the_grammar_makes_its_strings():
     assert outputs == pytest.approx({"stray": 0, "next": 0, "legal": 0}, abs=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("outputs", ["sigmoid", "softmax"])
 def test_each_symbol_is_drawn_with_its_probability(outputs):
     p = random_elman(1)
@@ -238,7 +236,6 @@ def test_each_symbol_is_drawn_with_its_probability(outputs):
     np.testing.assert_allclose(shares, expected, atol=0.03)
 
 
-@pytest.mark.slow
 def test_temperature_and_cutoff_change_the_probabilities_as_stated():
     p = random_elman(1)
     h = hidden_states_numpy(encode("B"), p)

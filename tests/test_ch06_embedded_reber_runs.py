@@ -193,7 +193,6 @@ def trained_losses(net, start, settings, training, updates, lengths=(48,), seed=
     return np.array([loss for _, loss in after])
 
 
-@pytest.mark.slow
 def test_each_network_of_a_stack_is_trained_as_if_alone_in_numpy(python_engine):
     relus = tuple(setting.get("relu", False) for setting in SETTINGS)
     net = experiments.compiled("elman", 3, relus)
@@ -459,7 +458,6 @@ def test_reach_is_the_backpropagation_of_chapter_4(python_engine, relu):
         assert got[i] == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("initial", [initial_elman, initial_lstm, initial_gru])
 def test_reach_is_what_central_differences_find(python_engine, initial):
     p = initial(7, 4, 7, np.random.default_rng(0))
@@ -498,7 +496,6 @@ TINY = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["elman", "gru"])
 def test_the_sweep_measures_each_setting_at_each_lag(python_engine, monkeypatch, cell):
     monkeypatch.setattr(trainer, "traced", lambda k: k in (2, 4))

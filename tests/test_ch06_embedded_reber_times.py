@@ -1,11 +1,8 @@
 """The cost of chapter 6's networks: what is timed."""
 
-import pytest
-
 from helpers.bench import ch06_embedded_reber_times as times
 
 
-@pytest.mark.slow
 def test_cost_times_each_stack_and_counts_parameters(python_engine):
     parameters = {
         "updates": 4,

@@ -177,7 +177,6 @@ def test_all_errors_at_once_give_the_losses_of_the_published_program():
 # Training --------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_the_classic_setting_is_sgd_in_order_with_clipped_truncated_gradients(
     python_engine,
 ):
@@ -336,7 +335,6 @@ TINY = {
 }
 
 
-@pytest.mark.slow
 def test_sunspot_networks_are_scored_on_the_test_years(python_engine):
     parameters = (
         experiments.SUNSPOT_COMPARISON

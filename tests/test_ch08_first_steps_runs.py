@@ -41,7 +41,6 @@ def test_settings_differ_in_the_size_of_the_rows_and_in_nothing_else():
         begin("bias")
 
 
-@pytest.mark.slow
 def test_each_setting_learns_and_only_one_learns_biases(monkeypatch):
     used = {}
     step = by_hand.sgd_step
@@ -70,7 +69,6 @@ def test_the_rate_is_halved_after_a_loss_that_rose(monkeypatch):
     assert rates == [0.005] * 20 + [0.0025] * 10
 
 
-@pytest.mark.slow
 def test_a_trace_holds_the_losses_of_updates_50_to_200():
     parameters = {**SMALL, "epochs": 30, "settings": ["with biases"]}
     whole = experiments.first_steps(1, parameters)

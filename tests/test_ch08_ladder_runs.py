@@ -56,7 +56,6 @@ def test_the_graph_says_what_numpy_says_and_its_gradient_is_that_of_differences(
         assert relative_error(np.asarray(slope), right) < 1e-7
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 0])
 def test_a_seed_gives_the_same_again_and_learns(n):
     first, trace = experiments.learn(n, 3, SMALL)

@@ -45,7 +45,6 @@ def test_sampled_sentences_begin_and_end_and_hold_no_unknown(data, n):
         assert not {v.unknown, v.start} & set(sentence[1:].tolist())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("n", [2, 3])
 def test_sampled_words_follow_as_often_as_the_model_says(data, n):
     v = data.vocabulary

@@ -76,7 +76,6 @@ def make(declared, folder, **options):
     return experiments.make("few", "the command", declared, folder, **options)
 
 
-@pytest.mark.slow
 def test_each_run_is_recorded_as_it_ends_and_goes_on_where_it_was(
     declared, tmp_path, monkeypatch
 ):
@@ -116,7 +115,6 @@ def test_each_run_is_recorded_as_it_ends_and_goes_on_where_it_was(
     assert "1 of 3 runs are missing" in experiments.table_of(found, declared)
 
 
-@pytest.mark.slow
 def test_two_processes_share_the_runs(declared, tmp_path, capsys):
     with files.alone(tmp_path / ".partial/few/one", "training in", ""):
         make(declared, tmp_path)
@@ -127,7 +125,6 @@ def test_two_processes_share_the_runs(declared, tmp_path, capsys):
     assert (tmp_path / "few/one.json").exists()
 
 
-@pytest.mark.slow
 def test_a_final_is_judged_by_the_test_and_its_model_kept(declared, tmp_path):
     del declared["two"], declared["three"]
     make(declared, tmp_path, test=True)

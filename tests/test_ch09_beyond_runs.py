@@ -86,7 +86,6 @@ def alone(kind, layers, start, strings, rate):
     return losses, {k: v.get_value() for k, v in p.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mingru", "attention"])
 def test_networks_side_by_side_are_trained_as_if_alone(python_engine, kind):
     compare_with_alone(kind, 1)
@@ -187,7 +186,6 @@ def traced_early(monkeypatch):
     monkeypatch.setattr(trainer, "traced", lambda k: k in (2, 4))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("traced_early")
 def test_a_seed_among_others_is_as_if_alone(python_engine):
     both = experiments.side_by_side((0, 1), tiny())
@@ -282,7 +280,6 @@ def test_a_network_without_finite_outputs_has_diverged():
     assert played.course.looks == [0.7, 0.5]
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("traced_early")
 def test_what_diverges_is_a_measured_failure_and_harms_no_other(python_engine):
     with np.errstate(all="ignore"):
@@ -302,7 +299,6 @@ def test_what_diverges_is_a_measured_failure_and_harms_no_other(python_engine):
     np.testing.assert_allclose(result["trace"][calm], single["trace"][calm])
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("traced_early")
 def test_the_others_go_on_without_those_that_have_ended(python_engine, monkeypatch):
     """As they would have with them."""
@@ -459,7 +455,6 @@ def test_the_search_and_the_finals_have_no_seed_in_common(kind):
 # The networks that the chapter loads --------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", experiments.SHIPPED)
 def test_the_shipped_networks_do_what_their_files_say(name):
     if why := engine.why_not("jax"):

@@ -134,9 +134,7 @@ def alone(kind, values, setting, batches, clip):
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(
-            k, marks=pytest.mark.slow if k == "attention" else pytest.mark.nightly
-        )
+        pytest.param(k, marks=() if k == "attention" else pytest.mark.nightly)
         for k in KINDS
     ],
 )
@@ -266,7 +264,6 @@ TINY = {
 }
 
 
-@pytest.mark.slow
 def test_a_seed_does_not_depend_on_those_beside_it(small):
     both, one = experiments.copies((0, 1), TINY), experiments.copies((1,), TINY)
     for key in ("metrics", "curves"):

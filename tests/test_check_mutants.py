@@ -16,7 +16,6 @@ from helpers.check.core import patience
 FEW = 5
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [pytest.param(each, id=each.title.replace(" ", ".")) for each in answers()],

@@ -100,7 +100,6 @@ def run(folder, *arguments, **environ):
     return json.loads(told)
 
 
-@pytest.mark.slow
 def test_what_jax_compiles_is_found_by_the_next_process(tmp_path):
     if sys.platform == "win32":
         pytest.skip("no SIGKILL")

@@ -44,7 +44,6 @@ def by_numpy(W_hh):
     return (h[-1] ** 2).sum()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("library", ["jax", "torch"])
 def test_the_lines_give_the_value_and_the_gradient_by_numpy(library, tmp_path):
     if find_spec(library) is None:

@@ -28,7 +28,6 @@ def test_an_automaton_shows_its_states_and_symbols():
     assert texts(draw(REBER.transitions, PLACES)) == sorted(["0", *"1234567", *symbols])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
@@ -69,7 +68,6 @@ def test_the_lstm_grows_by_a_gate_at_a_time():
         diagrams.lstm(4)
 
 
-@pytest.mark.slow
 def test_what_the_last_gate_adds_is_coloured_and_all_errors_are():
     color = plots.colour("gradient").lower()
     assert color not in draw(3, kind=diagrams.lstm)

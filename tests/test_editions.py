@@ -61,7 +61,6 @@ def texts(files, suffixes=(".md", ".py"), kinds=("markdown", "code")):
 # What the editions hold ------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.documents
 def test_they_hold_what_git_tracks_and_what_is_made(course, student, teacher):
     known = set(editions.tracked(course))

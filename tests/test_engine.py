@@ -333,7 +333,6 @@ pytensor.function([x], x @ x, mode="FAST_COMPILE")(np.ones((2, 2)))
     run(code)
 
 
-@pytest.mark.slow
 def test_c_without_a_compiler():
     code = r"""
 import pytest
@@ -345,7 +344,6 @@ with pytest.raises(ValueError, match=r"^name: .*; got 'c' .c needs the C\+\+ com
     run(code, PYTENSOR_FLAGS="cxx=")
 
 
-@pytest.mark.slow
 @needs_jax
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("limit", [1, 3])
@@ -371,7 +369,6 @@ print(sum(name.startswith("tf_XLAEigen") for name in names))
 # What JAX refuses is among the failures that are explained, below.
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_all_engines_give_the_numbers_of_numpy(name):
     results = [np.asarray(result) for result in gradients_on(name)(inputs())]
@@ -400,7 +397,6 @@ def test_a_reduction_in_a_scan_has_its_first_element(name, mode):
     np.testing.assert_allclose(sizes, np.abs(values).max(axis=1), rtol=1e-12)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST_ENGINES)
 def test_both_precisions_in_one_process_and_in_silence(name, recwarn, capsys):
     """JAX's 64-bit switch does not follow floatX by itself; the numbers show it.
@@ -583,7 +579,6 @@ def test_a_version_with_the_fault_warns_where_it_is_met(monkeypatch):
         pt.grad(doubled[-1], start)  # no sequence: right in all versions
 
 
-@pytest.mark.slow
 @needs_jax
 def test_the_gradient_of_a_nested_scan_needs_the_readout_outside_on_jax():
     x = np.random.default_rng(4).normal(size=(2, T, N_IN))
@@ -594,7 +589,6 @@ def test_the_gradient_of_a_nested_scan_needs_the_readout_outside_on_jax():
         np.testing.assert_allclose(result, same, rtol=1e-10)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_random_numbers_in_a_graph():
     """The Python engine draws what NumPy draws, and goes on at the next call."""
@@ -612,7 +606,6 @@ def test_random_numbers_in_a_graph():
 
 
 @needs_c
-@pytest.mark.slow
 def test_c_is_silent_about_blas_and_used_after_another_engine():
     code = """
 import numpy as np, pytensor, pytensor.tensor as pt
@@ -786,13 +779,13 @@ python function([declared], 2 * declared)(np.ones((3, 2)))
     is declared with shape | (5, 2), and the data have shape (3, 2)
 python function([X, Y], X + Y)(np.ones((3, 2)), np.ones((1, 2)))
     length 1 where the other is longer | shape=(1, n)
-jax,python,numba*,c* function([X, Y], X @ Y)(np.ones((3, 2)), np.ones((3, 2)))
+jax,python,numba,c function([X, Y], X @ Y)(np.ones((3, 2)), np.ones((3, 2)))
     A product x @ W needs | data come first
 python declared @ declared
     A product x @ W needs
 python function([batch, Y], batch @ Y)(np.ones((4, 3, 2)), np.ones((3, 2)))
     A product x @ W needs
-jax,python,numba*,c* function([X, Y], X + Y)(np.ones((3, 2)), np.ones((4, 2)))
+jax,python,numba,c function([X, Y], X + Y)(np.ones((3, 2)), np.ones((4, 2)))
     meet element by element | from the last axis
 jax,python mean_squared_error()(np.ones((4, 2)), np.ones((3, 2)))
     meet element by element
@@ -932,7 +925,7 @@ python assert abs(x.mean() - 0.5) < 0.1
     no value while the graph is built
 python function([x, n], x[n])(np.zeros(5), 10)
     an axis | from 0 | vocabulary
-numba* function([x, n], x[n])(np.zeros(5), 10)
+numba function([x, n], x[n])(np.zeros(5), 10)
     its axis | from 0 | vocabulary
 python function([X, Y], X @ Y)(np.eye(2), np.ones(2))
     takes an array of | of 2 dimensions and got one of 1 | value[None]
@@ -940,14 +933,14 @@ python function([X, Y], X @ Y)(np.eye(2), np.ones(2))
 MARKS = {"jax": [needs_jax], "c": [needs_c]}
 FAILURES = [
     pytest.param(
-        name.rstrip("*"),
+        name,
         program,
         said.split(" | "),
-        marks=[*MARKS.get(name.rstrip("*"), []), *[pytest.mark.slow] * ("*" in name)],
+        marks=MARKS.get(name, ()),
         id=f"{name}-{program}",
     )
     for names, program, said in re.findall(
-        r"(?ms)^([a-z,*]+) (.+?)\n    (.+?)$", PROGRAMS + PUBLIC
+        r"(?ms)^([a-z,]+) (.+?)\n    (.+?)$", PROGRAMS + PUBLIC
     )
     for name in names.split(",")
 ]

@@ -60,7 +60,6 @@ def test_what_is_no_function_is_answered(checked, thing):
     assert ask(checked, thing).startswith(("Not yet. ", "Not started yet: "))
 
 
-@pytest.mark.slow
 @each_check
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(garbage=GARBAGE)

@@ -50,7 +50,6 @@ def committed(name, suffix):
 # What lies in the book is what Python computes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_the_committed_numbers_are_those_of_python(name):
     def number(text):
@@ -786,7 +785,6 @@ def packed_model():
     return LanguageModel(Vocabulary(tuple(page["words"])), params, {})
 
 
-@pytest.mark.slow
 def test_packed_weights_give_the_probabilities_of_the_model():
     """All 8,000 of them, for 50 prefixes."""
     model, rounded = explorables.language_model(), packed_model()
@@ -926,7 +924,6 @@ def leaning(words):
 
 
 @pytest.mark.browser
-@pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.usefixtures("python_engine")
 def test_what_a_word_leans_on_is_the_gradient_of_python(use):

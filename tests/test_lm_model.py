@@ -132,7 +132,6 @@ def test_truncated_gradients_are_those_of_chunks(words, k):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
-@pytest.mark.slow
 def test_truncation_cuts_every_cell_and_changes_no_output(params, words):
     x = pt.imatrix("x", shape=(T, B))
     o = model.logits(x, shared(params), 3).eval({x: words})
@@ -149,7 +148,6 @@ def test_truncate_must_be_positive(params):
         model.logits(pt.imatrix(), shared(params), 0)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not find_spec("jax"), reason="JAX is not installed")
 @pytest.mark.parametrize("truncate", [None, 3])
 def test_jax_gives_the_same_gradients(params, words, truncate):

@@ -343,7 +343,6 @@ def test_the_recorded_baselines_are_those_of_8000_words():
     assert 0 < document["test_unknown"] < 0.1
 
 
-@pytest.mark.slow
 def test_the_recorded_baselines_come_out_again():
     try:
         data = training.data(experiments.CORPUS, experiments.V)

@@ -108,7 +108,6 @@ def masks_of(trainer, batch, seed):
 # The network ----------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @each_recipe
 def test_cost_and_gradients_are_those_of_a_loop_and_of_differences(name, cell, batch):
     settings = settings_of(name, cell)
@@ -132,7 +131,6 @@ def test_cost_and_gradients_are_those_of_a_loop_and_of_differences(name, cell, b
     assert norm == pytest.approx(math.sqrt(squares), rel=1e-6)
 
 
-@pytest.mark.slow
 @each_recipe
 def test_nothing_is_dropped_when_it_is_judged(name, cell):
     """And the plain network, where there is one, says the same."""
@@ -291,7 +289,6 @@ RUNS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list(RUNS))
 def test_a_run_with_remedies_is_kept_judged_and_goes_on(corpus, tmp_path, name):
     settings = Settings(corpus, **FEW | RUNS[name])

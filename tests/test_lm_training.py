@@ -109,7 +109,6 @@ def test_an_update_returns_the_cost_of_the_words_and_the_length_of_the_gradient(
     assert norm == pytest.approx(math.sqrt(squares), rel=1e-6)
 
 
-@pytest.mark.slow
 def test_a_long_gradient_is_clipped(params, batch):
     """Adam does not feel the length of one gradient, so its memory is looked at."""
     free = Trainer(params, PLAIN)
@@ -121,7 +120,6 @@ def test_a_long_gradient_is_clipped(params, batch):
             np.testing.assert_allclose(value, free.arrays()[name] / 4, atol=1e-9)
 
 
-@pytest.mark.slow
 def test_filler_changes_nothing_but_the_divisor(params, batch):
     wide = batches.Batch(
         *(np.pad(part, ((0, 2), (0, 1))).astype(part.dtype) for part in batch)
@@ -132,7 +130,6 @@ def test_filler_changes_nothing_but_the_divisor(params, batch):
     assert float(more[1]) == pytest.approx(norm * 12 / 24, rel=1e-9)
 
 
-@pytest.mark.slow
 def test_dropout_is_drawn_from_the_generator_and_keeps_the_mean(params, batch):
     settings = Settings(**vars(PLAIN) | {"dropout": 0.25})
     trainer = Trainer(params, settings)
@@ -162,7 +159,6 @@ def test_perplexity_is_that_of_scoring(cell):
     assert trainer.perplexity(some) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["python", "jax"])
 def test_the_compiled_sgd_step_is_the_one_by_hand(params, name):
     if why := engine.why_not(name):
@@ -276,7 +272,6 @@ def perplexity_by_scoring(whole: model.LanguageModel, some: list) -> float:
     return math.exp(-log_p.mean())
 
 
-@pytest.mark.slow
 def test_a_run_learns_logs_and_keeps_its_best_model(settings, tmp_path):
     said = []
     run = Run(settings, tmp_path / "run")
@@ -317,7 +312,6 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(settings, tmp
     assert (a["W_ho"] != c["W_ho"]).any()
 
 
-@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(settings, tmp_path):
     first = Run(settings, tmp_path).go()
     again = Run(settings, tmp_path)
@@ -327,7 +321,6 @@ def test_a_finished_run_is_not_trained_again(settings, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.slow
 def test_training_stops_early_where_validation_gets_no_better(settings, tmp_path):
     wild = Settings(**vars(settings) | {"lr": 0.2, "epochs": 50, "patience": 2})
     run = Run(wild, tmp_path)
@@ -384,7 +377,6 @@ def test_the_model_of_the_best_epoch_is_kept_and_judged(
         assert kept.card["tokens_per_s"] == pytest.approx(rate)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.npz", "model.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
 def test_a_finished_run_whose_model_is_lost_takes_it_from_the_checkpoint_or_says_so(
@@ -409,14 +401,12 @@ def test_a_finished_run_whose_model_is_lost_takes_it_from_the_checkpoint_or_says
         np.testing.assert_array_equal(value, arrays[key])
 
 
-@pytest.mark.slow
 def test_other_settings_are_refused_in_the_folder_of_a_run(settings, tmp_path):
     Run(Settings(**vars(settings) | {"epochs": 1}), tmp_path).go()
     with pytest.raises(ValueError, match=r"other settings: epochs = 1, not 3"):
         Run(settings, tmp_path)
 
 
-@pytest.mark.slow
 def test_nan_stops_with_the_update_and_keeps_the_last_good_checkpoint(
     settings, tmp_path, monkeypatch
 ):
@@ -452,7 +442,6 @@ def test_cost_and_gradient_must_both_be_finite(
 NUMBERS = re.compile(r"\d[\d.]*")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -479,7 +468,6 @@ def test_a_training_that_diverges_says_so_and_keeps_a_good_checkpoint(
     assert not (run / "model.json").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("every", [2, 500])
 def test_what_was_learned_before_training_diverged_is_kept(
     settings, tmp_path, monkeypatch, every
@@ -502,7 +490,6 @@ def test_what_was_learned_before_training_diverged_is_kept(
     assert model.load("model", tmp_path).card["epoch"] == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("diverged", [False, True])
 def test_comments_that_are_strange_to_a_network_are_no_divergence(
     settings, tmp_path, monkeypatch, diverged
@@ -582,7 +569,6 @@ def test_memory_that_a_container_may_not_have_is_not_free(monkeypatch):
 # One training in a folder -----------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_second_training_into_a_folder_is_refused(settings, tmp_path, capsys):
     run = Run(settings, tmp_path)
     command = ["train", "--corpus", settings.corpus, "--output", str(tmp_path)]
@@ -596,7 +582,6 @@ def test_a_second_training_into_a_folder_is_refused(settings, tmp_path, capsys):
     run.go()
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_where_another_process_has_left_it(finished, tmp_path):
     run = Run(finished.settings, tmp_path)
     shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
@@ -861,7 +846,6 @@ def test_generate_prints_as_many_sentences_and_the_seed_decides(trained, capsys)
     assert more[:8] == outputs[2].splitlines()
 
 
-@pytest.mark.slow
 def test_score_finds_what_it_has_learned_more_likely(trained, capsys):
     texts = ["w1 w2 w3", "w3 w2 w1"]
     assert __main__.main(["score", "--model", str(trained), *texts]) == 0

@@ -10,11 +10,13 @@ from modulefinder import ModuleFinder
 from types import CodeType
 
 import pytest
+import seconds
 from rendered_book import EXPLORABLES, OF_EACH_KIND, each, listed
 from test_environment import run_make
 
 from helpers import ROOT
 from helpers.press.notebooks import chapters, find, read
+from helpers.results import files
 
 ENGINES = {"pytensor", "jax", "numba", "torch"}
 TESTS = ROOT / "tests"
@@ -103,6 +105,10 @@ def test_document_imports_an_engine():
 @pytest.mark.documents
 def test_document():
     pass
+
+@pytest.mark.parametrize("seconds", [0, 0.2])
+def test_waits(seconds):
+    __import__("time").sleep(seconds)
 """
 PLAIN = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
 FAILS = {
@@ -113,14 +119,20 @@ FAILS = {
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    """Runs pytest on a module whose marks are partly false, as our tests are run."""
+def folder(tmp_path_factory):
+    """A copy of what our tests share, and the sample."""
     folder = tmp_path_factory.mktemp("sample")
     (folder / "tests").mkdir()
     shutil.copy(CONFTEST, folder / "tests")
+    shutil.copy(seconds.__file__, folder / "tests")
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "tests/test_sample.py").write_text(SAMPLE, encoding="utf-8")
+    return folder
 
+
+@pytest.fixture(scope="module")
+def sample(folder):
+    """Runs pytest on a module whose marks are partly false, as our tests are run."""
     # nbval takes seconds to import, and would run nothing here.
     without = ["-p", "no:cacheprovider", "-p", "no:nbval", "tests"]
     environment = {"PYTHONPATH": str(ROOT), "RNN_ENGINE": "python", **PLAIN}
@@ -137,7 +149,6 @@ def sample(tmp_path_factory):
     return run
 
 
-@pytest.mark.slow
 def test_a_test_whose_mark_is_false_fails(sample):
     said = sample(["-rA"])
     failed, passed = (
@@ -148,7 +159,6 @@ def test_a_test_whose_mark_is_false_fails(sample):
     assert passed == set(re.findall(r"def (test_\w+)", SAMPLE)) - FAILS
 
 
-@pytest.mark.slow
 def test_every_test_is_of_python_or_of_documents(sample):
     marks = ("python and documents", "not python", "engine")
     said = sample(*(["-q", "--collect-only", "-m", mark] for mark in marks))
@@ -161,7 +171,6 @@ def test_every_test_is_of_python_or_of_documents(sample):
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("marks", "notebooks"),
     [("engine and python", find()), ("engine and not slow", chapters())],
@@ -174,6 +183,39 @@ def test_every_cell_is_run_on_the_chosen_engine(marks, notebooks):
     [summary] = re.findall(r"^(\d+)\S* tests collected", done.stdout, re.M)
     code = [c for p in notebooks for c in read(p).cells if c.cell_type == "code"]
     assert int(summary) == len(code)
+
+
+# What takes long ----------------------------------------------------------------------
+
+
+@pytest.mark.documents
+def test_a_test_is_slow_by_its_seconds_or_by_those_of_all_its_cases():
+    recorded = {"quick": 0.4, "slow": 0.5, "long": 4.0}
+    recorded |= {f"many[{i}]": 0.4 for i in range(20)} | {"many[20]": 4.1}
+    recorded |= {f"few[{i}]": 0.4 for i in range(19)} | {"few[19]": 0.3, "few[x]": 0.0}
+    marked = seconds.marks(recorded)
+    assert marked == {
+        "slow": "slow",
+        "long": "nightly",
+        "many": "slow",
+        "many[20]": "nightly",
+    }
+
+
+@pytest.mark.documents
+def test_what_is_gone_or_quick_by_now_is_no_longer_recorded():
+    here = "tests/test_marks.py::test_a_test_whose_mark_is_false_fails"
+    gone = {"tests/test_marks.py::test_gone": 1.0, "tests/test_gone.py::test_it": 1.0}
+    assert seconds.merged({here: 1.0, **gone}, {}) == {here: 1.0}
+    assert seconds.merged({here: 1.0}, {here: 2.04}) == {here: 2.0}
+    assert seconds.merged({here: 1.0}, {here: 0.04}) == {}
+
+
+def test_what_a_run_takes_is_recorded(sample, folder):
+    sample(["--record-seconds", "-k", "waits"])
+    recorded = files.read_json(folder / "tests/seconds.json")
+    assert list(recorded) == ["tests/test_sample.py::test_waits[0.2]"]
+    assert recorded.popitem()[1] >= 0.2
 
 
 # A sample of the pages ----------------------------------------------------------------

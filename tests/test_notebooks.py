@@ -106,7 +106,6 @@ def test_short_traceback_keeps_the_notebooks_own_frames():
     ]
 
 
-@pytest.mark.slow
 def test_run_gives_the_same_bytes_each_time(tmp_path):
     source = (
         "import os, sys, time\n"
@@ -243,7 +242,6 @@ def test_the_command_says_what_is_wrong_without_a_traceback(capsys):
     assert "got 'somewhere'" in said
 
 
-@pytest.mark.slow
 def test_make_diff_shows_words_and_no_pictures(tmp_path):
     path = tmp_path / "book" / "one.ipynb"
     path.parent.mkdir()

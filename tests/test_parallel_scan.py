@@ -85,7 +85,6 @@ def test_doubling_needs_as_many_rounds_as_T_has_binary_digits():
     assert [products(T) for T in (1, 2, 4, 5, 32)] == [0, 1, 3, 5, 9]
 
 
-@pytest.mark.slow
 def test_the_cumulative_sum_goes_wrong_without_a_word():
     """Where an engine rewrites A (A h) as A^2 h: A^2 is 0 long before A is."""
     if why := engine.why_not("jax"):

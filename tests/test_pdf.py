@@ -214,7 +214,6 @@ def test_without_its_fonts_it_says_what_to_do(tmp_path, monkeypatch):
         edition()
 
 
-@pytest.mark.slow
 def test_a_book_that_cannot_be_built_is_not_printed(tmp_path):
     with pytest.raises(RuntimeError, match="the book could not be built"):
         pdf.single_page(tmp_path)

@@ -1856,7 +1856,6 @@ def test_an_argument_in_another_form_gives_the_same_or_an_error(trial, seed):
     assert outcome(trial, seed) is None, trial[:4]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_argument_in_every_form(seed):
     found = {trial[:4]: outcome(trial, seed) for trial in ALL}

@@ -43,7 +43,6 @@ def words_of(element):
     return " ".join(element.text.split())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_page_asks_by_lists_and_keeps_the_answers_to_itself(path):
     html = rendered_book.book().html / "book"

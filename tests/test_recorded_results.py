@@ -99,37 +99,14 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
     assert size < BYTES.get(name, 150_000)
 
 
-# The networks of several settings or lengths, each compiled: five seconds or more.
-SLOW = (
-    "bptt-clipping",
-    "bptt-truncation",
-    "embedded-reber-elman",
-    "embedded-reber-gates",
-    "embedded-reber-gru",
-    "embedded-reber-lstm",
-    "embedded-reber-search-lstm",
-    "feedforward-approximation",
-    "lm-first-steps",
-    "lm-ladder",
-    "reber-learned",
-    "sine-bugs",
-    "sine-channels",
-    "sine-splits",
-    "sine-sunspots",
-    "sine-training",
-    "streams-batch",
-    "streams-well",
-)
-# One of the kinds of chapter 9 is as slow, the others repeat what it tries.
+# What is recorded of the networks of chapter 9 is compared for one kind by day.
 REPEAT = tuple(name for name in EXPERIMENTS if name.startswith("beyond-re"))[1:]
 REPEAT += tuple(SEEDS)
 
 
 def mark(name):
     """How often the beginning of this record is computed."""
-    if name in REPEAT:
-        return pytest.mark.nightly
-    return pytest.mark.slow if name in SLOW or "beyond" in name else ()
+    return pytest.mark.nightly if name in REPEAT else ()
 
 
 NAMES = [pytest.param(name, marks=mark(name)) for name in EXPERIMENTS]

@@ -257,7 +257,6 @@ def test_a_quick_bench_says_what_it_leaves_out(processes, tmp_path):
     assert {row["size"] for row in bench["series"] if row["axis"] == "T"} == {10, 300}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "n"),
     [
@@ -310,7 +309,6 @@ def test_a_process_that_cannot_start_says_why(module, way, says, tmp_path):
     process.close()
 
 
-@pytest.mark.slow
 def test_the_memory_of_a_process_is_not_that_of_its_parent(tmp_path):
     ours = np.ones(1 << 27)  # 1 GB
     process = Process("helpers.bench.step_times", "numpy", tmp_path)

@@ -154,7 +154,6 @@ def test_the_sequences_of_a_batch_do_not_see_each_other(kind):
         np.testing.assert_allclose(o[:, j], by_loops(kind, 1, x[:, j], p), atol=1e-12)
 
 
-@pytest.mark.slow
 @each_kind
 def test_networks_side_by_side_are_as_if_alone(kind):
     alone = [values(kind, 2, seed) for seed in (0, 1)]
@@ -169,7 +168,6 @@ def test_networks_side_by_side_are_as_if_alone(kind):
         np.testing.assert_allclose(o[:, j, 0], expected, atol=1e-12)
 
 
-@pytest.mark.slow
 @each_kind
 @pytest.mark.parametrize("layers", [1, 2])
 def test_what_comes_later_moves_nothing_before_it(kind, layers):
@@ -186,7 +184,6 @@ def test_what_comes_later_moves_nothing_before_it(kind, layers):
         assert np.abs(after[t] - before[t]).max() > 1e-6
 
 
-@pytest.mark.slow
 @each_kind
 def test_the_gradient_is_what_central_differences_find(kind):
     shape = (T, 2, N_IN)
@@ -212,7 +209,6 @@ def test_jax_gives_what_the_python_engine_does(kind):
     compare_engines("jax", kind)
 
 
-@pytest.mark.slow
 def test_jax_gives_the_same_for_a_linear_recurrence():
     if why := engine.why_not("jax"):
         pytest.skip(why)

@@ -248,7 +248,6 @@ def test_a_failing_seed_stops_no_other(tmp_path, marks, capsys):
     assert not (tmp_path / "toy.json").exists()
 
 
-@pytest.mark.slow
 def test_a_dead_worker_loses_no_finished_seed(tmp_path, capsys):
     options = {"run": toy_experiments.die, "dies": 3}
     assert run(tmp_path, "--seeds", 4, "--jobs", 2, **options) == 1
@@ -387,7 +386,6 @@ def cluster():
     return start
 
 
-@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_numbers(tmp_path, cluster):
     assert run(tmp_path / "here", "--seeds", 3, "--jobs", 2) == 0
     with cluster(n_workers=1, threads_per_worker=1) as there:
@@ -406,7 +404,6 @@ def test_dask_workers_of_several_threads_are_refused(tmp_path, cluster, capsys):
     )
 
 
-@pytest.mark.slow
 def test_a_dask_cluster_without_the_course_is_refused(tmp_path, capsys):
     """Started in another folder, the scheduler and worker cannot import the toy."""
     pytest.importorskip("distributed")

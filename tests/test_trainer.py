@@ -92,7 +92,6 @@ def assert_same(ours, expected, atol):
         np.testing.assert_allclose(one, other, rtol=0, atol=atol)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimiser", "options"),
     [

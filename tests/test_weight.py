@@ -184,7 +184,6 @@ def matches(page, selector):
     return bool(understood and page.select(bare, limit=1))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [FRONT, "book/bibliography.html"])
 def test_every_rule_of_the_theme_for_an_element_of_a_page_stays(html, name):
     styles = files("pydata_sphinx_theme") / "theme/pydata_sphinx_theme/static/styles"

@@ -175,7 +175,6 @@ def unseen(notebook):
             yield "the cell was not run"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", notebooks.chapters(), ids=lambda path: path.stem)
 def test_a_chapter_names_what_it_does_not_show_of_its_records(path):
     assert [*unseen(notebooks.read(path))] == []

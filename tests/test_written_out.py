@@ -48,7 +48,6 @@ def chapter():
     return functions("01_feedforward.ipynb")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(3, 2), (1, 8, 1), (3, 5, 4, 2)])
 def test_initial_values_network_loss_and_sgd(chapter, sizes):
     rng = np.random.default_rng(0)

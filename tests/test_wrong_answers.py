@@ -16,9 +16,7 @@ pytestmark = pytest.mark.usefixtures("python_engine")
 
 def parameters():
     for answer in of_readers():
-        counts = "language_model" in answer.title  # the words of all sentences
-        marks = pytest.mark.slow if counts else ()
-        yield pytest.param(answer, id=answer.title, marks=marks)
+        yield pytest.param(answer, id=answer.title)
 
 
 @pytest.mark.parametrize("answer", list(parameters()))
