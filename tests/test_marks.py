@@ -91,6 +91,14 @@ def test_asks_unmarked():
 def test_asks_marked():
     assert choose() == "python" and compile() == 2
 
+def test_leaves_float32():
+    from helpers import engine
+    engine.select("python", floatX="float32")
+
+def test_computes_in_float64():
+    import pytensor
+    assert pytensor.config.floatX == "float64"
+
 def test_compiles_with_what_another_selected():
     compile()
 
