@@ -52,7 +52,7 @@ def pytest_runtest_protocol(item):
             for name in ENGINES:
                 patch.setitem(sys.modules, name, None)  # now its import fails
         elif "pytensor" in sys.modules:
-            # Nor does a test compile for what another one has selected, or compute in it.
+            # Nor does a test compile for what another has selected, or in its numbers.
             config = sys.modules["pytensor"].config
             config.mode, config.floatX = unselected(), "float64"
         return (yield)
