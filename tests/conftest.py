@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
         if not item.get_closest_marker("documents"):
             item.add_marker("python")
         if pace := seconds.pace(item.nodeid):
-            item.add_marker(pace)
+            item.add_marker("slow" if item.get_closest_marker("daily") else pace)
 
 
 @pytest.hookimpl(wrapper=True)

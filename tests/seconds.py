@@ -17,7 +17,7 @@ FILE = Path(__file__).with_suffix(".json")
 LEAST = 0.1  # of what is recorded
 SLOW = 0.5  # a test
 ALL_CASES = 8  # all cases of a test that are recorded
-NIGHTLY = 4  # a test
+NIGHTLY = 3  # a test that is not marked `daily`
 
 
 @functools.cache

@@ -62,6 +62,7 @@ def launch_links(page):
 # The build
 
 
+@pytest.mark.daily
 def test_the_book_builds_without_a_warning():
     book = rendered_book.book()
     assert (book.status, "WARNING" in book.log) == (0, False), book.log

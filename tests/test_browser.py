@@ -166,6 +166,7 @@ CUT = """() => [...document.querySelectorAll("article mjx-container")].map(formu
 }).filter(([over]) => over > 1)"""
 
 
+@pytest.mark.daily
 @pytest.mark.parametrize("name", [*each(listed()), SEARCH])
 def test_a_page_is_quiet_accessible_and_whole_and_asks_no_other_host(
     browser, address, name

@@ -199,7 +199,7 @@ USED = {
 @pytest.mark.parametrize(
     ("theme", "width"),
     [
-        ("light", PHONE),
+        pytest.param("light", PHONE, marks=pytest.mark.daily),
         ("dark", DESKTOP),
         pytest.param("dark", PHONE, marks=pytest.mark.nightly),
         pytest.param("light", DESKTOP, marks=pytest.mark.nightly),

@@ -187,7 +187,8 @@ def test_every_test_is_of_python_or_of_documents(sample):
 def test_every_cell_is_run_on_the_chosen_engine(marks, notebooks):
     command = [sys.executable, "-m", "pytest", "--nbval", "-q", "--collect-only"]
     command += ["-p", "no:cacheprovider", "-m", marks, "book"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    plain = {**os.environ, "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True)
     [summary] = re.findall(r"^(\d+)\S* tests collected", done.stdout, re.M)
     code = [c for p in notebooks for c in read(p).cells if c.cell_type == "code"]
     assert int(summary) == len(code)
@@ -201,8 +202,7 @@ def test_a_test_is_slow_by_its_seconds_or_by_those_of_all_its_cases():
     recorded = {"quick": 0.4, "slow": 0.5, "long": 4.0}
     recorded |= {f"many[{i}]": 0.4 for i in range(20)} | {"many[20]": 4.1}
     recorded |= {f"few[{i}]": 0.4 for i in range(19)} | {"few[19]": 0.3, "few[x]": 0.0}
-    marked = seconds.marks(recorded)
-    assert marked == {
+    assert seconds.marks(recorded) == {
         "slow": "slow",
         "long": "nightly",
         "many": "slow",

@@ -201,6 +201,7 @@ def declared(entries):
     return {canonicalize_name(Requirement(entry).name) for entry in found}
 
 
+@pytest.mark.daily
 def test_what_is_imported_is_declared():
     extras = project()["project"]["optional-dependencies"].values()
     known = declared(itertools.chain(*sections(), *extras))
