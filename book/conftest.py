@@ -11,7 +11,13 @@ from helpers.press.notebooks import chapters
 
 CHAPTERS = set(chapters())
 # Where Numba compiles for minutes, which the other engines do in seconds.
-MINUTES = ("03_scan.ipynb", "07_sine.ipynb", "09_beyond.ipynb")
+MINUTES = (
+    "03_scan.ipynb",
+    "06_embedded_reber.ipynb",
+    "07_sine.ipynb",
+    "08_language_model.ipynb",
+    "09_beyond.ipynb",
+)
 os.environ.setdefault("RNN_QUIET", "1")
 # Each worker has a core: on more threads than cores, products wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
