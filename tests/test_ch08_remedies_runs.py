@@ -18,7 +18,7 @@ FEW |= {"buckets": 2, "embedding": 4, "tied": True}
 
 def weights(settings):
     sizes = settings.cell, settings.vocabulary, settings.hidden
-    return sum(map(math.prod, model.shapes(*sizes, *settings.layers()).values()))
+    return sum(map(math.prod, training.shapes(*sizes, *settings.layers()).values()))
 
 
 # What is declared -----------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_two_processes_share_the_runs(declared, tmp_path, capsys):
 
 def test_a_final_is_judged_by_the_test_and_its_model_kept(declared, tmp_path):
     del declared["two"], declared["three"]
-    make(declared, tmp_path, test=True)
+    make(declared, tmp_path, train=finals.judged)
     (record,) = experiments.load_runs("few", "it", declared, tmp_path).values()
     kept = model.load("model", tmp_path / ".partial/few/one/run")
     assert record["test"] == pytest.approx(kept.card["test_perplexity"], rel=1e-9)

@@ -2182,6 +2182,7 @@ ELSEWHERE = {
             "finished",
             "go",
             "learn",
+            "tested",
             "layers",
             "shapes",
             "held",

@@ -254,7 +254,7 @@ class Trainer:
         settings: Settings,
         in_place: bool = True,
     ) -> None:
-        """Start from first values, of a cell or of `remedies.initial`.
+        """Start from first values: a cell, or the `initial` of remedies or successors.
 
         `in_place` is False only to time what it gains.
         """
@@ -609,6 +609,11 @@ class Run:
         """As `go`, but no model is kept, and the test comments are not looked at."""
         with self._alone():
             self._learn(say, models=False)
+
+    def tested(self) -> float:
+        """The perplexity on the test comments after the epoch that was the last."""
+        with self._judged_weights(self.progress["epoch"]):
+            return self.trainer.perplexity(self.data.test)
 
     def _learn(self, say: Callable[[str], None], models: bool = True) -> None:
         # Another process may have gone on with it; and whoever interrupted `go` may
