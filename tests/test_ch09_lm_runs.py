@@ -1,4 +1,7 @@
-"""The language model again: what is declared, what is recorded, what must be kept."""
+"""The language model again: what is declared, what is recorded, what must be kept.
+
+Missing and damaged records: tests/test_ch08_remedies_runs.py.
+"""
 
 from dataclasses import asdict, replace
 
@@ -132,14 +135,3 @@ def test_a_record_holds_the_test_of_the_last_epoch(tmp_path, monkeypatch):
     assert dict(found["kept"]) == {"always": 0, "a word": 16}
     assert found["weights"] == weights(few)
     assert found["tokens_per_s"] > 0
-
-
-@pytest.mark.parametrize("module", [experiments, rates_runs])
-def test_missing_and_damaged_records_say_how_they_are_made(module, tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"{module.COMMAND}` makes it"):
-        module.load(tmp_path)
-    (tmp_path / module.NAME).mkdir()
-    run = next(iter(module.runs()))
-    (tmp_path / module.NAME / f"{run}.json").write_text("{}")
-    with pytest.raises(ValueError, match=rf"{run}.json .*{module.COMMAND}` makes it"):
-        module.load(tmp_path)

@@ -8,7 +8,7 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 from scipy.special import expit, log_softmax, softmax
-from test_lm_remedies import FEW, write_corpus
+from test_lm_remedies import FEW, killed_and_taken_up, write_corpus
 
 from helpers import engine
 from helpers.lm import batches, successors, training
@@ -259,23 +259,7 @@ def test_a_run_learns_and_goes_on_bit_for_bit(cell, tmp_path):
     log = run.progress["log"]
     assert log[-1]["train_perplexity"] < log[0]["train_perplexity"] < 10
 
-    class Killed(Exception):
-        pass
-
-    half = Run(settings, tmp_path / "half", every=3)
-    update = half.trainer.update
-
-    def dying(batch, count, lr, rng):
-        if count > 10:
-            raise Killed
-        return update(batch, count, lr, rng)
-
-    half.trainer.update = dying
-    with pytest.raises(Killed):
-        half.learn()
-    again = Run(settings, tmp_path / "half", every=3)
-    assert again.progress["updates"] == 9
-    again.learn()
+    again = killed_and_taken_up(settings, tmp_path / "half", Run.learn)
     theirs = again.trainer.arrays()
     for key, value in run.trainer.arrays().items():
         np.testing.assert_array_equal(value, theirs[key], err_msg=key)
