@@ -108,7 +108,6 @@ def test_the_numbers_that_are_kept_are_those_of_the_state(cell):
 # How it runs ----------------------------------------------------------------------
 
 
-@pytest.mark.nightly
 def test_a_record_holds_the_test_of_the_last_epoch(tmp_path, monkeypatch):
     monkeypatch.setenv("RNN_ENGINE", "python")
     sizes = {"cell": "attention", "hidden": 4, "average": 1}

@@ -129,7 +129,6 @@ def cost_by_loop(cell, batch, p, kept):
 # The network --------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @each_cell
 @pytest.mark.parametrize("changes", [{}, DROPPING])
 def test_cost_and_gradients_are_those_of_a_loop_and_of_differences(
@@ -165,7 +164,6 @@ def scores(cell, x, p):
     return pytensor.function([], h)() @ p["E"].T + p["b_o"]
 
 
-@pytest.mark.slow
 @each_cell
 def test_a_word_changes_no_score_before_it_and_those_from_it_on(cell):
     x = np.random.default_rng(3).integers(2, V, (6, 2))
@@ -178,7 +176,6 @@ def test_a_word_changes_no_score_before_it_and_those_from_it_on(cell):
     assert (np.abs(one[3:, 0] - other[3:, 0]).max(axis=-1) > 1e-6).all()
 
 
-@pytest.mark.slow
 @each_cell
 def test_filler_changes_neither_cost_nor_gradient(cell, batch):
     first = first_of(cell, blocks=1)
@@ -194,7 +191,6 @@ def test_filler_changes_neither_cost_nor_gradient(cell, batch):
         np.testing.assert_allclose(slopes[0][key], slopes[1][key], atol=1e-7)
 
 
-@pytest.mark.slow
 @each_cell
 def test_nothing_is_dropped_when_it_is_judged(cell):
     first = first_of(cell, blocks=1)
@@ -205,7 +201,6 @@ def test_nothing_is_dropped_when_it_is_judged(cell):
     assert found == pytest.approx(math.exp(nats), rel=1e-6)
 
 
-@pytest.mark.nightly
 @each_cell
 def test_jax_learns_the_same(cell, batch):
     """In the types of a real run: what a graph makes float64 would not go in place."""
@@ -245,7 +240,6 @@ def test_the_shapes_are_known_without_making_them(cell):
 # Runs ---------------------------------------------------------------------------------
 
 
-@pytest.mark.nightly
 @each_cell
 def test_a_run_learns_and_goes_on_bit_for_bit(cell, tmp_path):
     sizes = {"cell": cell, "hidden": 8, "embedding": 8, "tied": True}
