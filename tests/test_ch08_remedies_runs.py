@@ -8,6 +8,8 @@ from test_lm_remedies import write_corpus
 
 from helpers.experiments import ch08_finals_runs as finals
 from helpers.experiments import ch08_remedies_runs as experiments
+from helpers.experiments import ch09_lm_rates_runs as again_rates
+from helpers.experiments import ch09_lm_runs as again
 from helpers.lm import model, training
 from helpers.lm.training import Settings
 from helpers.results import files
@@ -18,7 +20,7 @@ FEW |= {"buckets": 2, "embedding": 4, "tied": True}
 
 def weights(settings):
     sizes = settings.cell, settings.vocabulary, settings.hidden
-    return sum(map(math.prod, model.shapes(*sizes, *settings.layers()).values()))
+    return sum(map(math.prod, training.shapes(*sizes, *settings.layers()).values()))
 
 
 # What is declared -----------------------------------------------------------------
@@ -127,7 +129,7 @@ def test_two_processes_share_the_runs(declared, tmp_path, capsys):
 
 def test_a_final_is_judged_by_the_test_and_its_model_kept(declared, tmp_path):
     del declared["two"], declared["three"]
-    make(declared, tmp_path, test=True)
+    make(declared, tmp_path, train=finals.judged)
     (record,) = experiments.load_runs("few", "it", declared, tmp_path).values()
     kept = model.load("model", tmp_path / ".partial/few/one/run")
     assert record["test"] == pytest.approx(kept.card["test_perplexity"], rel=1e-9)
@@ -145,12 +147,12 @@ def test_progress_says_how_long_all_will_take(monkeypatch, capsys):
     assert said == "3/5 lstm-best: epoch 1/5; then 2 more, about 3 min 20 s\n"
 
 
-@pytest.mark.parametrize("module", [experiments, finals])
+@pytest.mark.parametrize("module", [experiments, finals, again, again_rates])
 def test_missing_and_damaged_records_say_how_they_are_made(module, tmp_path):
     with pytest.raises(FileNotFoundError, match=f"{module.COMMAND}` makes it"):
         module.load(tmp_path)
     (tmp_path / module.NAME).mkdir()
     run = next(iter(module.runs()))
     (tmp_path / module.NAME / f"{run}.json").write_text("{}")
-    with pytest.raises(ValueError, match=f"{module.COMMAND}` makes it anew"):
+    with pytest.raises(ValueError, match=rf"{run}.json .*{module.COMMAND}` makes it"):
         module.load(tmp_path)

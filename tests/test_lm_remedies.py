@@ -289,6 +289,29 @@ RUNS = {
 }
 
 
+def killed_and_taken_up(settings, folder, go):
+    """A run that died in its 11th update, and that another process has ended."""
+
+    class Killed(Exception):
+        pass
+
+    half = Run(settings, folder, every=3)
+    update = half.trainer.update
+
+    def dying(batch, count, lr, rng):
+        if count > 10:
+            raise Killed
+        return update(batch, count, lr, rng)
+
+    half.trainer.update = dying
+    with pytest.raises(Killed):
+        go(half)
+    again = Run(settings, folder, every=3)
+    assert again.progress["updates"] == 9
+    again.learn()
+    return again
+
+
 @pytest.mark.parametrize("name", list(RUNS))
 def test_a_run_with_remedies_is_kept_judged_and_goes_on(corpus, tmp_path, name):
     settings = Settings(corpus, **FEW | RUNS[name])
@@ -306,23 +329,7 @@ def test_a_run_with_remedies_is_kept_judged_and_goes_on(corpus, tmp_path, name):
         expected = math.exp(-log_p.mean())
         assert best.card["test_perplexity"] == pytest.approx(expected, rel=1e-5)
 
-    class Killed(Exception):
-        pass
-
-    half = Run(settings, tmp_path / "half", every=3)
-    update = half.trainer.update
-
-    def dying(batch, count, lr, rng):
-        if count > 10:
-            raise Killed
-        return update(batch, count, lr, rng)
-
-    half.trainer.update = dying
-    with pytest.raises(Killed):
-        half.go()
-    again = Run(settings, tmp_path / "half", every=3)
-    assert again.progress["updates"] == 9
-    again.learn()
+    again = killed_and_taken_up(settings, tmp_path / "half", Run.go)
     for key, value in run.trainer.arrays().items():
         if name != "tied lstm" or not key.startswith("mean_"):
             assert np.isfinite(value).all()

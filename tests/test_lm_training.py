@@ -189,7 +189,7 @@ def test_the_rate_falls_along_half_a_cosine():
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("cell", "rnn", "cell must be one of elman, lstm, gru; got 'rnn'"),
+        ("cell", "rnn", "one of elman, lstm, gru, mingru, rglru, attention; got 'rnn'"),
         ("hidden", 0, "hidden must be at least 1; got 0"),
         ("epochs", 0, "epochs must be at least 1; got 0"),
         ("batch", -1, "batch must be at least 1; got -1"),

@@ -2037,6 +2037,7 @@ NO_ARGUMENT = (
 )
 TEXT = "from text to text: its own tests"
 RUN = "part of a training run: its own tests"
+SUCCESSORS = "against loops and differences: tests/test_lm_successors.py"
 REMEDIES = "against loops and differences: tests/test_lm_remedies.py"
 WRONG = "wrong on purpose: tests/test_suspects.py repairs each; in one type below"
 GATED = ("mingru", "minlstm", "rglru", "lru", "selective")
@@ -2157,6 +2158,9 @@ ELSEWHERE = {
         ),
         REMEDIES,
     ),
+    "lm.successors": dict.fromkeys(
+        ("shapes", "initial", "network", "states", "attention", "forward"), SUCCESSORS
+    ),
     "lm.recorded_runs": dict.fromkeys(("load", "record", "ship"), FILES),
     "lm.published": {
         **dict.fromkeys(("load", "read"), FILES),
@@ -2178,7 +2182,9 @@ ELSEWHERE = {
             "finished",
             "go",
             "learn",
+            "tested",
             "layers",
+            "shapes",
             "held",
             "averaged",
             "average",

@@ -16,6 +16,8 @@ from helpers.experiments import (
     ch08_published_runs,
     ch08_remedies_runs,
     ch08_scores_runs,
+    ch09_lm_rates_runs,
+    ch09_lm_runs,
 )
 from helpers.experiments.runner import Experiment, Workers, record, verify
 from helpers.lm.model import LanguageModel
@@ -32,6 +34,8 @@ ONCE = {
         ch08_published_runs,
         ch08_remedies_runs,
         ch08_scores_runs,
+        ch09_lm_rates_runs,
+        ch09_lm_runs,
     )
 }
 OF_A_MODEL = {  # those that measure the language model that `--model` names

@@ -11,12 +11,13 @@ best epoch of each run; nothing was chosen by them. The models stay in
 of the book.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from helpers.experiments import ch08_remedies_runs as remedies_runs
 from helpers.experiments.ch08_remedies_runs import BEST, load_runs, make, table_of
-from helpers.lm.training import Settings
+from helpers.lm.training import Run, Settings
 from helpers.results import records
 
 SCHEMA = remedies_runs.SCHEMA
@@ -47,7 +48,12 @@ def load(folder: Path | str | None = None) -> dict[str, dict]:
 
 def record(folder: Path | str = records.FOLDER) -> Path:
     """Make the runs that have no record yet; returns the folder of the records."""
-    return make(NAME, COMMAND, runs(), folder, test=True)
+    return make(NAME, COMMAND, runs(), folder, judged)
+
+
+def judged(run: Run, say: Callable[[str], None]) -> dict:
+    """Train a model; recorded is the "test" perplexity of its best epoch."""
+    return {"test": run.go(say).card["test_perplexity"]}
 
 
 def describe(found: dict[str, dict]) -> str:

@@ -127,6 +127,12 @@ class Left:
     seconds: float | None  # of a run that has ended, in the mean
 
 
+def learned(run: Run, say: Callable[[str], None]) -> dict:
+    """Train, without a look at the test comments: nothing is recorded besides."""
+    run.learn(say)
+    return {}
+
+
 def load_runs(
     name: str, command: str, declared: dict[str, Settings], folder: Path | str | None
 ) -> dict[str, dict]:
@@ -148,12 +154,13 @@ def make(
     command: str,
     declared: dict[str, Settings],
     folder: Path | str,
-    test: bool = False,
+    train: Callable[[Run, Callable], dict] = learned,
 ) -> Path:
     """Make the declared runs that have no record in `folder`/name; returns that folder.
 
-    With `test` the models are kept in `folder`/.partial/name and judged by the test
-    comments. A run that another process is making is left to it.
+    `train` brings a run to its end and gives what is recorded of it besides. A model
+    that the run made is kept in `folder`/.partial/name. A run that another process is
+    making is left to it.
     """
     with contextlib.redirect_stdout(io.StringIO()):
         engine.select(floatX="float32")
@@ -174,7 +181,7 @@ def make(
                     parts[key] = training.data(corpus, V, carried=carried)
                 left = Left(number, len(declared), _mean_seconds(inside))
                 document = one(
-                    run, settings, kept / run / "run", parts[key], left, test
+                    run, settings, kept / run / "run", parts[key], left, train
                 )
                 files.write_json(
                     path, files.plain({**document, "command": command}, run)
@@ -182,7 +189,7 @@ def make(
         except BlockingIOError:
             elsewhere.append(run)
             continue
-        _clear(kept / run, models=test)
+        _clear(kept / run)
     if elsewhere:
         _say(f"left to another process: {', '.join(elsewhere)}")
     return inside
@@ -194,31 +201,28 @@ def one(
     folder: Path,
     read: training.Data,
     left: Left,
-    test: bool,
+    train: Callable[[Run, Callable], dict],
 ) -> dict:
     """Train from wherever the run is; what its record holds."""
     training_run = Run(settings, folder, every=200, read=read)
-    say = _progress(run, left)
-    card = training_run.go(say).card if test else training_run.learn(say)
-    return record_of(training_run, card)
+    more = train(training_run, _progress(run, left))
+    return record_of(training_run) | more
 
 
-def record_of(run: Run, card: dict | None) -> dict:
+def record_of(run: Run) -> dict:
     """What is recorded of a run that has ended.
 
     Its "settings", "weights" (how many numbers were learned), "log" (a dict an epoch),
-    the "validation" perplexity of the best epoch, with a `card` the "test" perplexity
-    of the same, "seconds" of training, "tokens_per_s", and how it was made.
+    the "validation" perplexity of the best epoch, "seconds" of training,
+    "tokens_per_s", and how it was made.
     """
     log = run.progress["log"]
     words = sum(float((s[1:] != s[0]).sum()) for s in run.data.train)
-    tested = {} if card is None else {"test": card["test_perplexity"]}
     return {
         "schema": SCHEMA,
         "settings": run.progress["settings"],
         "weights": sum(value.size for value in run.trainer.held().values()),
         "validation": run.best["validation_perplexity"],
-        **tested,
         "best_epoch": run.best["epoch"],
         "log": log,
         "seconds": round(log[-1]["seconds"], 1),
@@ -249,9 +253,9 @@ def _mean_seconds(inside: Path) -> float | None:
     return sum(seconds) / len(seconds) if seconds else None
 
 
-def _clear(folder: Path, models: bool) -> None:
-    """Take away what a run has left that was recorded, its models only if need be."""
-    if models:
+def _clear(folder: Path) -> None:
+    """Take away what a run has left that was recorded, but for its model."""
+    if (folder / "run/model.json").exists():
         (folder / "run/checkpoint.npz").unlink(missing_ok=True)
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -37,7 +37,15 @@ import pytensor.tensor as pt
 
 from helpers import arguments
 from helpers.engine.memory import keep_memory
-from helpers.lm import batches, checkpoints, inplace, model, remedies, scoring
+from helpers.lm import (
+    batches,
+    checkpoints,
+    inplace,
+    model,
+    remedies,
+    scoring,
+    successors,
+)
 from helpers.lm.model import LanguageModel, Learned, Params
 from helpers.networks.elman import readout
 from helpers.networks.optimisers import clip_by_norm
@@ -110,9 +118,10 @@ class Settings:
     buckets: int = BUCKETS  # lengths of batches at most
 
     def __post_init__(self) -> None:
-        if self.cell not in model.CELLS:
+        cells = (*model.CELLS, *successors.CELLS)
+        if self.cell not in cells:
             raise ValueError(
-                f"cell must be one of {', '.join(model.CELLS)}; got {self.cell!r}"
+                f"cell must be one of {', '.join(cells)}; got {self.cell!r}"
             )
         integers = ("hidden", "epochs", "batch", "patience", "truncate", "embedding")
         for name in (*integers, "buckets"):
@@ -149,11 +158,20 @@ class Settings:
             )
         if self.recurrent and self.cell == "gru":
             raise ValueError("recurrent must be 0 for the cell gru")
-        model.shapes(self.cell, self.vocabulary, self.hidden, *self.layers())
+        for name in ("truncate", "recurrent", "connect"):
+            if self.cell in successors.CELLS and getattr(self, name):
+                raise ValueError(f"{name} is not for the cell {self.cell}")
+        shapes(self.cell, self.vocabulary, self.hidden, *self.layers())
 
     def layers(self) -> tuple[int | None, bool, bool]:
         """What the network has besides its cell, as `model.shapes` takes it."""
         return self.embedding, self.tied, self.norm
+
+
+def shapes(cell: str, V: int, hidden: int, *layers) -> dict[str, tuple[int, ...]]:
+    """The shapes of what is learned: `model.shapes`, or those of `successors`."""
+    of = successors if cell in successors.CELLS else model
+    return of.shapes(cell, V, hidden, *layers)
 
 
 # Data -------------------------------------------------------------------------
@@ -236,7 +254,7 @@ class Trainer:
         settings: Settings,
         in_place: bool = True,
     ) -> None:
-        """Start from first values, of a cell or of `remedies.initial`.
+        """Start from first values: a cell, or the `initial` of remedies or successors.
 
         `in_place` is False only to time what it gains.
         """
@@ -244,11 +262,16 @@ class Trainer:
         cell = settings.cell
         if not isinstance(first, dict):
             cell, first = model.cell_of(first), first._asdict()
-        self.settings, self._in_place = settings, in_place
-        self.n_hid = len(first["W_hh"])
+        self.settings, self.cell, self._in_place = settings, cell, in_place
         self.learned = _shared(first)
-        self.params = model.network(self.learned, cell)
         self.table = model.table(first)
+        if cell in successors.CELLS:
+            self.params = successors.network(self.learned)
+            self._W_hh = first["E"].shape[1:]  # there is none, but as many units
+        else:
+            self.params = model.network(self.learned, cell)
+            self._W_hh = first["W_hh"].shape
+        self.n_hid = self._W_hh[0]
         zeros = {name: np.zeros_like(value) for name, value in first.items()}
         self.m, self.v = _shared(zeros), _shared(zeros)
         self.mean = _shared(zeros) if settings.average else {}
@@ -284,7 +307,7 @@ class Trainer:
 
     def values(self) -> Params:
         """The parameters of the plain network as NumPy arrays, see `model.folded`."""
-        return model.folded(self.held(), model.cell_of(self.params))
+        return model.folded(self.held(), self.cell)
 
     def held(self) -> Learned:
         """What is learned, as NumPy arrays."""
@@ -327,8 +350,14 @@ class Trainer:
 
     def _mask_shapes(self, T: int, B: int) -> dict[str, tuple]:
         m = self.learned[self.table].type.shape[1]
-        W_hh = self.learned["W_hh"].type.shape
-        return remedies.mask_shapes(self.settings, T, B, m, W_hh)
+        return remedies.mask_shapes(self.settings, T, B, m, self._W_hh)
+
+    def _states(self, x, truncate: int | None, kept: dict):
+        """All h, (T, B, n_hid), from looked-up rows x (T, B, m)."""
+        if self.cell in successors.CELLS:
+            return successors.states(self.cell, x, self.learned)
+        read = remedies.read(x, self.learned)
+        return remedies.states(read, self.learned, self.params, truncate, kept)
 
     def _compile_update(self, T: int, B: int) -> Callable:
         settings, table = self.settings, self.learned[self.table]
@@ -343,8 +372,7 @@ class Trainer:
         }
         looked_up = table[rows]
         x = (looked_up * kept.get("words", 1))[inverse] * kept.get("rows", 1)
-        read = remedies.read(x, self.learned)
-        h = remedies.states(read, self.learned, self.params, settings.truncate, kept)
+        h = self._states(x, settings.truncate, kept)
         h = (h * kept.get("h", 1)).reshape((T * B, self.n_hid))
         real = mask.ravel()
         costs, o, d_o = softmax_layer(
@@ -408,8 +436,7 @@ class Trainer:
     def _compile_cost(self, T: int, B: int) -> Callable:
         x, y = (pt.imatrix(name, shape=(T, B)) for name in ("x", "y"))
         mask = pt.matrix("mask", shape=(T, B))
-        read = remedies.read(self.learned[self.table][x], self.learned)
-        h = remedies.states(read, self.learned, self.params, None, {})
+        h = self._states(self.learned[self.table][x], None, {})
         h = remedies.said(h.reshape((T * B, self.n_hid)), self.learned)
         costs, *_ = softmax_layer(h, y.ravel(), mask.ravel(), self.params)
         return pytensor.function([x, y, mask], (costs * mask.ravel()).sum())
@@ -441,11 +468,11 @@ def memory(
 
     Parameters and Adam's two memories: three times while a checkpoint is written (in
     use, as copies and as the file), once beside the logits of the `batch` predictions.
-    `layers` are those of `Settings.layers`. Raises ValueError as `model.shapes`, and
+    `layers` are those of `Settings.layers`. Raises ValueError as `shapes`, and
     for such a batch.
     """
     V, batch = arguments.integer("V", V), arguments.integer("batch", batch)
-    learned = model.shapes(cell, V, hidden, *layers)
+    learned = shapes(cell, V, hidden, *layers)
     kept = 3 * sum(map(math.prod, learned.values()))
     return 4 * max(3 * kept, kept + batch * V)
 
@@ -503,8 +530,9 @@ class Run:
         rng = np.random.default_rng(settings.seed)
         V = len(self.data.vocabulary)
         _check_memory(settings, V)
+        of = successors if settings.cell in successors.CELLS else remedies
         sizes = (settings.cell, V, settings.hidden)
-        first = remedies.initial(*sizes, rng, settings.rows, *settings.layers())
+        first = of.initial(*sizes, rng, settings.rows, *settings.layers())
         self.trainer = Trainer(first, settings)
         self.lengths = batches.bucket_lengths(self.data.train, settings.buckets)
         # epoch and position: where the next update is; cost and tokens: of this epoch;
@@ -565,10 +593,14 @@ class Run:
         Raises Stopped, with the number of the update, where training diverges: the cost
         or the gradient is not finite, or the cost worse than that of guessing. Raises
         BlockingIOError where another process is at work in the folder, and ValueError
-        for layer norm, which has no model of its cell (`model.folded`).
+        for layer norm and for the cells of `successors`, which have no model of a cell
+        (`model.folded`).
         """
         if self.settings.norm:
             raise ValueError("norm must be False for a model; `learn` only learns")
+        if self.settings.cell not in model.CELLS:
+            known = ", ".join(model.CELLS)
+            raise ValueError(f"cell must be {known} for a model; `learn` only learns")
         with self._alone():
             self._learn(say)
             return self._best()
@@ -577,6 +609,11 @@ class Run:
         """As `go`, but no model is kept, and the test comments are not looked at."""
         with self._alone():
             self._learn(say, models=False)
+
+    def tested(self) -> float:
+        """The perplexity on the test comments after the epoch that was the last."""
+        with self._judged_weights(self.progress["epoch"]):
+            return self.trainer.perplexity(self.data.test)
 
     def _learn(self, say: Callable[[str], None], models: bool = True) -> None:
         # Another process may have gone on with it; and whoever interrupted `go` may
