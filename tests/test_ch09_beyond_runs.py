@@ -16,8 +16,14 @@ from helpers.experiments import trainer
 from helpers.experiments.ch06_embedded_reber_runs import SOLVED, P, T
 from helpers.experiments.ch09_beyond_runs import Course
 from helpers.networks import trained
-from helpers.networks.gated import LSTM, initial_lstm
-from helpers.networks.recurrences import LAYERS, initial_network, network
+from helpers.networks.gated import LSTM, initial_lstm, lstm_step
+from helpers.networks.recurrences import (
+    LAYERS,
+    initial_network,
+    mingru_step,
+    network,
+    rglru_step,
+)
 from helpers.results import files
 from helpers.tasks.reber import EMBEDDED
 
@@ -202,6 +208,77 @@ def records_of(result):
         for key, values in result["metrics"].items()
         for name, value in values.items()
     }
+
+
+# How long a state lasts at first ------------------------------------------------------
+
+
+def kept_at_first(kind, params, units):
+    """What a unit keeps of a state of 1 in a step, where no input acts on its gates."""
+    p = {name[2:]: 0 * v if "W" in name else v for name, v in params.items()}
+    x, one = pt.zeros(7), pt.ones(units)
+    if kind == "mingru":
+        h = mingru_step(x, one, p["W_ih"], p["b_h"])
+    elif kind == "rglru":
+        h = rglru_step(x, one, p["W_ih"], p["b_h"], p["decay"])
+    else:
+        _, h = lstm_step(x, pt.zeros(units), one, p["W_ih"], p["W_hh"], p["b_h"])
+    return np.asarray(h.eval())
+
+
+@pytest.mark.parametrize("kind", experiments.OWN_START)
+def test_a_start_keeps_as_much_in_every_network(python_engine, kind):
+    """And changes nothing else of the first values."""
+    own = initial_network(kind, 1, 7, 5, 7, np.random.default_rng([3, 0]))
+    for start in ("short", "long"):
+        params = experiments.begun_with(kind, 1, 5, 3, {"start": start})
+        keeps = kept_at_first(kind, params, 5)
+        if start == "short":
+            np.testing.assert_allclose(keeps, 0.7311, atol=1e-4)
+        else:
+            assert 0.9 < (keeps**2).min() < (keeps**2).max() < 0.999
+            assert np.ptp(keeps) > 0.005
+        changed = [name for name in own if (own[name] != params[name]).any()]
+        other = [] if start == experiments.OWN_START[kind] else ["1.b_h"]
+        assert changed == (["1.decay"] if other and kind == "rglru" else other)
+        if changed == ["1.b_h"]:
+            moved = own["1.b_h"] != params["1.b_h"]
+            assert moved.sum() == 5
+    without = experiments.begun_with(kind, 1, 5, 3, {})
+    for name, value in own.items():
+        np.testing.assert_array_equal(without[name], value)
+
+
+@pytest.mark.usefixtures("traced_early")
+def test_starts_are_those_of_the_kinds_side_by_side(python_engine):
+    one = {"layers": 1, "least": 5, "rate": 0.01}
+    settings = {
+        f"{kind}.{start}": {"kind": kind, "start": start, **one}
+        for kind in ("mingru", "rglru")
+        for start in ("short", "long")
+    }
+    parameters = tiny(settings=settings) | {"units": {"mingru": 3, "rglru": 3}}
+    (found,) = experiments.starts((0,), parameters)
+    assert found["trace"].keys() == settings.keys()
+    for kind in ("mingru", "rglru"):
+        own = {"own": one}
+        (alone,) = experiments.side_by_side((0,), tiny(kind=kind, settings=own))
+        name = f"{kind}.{experiments.OWN_START[kind]}"
+        np.testing.assert_allclose(found["trace"][name], alone["trace"]["own"])
+        other = {"short": "long", "long": "short"}[experiments.OWN_START[kind]]
+        assert found["trace"][f"{kind}.{other}"][0] != alone["trace"]["own"][0]
+        assert found["curves"]["looks"][name] == alone["curves"]["looks"]["own"]
+        for key, values in alone["metrics"].items():
+            assert found["metrics"][key][name] == pytest.approx(values["own"])
+
+
+def test_the_exchanged_starts_are_all_else_as_in_the_record():
+    for name, setting in experiments.starts_parameters()["settings"].items():
+        kind, start, rate = setting["kind"], setting["start"], setting["rate"]
+        assert name == f"{kind}.{start}.{rate:g}"
+        if start == experiments.OWN_START[kind]:
+            chosen = experiments.RATES[kind][experiments.SIZES.index((1, 20))]
+            assert rate == chosen or (kind, rate) == ("lstm", 0.03)
 
 
 # When a training has ended ------------------------------------------------------------

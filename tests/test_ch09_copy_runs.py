@@ -237,6 +237,22 @@ def run(found, looks):
     return {"metrics": metrics, "curves": {"looks": {"3": looks}}}
 
 
+def test_who_looks_as_far_back_as_before_says_what_comes_later():
+    """Of 5 symbols, with 3 as the longest copy before: the first 3 answers."""
+    symbols = np.random.default_rng(0).integers(K, size=(5, 2, 40))
+    T = 2 * len(symbols)
+    right, late = (np.zeros((T, *symbols.shape[1:], K)) for _ in range(2))
+    for i in range(5):
+        np.put_along_axis(right[5 + i], symbols[i][..., None], 1, axis=-1)
+        np.put_along_axis(late[5 + i], symbols[min(i + 2, 4)][..., None], 1, axis=-1)
+    late[:, 1] = right[:, 1]  # the second network
+    found = experiments.as_far_back(late, symbols, 3)
+    assert found[0] == 1
+    by_chance = experiments.as_far_back(right, symbols, 3)
+    assert (np.abs(by_chance - 1 / K) < 0.1).all()
+    assert found[1] == by_chance[1]
+
+
 def test_what_was_solved_and_right_within_a_budget():
     runs = run(200, [0.1, 0.5, 1.0]), run(0, [0.1, 0.2, 0.3, 0.4]), run(100, [0.1, 1.0])
     record = records.Results("a", {"every": 100}, (0, 1, 2), runs, {})
@@ -258,7 +274,8 @@ TINY = {
         "3": {"kind": "elman", "n": 3, "rate": 0.01, "updates": 5, "bits": [1, 8]},
         "mixed": {
             "kind": "mingru",
-            **{"shortest": 1, "n": 2, "tested": 3, "rate": 0.01, "updates": 4},
+            **{"shortest": 1, "n": 2, "tested": 3, "back": True},
+            **{"rate": 0.01, "updates": 4},
         },
     },
 }
@@ -273,6 +290,7 @@ def test_a_seed_does_not_depend_on_those_beside_it(small):
                 np.testing.assert_allclose(both[1][key][name][setting], value)
     assert len(both[0]["curves"]["looks"]["3"]) == 4  # updates 0, 2, 4 and 5
     assert len(both[0]["curves"]["lengths"]["mixed"]) == 3
+    assert len(both[0]["curves"]["back"]["mixed"]) == 1
     assert both[0]["metrics"]["found"] == {"3": 0, "mixed": 0}
 
 

@@ -6,6 +6,7 @@ about 1,500 weights, in one layer and in two, and learns by Adam, one string an 
 
     beyond-rates-KIND    a grid of rates, seeds of its own, 5,000 updates
     beyond-reber-KIND    20 other seeds at the rates that came first there, 20,000
+    beyond-reber-starts  one layer, a lag of at least 20: starts exchanged, no more
 
 All networks of a kind with so many layers are trained side by side. A network's
 training has ended when it was right for 99% of the strings of three looks running, and
@@ -24,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from scipy.special import expit, logit
 
 from helpers.experiments.ch06_embedded_reber_runs import (
     CHANCE,
@@ -303,10 +305,7 @@ def follow(
     and nothing is looked at.
     """
     kind, units = parameters["kind"], parameters["units"][str(layers)]
-    first = [
-        initial_network(kind, layers, 7, units, 7, np.random.default_rng([c.seed, 0]))
-        for c in courses
-    ]
+    first = [begun_with(kind, layers, units, c.seed, c.setting) for c in courses]
     sources = {(c.seed, c.setting["least"]): c.source for c in courses}
     rngs = [np.random.default_rng([seed, 3, least]) for seed, least in sources]
     order = list(sources)
@@ -358,6 +357,55 @@ def follow(
                 found = counting(kind, params, course.source.test[0])
                 course.metrics |= {f"{key} {when}": v for key, v in found.items()}
     return ended
+
+
+# How long a state lasts at first ------------------------------------------------------
+
+OWN_START = {"lstm": "short", "mingru": "short", "rglru": "long"}  # of `initial`
+
+
+def begun_with(
+    kind: str, layers: int, units: int, seed: int, setting: dict
+) -> dict[str, np.ndarray]:
+    """The first values of a network, with the `start` that its setting names, if any.
+
+    Where no input acts on its gates, a unit keeps so much of its state in a step:
+    "short" 0.73, as the LSTM and minGRU have it of themselves; "long" the root of a
+    number between 0.9 and 0.999, as the RG-LRU has it. Only networks of one layer are
+    given the start of another.
+    """
+    rng = np.random.default_rng([seed, 0])
+    params = initial_network(kind, layers, 7, units, 7, rng)
+    start = setting.get("start", OWN_START.get(kind))
+    if start == OWN_START.get(kind):
+        return params
+    drawn = np.random.default_rng([seed, 4]).uniform(0.9, 0.999, units)
+    keeps = np.sqrt(drawn) if start == "long" else np.full(units, expit(1))
+    if kind == "rglru":  # keeps^2 is its factor where the gate is 1, not 1/2
+        params["1.decay"][:] = np.log(np.expm1(-np.log(keeps**2) / 8))
+    elif kind == "mingru":
+        params["1.b_h"][:units] = -logit(keeps)  # the update gate, 1 - keeps
+    else:
+        params["1.b_h"][units : 2 * units] = logit(keeps)  # the forget gate
+    return params
+
+
+def starts(
+    seeds: tuple[int, ...], parameters: dict, updates: int | None = None
+) -> list[dict]:
+    """As `side_by_side`, for settings of several kinds: each names its own."""
+    results: list[dict] = [{} for _ in seeds]
+    for kind, units in parameters["units"].items():
+        own = {n: s for n, s in parameters["settings"].items() if s["kind"] == kind}
+        of_it = parameters | {"kind": kind, "units": {"1": units}, "settings": own}
+        for whole, part in zip(
+            results, side_by_side(seeds, of_it, updates), strict=True
+        ):
+            whole.setdefault("trace", {}).update(part["trace"])
+            for group in ("metrics", "curves"):
+                for key, found in part[group].items():
+                    whole.setdefault(group, {}).setdefault(key, {}).update(found)
+    return results
 
 
 # Counting -----------------------------------------------------------------------------
@@ -459,6 +507,27 @@ def finals_parameters(kind: str) -> dict:
     return found | {"counted": True}
 
 
+def starts_parameters() -> dict:
+    """Those of the exchanged starts: settings "KIND.START.RATE"."""
+    settings = {
+        f"{kind}.{start}.{rate:g}": {
+            "kind": kind,
+            "start": start,
+            "layers": 1,
+            "least": 20,
+            "rate": rate,
+        }
+        for kind, rate in STARTED
+        for start in ("short", "long")
+    }
+    return COMMON | {
+        "units": {kind: UNITS[kind][0] for kind, _ in STARTED},
+        "first": 0,
+        "updates": 20_000,
+        "settings": settings,
+    }
+
+
 def choose(search) -> dict[str, float]:
     """The rate that comes first in a record of a search, by "LAYERS.LEAST".
 
@@ -490,6 +559,10 @@ RATES: dict[str, tuple[float, float, float, float]] = {
     "lstm": (0.01, 0.01, 0.03, 0.01),
 }
 
+# Whose starts are exchanged, with the rate in one layer at lags of at least 20.
+# The LSTM has a second one: from a long start it may do with another.
+STARTED = (("mingru", 0.03), ("rglru", 0.03), ("lstm", 0.01), ("lstm", 0.03))
+
 SPOKEN = {
     "elman": "the Elman network",
     "lstm": "the LSTM",
@@ -505,13 +578,15 @@ SPOKEN = {
 }
 
 
-def experiment(name: str, summary: str, parameters: dict, together: int) -> Experiment:
-    """One of either, with the metrics of each setting."""
+def experiment(
+    name: str, summary: str, parameters: dict, together: int, run=side_by_side
+) -> Experiment:
+    """One of them, with the metrics of each setting."""
     return Experiment(
         name=name,
         summary=summary,
         parameters=parameters,
-        run=side_by_side,
+        run=run,
         metrics=tuple(
             f"{key}.{setting}"
             for key in ("right", "until", "diverged")
@@ -537,6 +612,15 @@ EXPERIMENTS = tuple(
         together=20,
     )
     for kind in RATES
+)
+EXPERIMENTS += (
+    experiment(
+        "beyond-reber-starts",
+        "Embedded Reber and one layer: each network from its own start and another's.",
+        starts_parameters(),
+        together=20,
+        run=starts,
+    ),
 )
 
 

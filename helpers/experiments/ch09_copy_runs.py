@@ -207,8 +207,9 @@ def copies(
     sequences are of 1 to n symbols: "met" and "unmet", the mean share over the lengths
     up to n and over those from there to `tested`.
     curves, by setting: "looks", the share right at every look until then; "lengths",
-    the share for 1 to `tested` symbols; of Elman and LSTM, "coarse", the share with a
-    state of so many `bits` a number. No training ends before the updates that are
+    the share for 1 to `tested` symbols; with `back`, that of `as_far_back`, for n + 1
+    to `tested`; of Elman and LSTM, "coarse", the share with a state of so many `bits` a
+    number. No training ends before the updates that are
     traced.
     """
     drawn_by = [parameters.get("first", 0) + seed for seed in seeds]
@@ -283,25 +284,44 @@ class Watch:
                     for b in bits
                 ]
         if tested := self.setting.get("tested"):
-            shares = self._by_length(tested, params)
+            shares, back = self._by_length(tested, params)
             for i in ended:
                 self.curves[i]["lengths"] = shares[i].round(4)
+                if self.setting.get("back"):
+                    self.curves[i]["back"] = back[i].round(4)
                 met, unmet = shares[i, :N], shares[i, N:]
                 self.metrics[i] |= {"met": met.mean(), "unmet": unmet.mean()}
 
-    def _by_length(self, tested: int, params: dict) -> np.ndarray:
-        """The share right of each network for 1 to `tested` symbols."""
+    def _by_length(self, tested: int, params: dict) -> tuple[np.ndarray, np.ndarray]:
+        """The share right of each network for 1 to `tested` symbols.
+
+        And for more than the n of training the share of `as_far_back`.
+        """
+        N = self.setting["n"]
         size = tested, self.parameters["test"]
         each = [
             np.random.default_rng([s, 4]).integers(K, size=size) for s in self.seeds
         ]
         symbols = np.stack(each, axis=1)  # (tested, networks, test)
         shares = np.empty((len(each), tested))
+        back = np.empty((len(each), tested - N))
         for n in range(1, tested + 1):
             x, y = examples(symbols, np.full(symbols.shape[1:], n))
             o = outputs(self.setting["kind"], x, params)
             shares[:, n - 1] = [share_right(o[:, i], y[:, i]) for i in range(len(each))]
-        return shares
+            if n > N:
+                back[:, n - N - 1] = as_far_back(o, symbols[:n], N)
+        return shares, back
+
+
+def as_far_back(o: np.ndarray, symbols: np.ndarray, N: int) -> np.ndarray:
+    """How often the first N answers are the symbol heard N steps before each.
+
+    o (T, networks, sequences, K) to symbols (n, networks, sequences), n > N: a copy
+    looks n steps back, and so such an answer is the symbol that comes n - N later.
+    """
+    n = len(symbols)
+    return (o[n : n + N].argmax(axis=-1) == symbols[n - N :]).mean(axis=(0, 2))
 
 
 def solved_within(recorded: Results, setting: str, budget: int) -> np.ndarray:
@@ -399,6 +419,10 @@ UNMET = COMMON | {
         for kind in SIZES
     }
 }
+# Of attention alone: where does it look when a copy asks for more than it has met?
+BACK = UNMET | {
+    "settings": {"attention": UNMET["settings"]["attention"] | {"back": True}}
+}
 
 EXPERIMENTS = tuple(
     Experiment(
@@ -422,5 +446,6 @@ EXPERIMENTS = tuple(
             6,
             "Copies of lengths that training had, and of longer ones.",
         ),
+        ("back", BACK, 6, "Copies of longer ones: how far back does attention look?"),
     )
 )

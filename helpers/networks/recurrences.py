@@ -136,9 +136,9 @@ def linear_attention_step(q, k, v, S_tm1, z_tm1):
 def deltanet_step(q, k, v, beta, S_tm1):
     """The delta rule (Schlag, Irie and Schmidhuber 2021, section 4.2).
 
-    q and k (..., d), k of norm 1; v (..., m); beta (..., 1) from 0 to 1; S_tm1
-    (..., d, m). What the key k holds is replaced by v to the share beta. Returns S_t
-    and the output (..., m).
+    q and k (..., d), k of norm 1 as in Yang et al. (2024); v (..., m); beta (..., 1)
+    from 0 to 1; S_tm1 (..., d, m). What the key k holds is replaced by v to the share
+    beta. Returns S_t and the output (..., m).
     """
     old = (k[..., None] * S_tm1).sum(axis=-2)  # (..., m): k S, what k holds now
     S_t = S_tm1 + k[..., None] * (beta * (v - old))[..., None, :]  # (..., d, m)
