@@ -557,6 +557,8 @@ RATES: dict[str, tuple[float, float, float, float]] = {
     "attention": (0.003, 0.003, 0.003, 0.003),
     "rglru": (0.03, 0.03, 0.03, 0.01),
     "lstm": (0.01, 0.01, 0.03, 0.01),
+    "elman": (0.003, 0.003, 0.003, 0.003),
+    "gru": (0.03, 0.03, 0.01, 0.01),
 }
 
 # Whose starts are exchanged, with the rate in one layer at lags of at least 20.
