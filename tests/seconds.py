@@ -4,7 +4,7 @@ seconds.json holds the seconds of every test that takes a tenth of one or more: 
 call alone, the usual engine, two quiet cores. A test is `slow` by these, and by no mark
 of its own; what is not recorded is quick. To record what a run takes:
 
-    PYTEST_ADDOPTS=--record-seconds make test       (or make test-all, or .ci/run)
+    PYTEST_ADDOPTS=--record-seconds make test       (or make test-all)
 """
 
 import functools
@@ -15,9 +15,9 @@ from helpers.results import files
 
 FILE = Path(__file__).with_suffix(".json")
 LEAST = 0.1  # of what is recorded
-SLOW = 0.5  # a test
+SLOW = 0.3  # a test
 ALL_CASES = 8  # all cases of a test that are recorded
-NIGHTLY = 3  # a test that is not marked `daily`
+NIGHTLY = 2.5  # a test that is not marked `daily`
 
 
 @functools.cache

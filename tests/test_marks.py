@@ -199,14 +199,14 @@ def test_every_cell_is_run_on_the_chosen_engine(marks, notebooks):
 
 @pytest.mark.documents
 def test_a_test_is_slow_by_its_seconds_or_by_those_of_all_its_cases():
-    recorded = {"quick": 0.4, "slow": 0.5, "long": 4.0}
-    recorded |= {f"many[{i}]": 0.4 for i in range(20)} | {"many[20]": 4.1}
-    recorded |= {f"few[{i}]": 0.4 for i in range(19)} | {"few[19]": 0.3, "few[x]": 0.0}
+    recorded = {"quick": 0.2, "slow": 0.3, "long": 2.5}
+    recorded |= {f"many[{i}]": 0.2 for i in range(28)} | {"many[28]": 2.6}
+    recorded |= {f"few[{i}]": 0.2 for i in range(39)}
     assert seconds.marks(recorded) == {
         "slow": "slow",
         "long": "nightly",
         "many": "slow",
-        "many[20]": "nightly",
+        "many[28]": "nightly",
     }
 
 
