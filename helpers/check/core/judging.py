@@ -261,6 +261,8 @@ def _multiple(got: Any, made: Any) -> bool:
     a, b = got.astype(float).ravel(), np.asarray(made, float).ravel()
     if not np.isfinite(a).all():
         return False
+    # Of numbers up to 1 no square overflows, and a multiple remains one.
+    a, b = (v / (abs(v).max() or 1) for v in (a, b))
     return abs(np.dot(a, b)) >= (1 - 1e-9) * np.linalg.norm(a) * np.linalg.norm(b) > 0
 
 
