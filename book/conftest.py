@@ -13,6 +13,7 @@ CHAPTERS = set(chapters())
 # Where Numba compiles for minutes, which the other engines do in seconds.
 MINUTES = (
     "03_scan.ipynb",
+    "05_reber.ipynb",
     "06_embedded_reber.ipynb",
     "07_sine.ipynb",
     "08_language_model.ipynb",
