@@ -57,7 +57,7 @@ def pace(name: str) -> str | None:
 
 
 class Recorder:
-    """Adds up what the tests of a run take, and keeps it with what was recorded."""
+    """Keeps what the tests of a run take, with what was recorded before."""
 
     def __init__(self):
         """Begin with nothing."""

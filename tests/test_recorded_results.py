@@ -102,7 +102,7 @@ def test_a_record_has_enough_seeds_and_traces_and_is_not_large(name):
     assert size < BYTES.get(name, 150_000)
 
 
-# What is recorded of the networks of chapter 9 is compared for one kind by day.
+# The networks of chapter 9 repeat what the first of them tries.
 REPEAT = tuple(name for name in EXPERIMENTS if name.startswith("beyond-re"))[1:]
 REPEAT += tuple(SEEDS)
 

@@ -259,7 +259,7 @@ def _multiple(got: Any, made: Any) -> bool:
     if got.shape != np.shape(made):
         return False
     a, b = got.astype(float).ravel(), np.asarray(made, float).ravel()
-    if not np.isfinite(a).all():
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return False
     # Of numbers up to 1 no square overflows, and a multiple remains one.
     a, b = (v / (abs(v).max() or 1) for v in (a, b))
