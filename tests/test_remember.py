@@ -233,8 +233,7 @@ def test_the_bet_is_dragged_or_set_by_keyboard_and_stands_when_it_starts(remembe
         assert bet.get_attribute("aria-valuetext") == "17 of 20 seeds"
         visit.press("One step")
         visit.waits_for("After 1 update:")
-        # What is said comes a frame before what is drawn.
-        visit.page.wait_for_function("bet => bet.disabled", arg=bet.element_handle())
+        assert bet.is_disabled()
 
 
 @pytest.mark.browser

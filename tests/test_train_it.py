@@ -400,6 +400,10 @@ def test_the_least_losses_are_those_of_many_strings():
 # In the page
 
 
+TWO_FRAMES = """() => new Promise((done) =>
+    requestAnimationFrame(() => requestAnimationFrame(done)))"""
+
+
 class Train:
     """The page, opened."""
 
@@ -425,9 +429,11 @@ class Train:
         self.context.close()
 
     def waits_for(self, text):
-        self.figure.get_by_role("status").filter(has_text=text).wait_for(
-            timeout=180_000
-        )
+        """Until it says this of the training that was begun last, and draws it."""
+        idle = self.page.locator("figure:not([aria-busy])").get_by_role("status")
+        idle.filter(has_text=text).wait_for(timeout=180_000)
+        # What is said comes a frame before what is drawn.
+        self.page.evaluate(TWO_FRAMES)
 
     def answer(self):
         return self.figure.get_by_role("status").inner_text()
