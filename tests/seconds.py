@@ -15,9 +15,9 @@ from helpers.results import files
 
 FILE = Path(__file__).with_suffix(".json")
 LEAST = 0.1  # of what is recorded
-SLOW = 0.3  # a test
+SLOW = 0.2  # a test
 ALL_CASES = 8  # all cases of a test that are recorded
-NIGHTLY = 2.5  # a test that is not marked `daily`
+NIGHTLY = 1.5  # a test that is not marked `daily`
 
 
 @functools.cache

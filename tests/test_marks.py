@@ -199,14 +199,14 @@ def test_every_cell_is_run_on_the_chosen_engine(marks, notebooks):
 
 @pytest.mark.documents
 def test_a_test_is_slow_by_its_seconds_or_by_those_of_all_its_cases():
-    recorded = {"quick": 0.2, "slow": 0.3, "long": 2.5}
-    recorded |= {f"many[{i}]": 0.2 for i in range(28)} | {"many[28]": 2.6}
-    recorded |= {f"few[{i}]": 0.2 for i in range(39)}
+    recorded = {"quick": 0.1, "slow": 0.2, "long": 1.5}
+    recorded |= {f"many[{i}]": 0.1 for i in range(65)} | {"many[65]": 1.6}
+    recorded |= {f"few[{i}]": 0.1 for i in range(79)}
     assert seconds.marks(recorded) == {
         "slow": "slow",
         "long": "nightly",
         "many": "slow",
-        "many[28]": "nightly",
+        "many[65]": "nightly",
     }
 
 
