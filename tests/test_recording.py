@@ -34,7 +34,8 @@ def processes(monkeypatch):
 
         def ask(self, do, **options):
             asked.append((self.way, do, options))
-            if "interrupted" in map(slow.get, (self.way, *options)):
+            given = (self.way, *options, *map(str, options.values()))
+            if "interrupted" in map(slow.get, given):
                 raise KeyboardInterrupt
             rounds = [slow.get(self.way, 0.001)] * options.get("rounds", 0)
             return {
@@ -73,6 +74,7 @@ def what_is_told_apart(document):
 LAST = {"elman-engines": "python", "bptt-costs": "numba", "lm-speed": "torch"}
 LAST["bench"] = "T"  # in the first of the series
 LAST["elman-loop"] = "three axes"  # in the second part alone
+LAST["linear-scan"] = "32"  # the batch of the later parts
 MEASURED = ("MB", "tokens_per_s", "title")
 MANY = {name for name, way in bench_ways.WAYS.items() if way.many}
 
@@ -116,6 +118,7 @@ def test_a_missing_or_damaged_file_says_how_to_make_it(name, tmp_path):
         ("elman-engines", "c", "elman", 1e-8),
         ("bptt-costs", "jax", "T = 10", 1e-6),
         ("elman-loop", "unrolled", "lengths", 1e-8),
+        ("linear-scan", "parallel scan", "batch 1, T = 10", 1e-8),
         ("lm-speed", "rows", "batch", 0.01),
         ("lm-speed", "written out", "softmax", 0.01),
     ],

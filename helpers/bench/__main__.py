@@ -18,6 +18,7 @@ from helpers.bench import (
     ch04_bptt_times,
     ch06_embedded_reber_times,
     ch08_lm_times,
+    ch09_scan_times,
     step_times,
 )
 from helpers.bench.recording import BENCH, COMMAND
@@ -31,6 +32,7 @@ TIMED = (
     ch03_loop_times,
     ch04_bptt_times,
     ch08_lm_times,
+    ch09_scan_times,
 )
 RECORDINGS = {module.RECORDING.name: module.RECORDING for module in TIMED}
 EXPERIMENTS = by_name(ch06_embedded_reber_times.EXPERIMENTS)

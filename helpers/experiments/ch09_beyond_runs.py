@@ -550,8 +550,7 @@ def choose(search) -> dict[str, float]:
     return {place: rate for place, (_, rate) in chosen.items()}
 
 
-# What `choose` finds, in the order of SIZES. A kind that is new here has others first,
-# until its search is recorded.
+# What `choose` finds, in the order of SIZES.
 RATES: dict[str, tuple[float, float, float, float]] = {
     "mingru": (0.03, 0.03, 0.03, 0.03),
     "attention": (0.003, 0.003, 0.003, 0.003),
@@ -559,6 +558,11 @@ RATES: dict[str, tuple[float, float, float, float]] = {
     "lstm": (0.01, 0.01, 0.03, 0.01),
     "elman": (0.003, 0.003, 0.003, 0.003),
     "gru": (0.03, 0.03, 0.01, 0.01),
+    "minlstm": (0.03, 0.03, 0.03, 0.03),
+    "lru": (0.003, 0.003, 0.003, 0.003),
+    "selective": (0.003, 0.003, 0.001, 0.003),
+    "linear-attention": (0.03, 0.03, 0.03, 0.03),
+    "deltanet": (0.003, 0.01, 0.003, 0.01),
 }
 
 # Whose starts are exchanged, with the rate in one layer at lags of at least 20.

@@ -28,7 +28,7 @@ from helpers.results import records
 SCHEMA = finals.SCHEMA
 NAME = "beyond-lm"
 COMMAND = "python -m helpers.experiments beyond-lm"
-EPOCHS, SEEDS, WEIGHTS = 3, (0, 1, 2), finals.WEIGHTS
+EPOCHS, SEEDS, WEIGHTS = 2, (0, 1, 2), finals.WEIGHTS
 CELLS = ("elman", "lstm", *rates_runs.WIDTHS)
 
 
