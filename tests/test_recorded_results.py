@@ -52,6 +52,10 @@ DIGITS = {"float64": 1e-6, "float32": 1e-5}
 CHAOTIC = {
     "beyond-copy-rates": ("elman 0.1", "attention 0.03", "attention 0.1"),
     "beyond-rates-attention": (".0.03", ".0.1"),
+    "beyond-rates-deltanet": (".0.1",),
+    "beyond-rates-linear-attention": (".0.1",),
+    "beyond-rates-lru": (".0.03", ".0.1"),
+    "beyond-rates-selective": (".0.03", ".0.1"),
 }
 
 
