@@ -20,7 +20,7 @@ from helpers.results import records
 SCHEMA = remedies_runs.SCHEMA
 NAME = "beyond-lm-rates"
 COMMAND = "python -m helpers.experiments beyond-lm-rates"
-GRID = (0.001, 0.003, 0.01)
+GRID = (0.001, 0.003, 0.01, 0.03)
 SEED = 100
 # As wide as 2 million weights allow. All else is as for the Elman network of chapter 8.
 WIDTHS = {"mingru": 172, "rglru": 168, "attention": 164}
