@@ -53,7 +53,7 @@ def test_those_of_chapter_8_are_where_its_ablation_starts(cell):
 @pytest.mark.parametrize("cell", list(rates_runs.WIDTHS))
 def test_a_search_differs_from_the_final_in_rate_seed_and_length(cell):
     searched = [s for s in rates_runs.runs().values() if s.cell == cell]
-    assert tuple(s.lr for s in searched) == rates_runs.GRID
+    assert tuple(s.lr for s in searched) == rates_runs.GRIDS[cell]
     final = DECLARED[f"{cell}-0"]
     assert final.lr == rates_runs.RATES[cell]
     for settings in searched:
@@ -65,10 +65,10 @@ def test_a_search_differs_from_the_final_in_rate_seed_and_length(cell):
 def test_the_best_rate_is_chosen_where_all_were_tried():
     found = {
         f"mingru-{rate:g}": {"validation": judged}
-        for rate, judged in zip(rates_runs.GRID, (90, 80, 85, 95), strict=True)
+        for rate, judged in zip(rates_runs.GRIDS["mingru"], (90, 80, 85, 95), strict=True)
     }
     found["rglru-0.01"] = {"validation": 70}
-    assert rates_runs.choose(found) == {"mingru": rates_runs.GRID[1]}
+    assert rates_runs.choose(found) == {"mingru": rates_runs.GRIDS["mingru"][1]}
 
 
 def test_the_rates_are_those_that_were_found():
