@@ -65,7 +65,9 @@ def test_a_search_differs_from_the_final_in_rate_seed_and_length(cell):
 def test_the_best_rate_is_chosen_where_all_were_tried():
     found = {
         f"mingru-{rate:g}": {"validation": judged}
-        for rate, judged in zip(rates_runs.GRIDS["mingru"], (90, 80, 85, 95), strict=True)
+        for rate, judged in zip(
+            rates_runs.GRIDS["mingru"], (90, 80, 85, 95), strict=True
+        )
     }
     found["rglru-0.01"] = {"validation": 70}
     assert rates_runs.choose(found) == {"mingru": rates_runs.GRIDS["mingru"][1]}

@@ -429,9 +429,10 @@ class Train:
         self.context.close()
 
     def waits_for(self, text):
-        """Until it says this of the training that was begun last, and draws it."""
-        idle = self.page.locator("figure:not([aria-busy])").get_by_role("status")
-        idle.filter(has_text=text).wait_for(timeout=180_000)
+        """Until it says this, and draws it."""
+        self.figure.get_by_role("status").filter(has_text=text).wait_for(
+            timeout=180_000
+        )
         # What is said comes a frame before what is drawn.
         self.page.evaluate(TWO_FRAMES)
 

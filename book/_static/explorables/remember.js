@@ -27,7 +27,7 @@ explorable.start("remember", (figure, numbers) => {
     (sentence) => say(sentence),
   );
   const scripts = [networks, gatedCells, numpyRandom, grammar, median, embeddedTraining];
-  const run = explorable.training(figure, scripts, numbers, {
+  const run = explorable.training(scripts, numbers, {
     calm: 5000,
     tell: () => tell(),
     draw: () => draw(),

@@ -39,7 +39,7 @@ explorable.start("train-it", (figure, numbers) => {
   // The worker and what it reports
 
   const scripts = [networks, moreStarts, numpyRandom, grammar, reberTraining];
-  const run = explorable.training(figure, scripts, numbers, {
+  const run = explorable.training(scripts, numbers, {
     calm: 1000,
     tell: () => tell(),
     draw: () => draw(),

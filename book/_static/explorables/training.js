@@ -53,8 +53,7 @@ function trainingWorker({ training }, { updates, every }) {
 // In the page. `scripts` are the functions that the worker needs, the last of which makes
 // the training of `numbers`. Calls tell() when something is to be said, and draw() before
 // the next picture is shown. Where motion is unwanted both are for every `calm` updates.
-// The figure is busy from the start of a training until its first picture.
-explorable.training = (figure, scripts, numbers, { calm, tell, draw }) => {
+explorable.training = (scripts, numbers, { calm, tell, draw }) => {
   const { updates, every } = numbers;
   const text = ['"use strict"', ...scripts, trainingWorker];
   const json = JSON.stringify(numbers);
@@ -78,7 +77,6 @@ explorable.training = (figure, scripts, numbers, { calm, tell, draw }) => {
     requestAnimationFrame(() => {
       drawing = false;
       draw();
-      if (run.now()) figure.removeAttribute("aria-busy");
     });
   }
 
@@ -92,7 +90,6 @@ explorable.training = (figure, scripts, numbers, { calm, tell, draw }) => {
       worker = new Worker(code);
       worker.onmessage = hear;
       [run.points, run.running] = [[], false];
-      figure.setAttribute("aria-busy", "true");
       worker.postMessage({ begin: setting });
     },
     go(pace) {
