@@ -2066,7 +2066,7 @@ ELSEWHERE = {
             *("attention", "attention_weights", "attention_layer"),
             *("elman", "lstm", "gru", "mingru", "minlstm", "rglru", "lru", "selective"),
             *("linear_attention", "deltanet", "network", "states", "sinusoids"),
-            *("initial", "initial_network"),
+            *("initial", "initial_network", "linear"),
         ),
         "of graphs and dicts: tests/test_recurrences.py by loops",
     ),

@@ -4,7 +4,8 @@
 
 writes `data/results/linear-scan.json`, which chapter 9 reads with `load`. Two ways to
 all states of h_t = a_t h_{t-1} + b_t, on JAX and with the threads that it takes: "scan"
-is the loop of T steps, "parallel scan" the log2 T rounds of `parallel_scan.doubling`.
+is the loop of T steps, `recurrences.linear`, and "parallel scan" the log2 T rounds of
+`parallel_scan.doubling`.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ import pytensor.tensor as pt
 
 from helpers.bench.recording import Part, Plan, Recording, spread
 from helpers.bench.timing import Timed, select
+from helpers.networks import recurrences
 from helpers.networks.parallel_scan import doubling
 
 LENGTHS = (10, 30, 100, 300, 1000)
@@ -34,18 +36,7 @@ def load(folder: Path | str | None = None) -> dict:
     return RECORDING.load(folder)
 
 
-def loop(a, b, T: int):
-    """All states (T, ..., n), step by step."""
-    return pytensor.scan(
-        lambda a_t, b_t, h_tm1: a_t * h_tm1 + b_t,
-        sequences=[a, b],
-        outputs_info=pt.zeros_like(b[0]),
-        strict=True,
-        return_updates=False,
-    )
-
-
-WAYS = {"scan": loop, "parallel scan": doubling}
+WAYS = {"scan": lambda a, b, _: recurrences.linear(a, b), "parallel scan": doubling}
 
 
 def build(way: str, batch: int, T: int) -> Callable[[], list[np.ndarray]]:

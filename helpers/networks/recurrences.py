@@ -202,19 +202,32 @@ def gru(x, p):
     return _scan(gru_from, [a], [_start(a, p["h0"])], [p["W_hh"]])
 
 
+def linear(a, b):
+    """All h of h_t = a_t h_{t-1} + b_t step by step, h before it zero: (T, ..., n).
+
+    a and b are PyTensor variables of that shape. Without a loop over time:
+    `parallel_scan`.
+    """
+
+    def step(a_t, b_t, h_tm1):
+        return a_t * h_tm1 + b_t
+
+    return _scan(step, [a, b], [pt.zeros_like(b[0])])
+
+
 def mingru(x, p):
     """See `mingru_step`."""
-    return _linear(*mingru_gates(_affine(x, p["W_ih"], p["b_h"])))
+    return linear(*mingru_gates(_affine(x, p["W_ih"], p["b_h"])))
 
 
 def minlstm(x, p):
     """See `minlstm_step`."""
-    return _linear(*minlstm_gates(_affine(x, p["W_ih"], p["b_h"])))
+    return linear(*minlstm_gates(_affine(x, p["W_ih"], p["b_h"])))
 
 
 def rglru(x, p):
     """See `rglru_step`."""
-    return _linear(*rglru_gates(_affine(x, p["W_ih"], p["b_h"]), p["decay"]))
+    return linear(*rglru_gates(_affine(x, p["W_ih"], p["b_h"]), p["decay"]))
 
 
 def lru(x, p):
@@ -232,7 +245,7 @@ def selective(x, p):
     dt = pt.softplus(_affine(u, p["W_dt"], p["b_dt"]))
     B, C, log_A = _product(u, p["W_B"]), _product(u, p["W_C"]), p["log_A"]
     log_A = log_A[:, None] if log_A.ndim == 3 else log_A  # of networks side by side
-    H = _linear(*selective_gates(u, dt, B, log_A))  # (T, ..., n, N)
+    H = linear(*selective_gates(u, dt, B, log_A))  # (T, ..., n, N)
     return (H * C[..., None, :]).sum(axis=-1) + p["D"] * u
 
 
@@ -314,15 +327,6 @@ def _affine(x, W, b):
 def _start(a, h0):
     """The learned first state h0 for every example of a (T, ..., blocks of n)."""
     return h0 + pt.zeros_like(a[0, ..., :1])
-
-
-def _linear(f, b):
-    """All states of h_t = f_t h_{t-1} + b_t from zero."""
-
-    def step(f_t, b_t, h_tm1):
-        return f_t * h_tm1 + b_t
-
-    return _scan(step, [f, b], [pt.zeros_like(b[0])])
 
 
 def _queries_keys_values(x, p):
