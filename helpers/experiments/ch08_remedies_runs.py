@@ -61,21 +61,21 @@ BOTH, L, E = ("lstm", "elman"), ("lstm",), ("elman",)
 ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
     "best": (BOTH, {}),
     "wider": (BOTH, {"embedding": 150, "hidden": 320}),
-    "layer norm": (BOTH, {"norm": True}),
+    "twice the rate": (BOTH, {"lr": 0.006}),
     "recurrent mask": (BOTH, {"recurrent": 0.2}),  # Gal and Ghahramani 2016
-    "untied": (BOTH, SMALL),  # with as many weights or fewer
-    "no dropout": (BOTH, {"dropout": 0.0}),
     "carried": (BOTH, {"carried": True}),
     "averaged": (BOTH, {"average": 1}),
+    "untied": (BOTH, SMALL),  # with as many weights or fewer
+    "no dropout": (BOTH, {"dropout": 0.0}),
+    "layer norm": (BOTH, {"norm": True}),
     "no projection": (E, {"embedding": None}),  # W_ho is W_ih turned over
     "constant rate": (L, {"schedule": "constant"}),
     "fresh masks": (L, {"locked": False}),  # Zaremba et al. 2014
     "all words": (L, {"words": 0.0}),
     "DropConnect": (L, {"connect": 0.3}),  # Merity et al. 2018
-    "twice the rate": (L, {"lr": 0.006}),
-    "half the rate": (L, {"lr": 0.0015}),
     "constant rate, averaged": (L, {"schedule": "constant", "average": 2}),
     "linear rate": (L, {"schedule": "linear", "warmup": 0.1}),
+    "half the rate": (L, {"lr": 0.0015}),
 }
 
 
