@@ -38,6 +38,7 @@ NAME = "lm-remedies"
 COMMAND = "python -m helpers.experiments lm-remedies"
 EVERY = 30  # seconds between two lines of progress
 EPOCHS = 5
+WIDER = {"embedding": 150, "hidden": 320}
 SMALL = {"embedding": 100, "hidden": 100, "tied": False}
 
 # From a pilot with one seed; the ablation says which part of it earns what.
@@ -60,8 +61,10 @@ BOTH, L, E = ("lstm", "elman"), ("lstm",), ("elman",)
 # By name: which cells have the row, and what differs; those that decide most first.
 ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
     "best": (BOTH, {}),
-    "wider": (BOTH, {"embedding": 150, "hidden": 320}),
-    "twice the rate": (BOTH, {"lr": 0.006}),
+    "wider": (BOTH, WIDER),
+    "half the rate": (BOTH, {"lr": 0.0015}),
+    "twice the rate": (L, {"lr": 0.006}),
+    "wider, a third of the rate": (E, WIDER | {"lr": 0.001}),
     "recurrent mask": (BOTH, {"recurrent": 0.2}),  # Gal and Ghahramani 2016
     "carried": (BOTH, {"carried": True}),
     "averaged": (BOTH, {"average": 1}),
@@ -75,7 +78,6 @@ ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
     "DropConnect": (L, {"connect": 0.3}),  # Merity et al. 2018
     "constant rate, averaged": (L, {"schedule": "constant", "average": 2}),
     "linear rate": (L, {"schedule": "linear", "warmup": 0.1}),
-    "half the rate": (L, {"lr": 0.0015}),
 }
 
 
