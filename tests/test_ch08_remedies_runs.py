@@ -37,6 +37,16 @@ def test_a_row_differs_from_the_best_in_what_it_says(cell):
     assert len(declared) == sum(len(cells) for cells, _ in experiments.ROWS.values())
 
 
+def test_the_records_are_found_by_row_and_cell():
+    recorded = {name: {"of": name} for name in experiments.runs()}
+    del recorded["lstm-wider"]
+    grid = experiments.by_row(recorded)
+    assert grid["best"] == {c: {"of": f"{c}-best"} for c in ("lstm", "elman")}
+    assert grid["wider"] == {"lstm": None, "elman": {"of": "elman-wider"}}
+    some = [run for row in grid.values() for run in row.values()]
+    assert len(some) - 1 == len([run for run in some if run]) == len(recorded)
+
+
 def test_each_remedy_is_there_for_a_cell():
     changed = {key for _, changes in experiments.ROWS.values() for key in changes}
     remedies = {"tied", "dropout", "locked", "words", "recurrent", "connect", "norm"}

@@ -64,12 +64,13 @@ ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
     "wider": (BOTH, WIDER),
     "half the rate": (BOTH, {"lr": 0.0015}),
     "twice the rate": (L, {"lr": 0.006}),
+    "less dropout": (BOTH, {"dropout": 0.15}),
+    "no dropout": (BOTH, {"dropout": 0.0}),
     "wider, a third of the rate": (E, WIDER | {"lr": 0.001}),
     "recurrent mask": (BOTH, {"recurrent": 0.2}),  # Gal and Ghahramani 2016
     "carried": (BOTH, {"carried": True}),
     "averaged": (BOTH, {"average": 1}),
     "untied": (BOTH, SMALL),  # with as many weights or fewer
-    "no dropout": (BOTH, {"dropout": 0.0}),
     "layer norm": (BOTH, {"norm": True}),
     "no projection": (E, {"embedding": None}),  # W_ho is W_ih turned over
     "constant rate": (L, {"schedule": "constant"}),
@@ -93,6 +94,14 @@ def runs() -> dict[str, Settings]:
 def file_name(cell: str, row: str) -> str:
     """The name of the file of a row, without its ending."""
     return f"{cell}-{row}".lower().replace(",", "").replace(" ", "-")
+
+
+def by_row(found: dict[str, dict]) -> dict[str, dict[str, dict | None]]:
+    """The records of `load` by row and then by cell; None for a run that has none."""
+    return {
+        row: {cell: found.get(file_name(cell, row)) for cell in cells}
+        for row, (cells, _) in ROWS.items()
+    }
 
 
 def load(folder: Path | str | None = None) -> dict[str, dict]:
