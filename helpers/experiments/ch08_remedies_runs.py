@@ -63,7 +63,7 @@ ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
     "best": (BOTH, {}),
     "wider": (BOTH, WIDER),
     "half the rate": (BOTH, {"lr": 0.0015}),
-    "twice the rate": (L, {"lr": 0.006}),
+    "twice the rate": (BOTH, {"lr": 0.006}),
     "less dropout": (BOTH, {"dropout": 0.15}),
     "no dropout": (BOTH, {"dropout": 0.0}),
     "wider, a third of the rate": (E, WIDER | {"lr": 0.001}),
