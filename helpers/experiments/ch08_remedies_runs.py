@@ -65,6 +65,10 @@ ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
     "half the rate": (BOTH, {"lr": 0.0015}),
     "twice the rate": (BOTH, {"lr": 0.006}),
     "less dropout": (BOTH, {"dropout": 0.15}),
+    "wider, less dropout, twice the rate": (
+        L,
+        WIDER | {"dropout": 0.15, "lr": 0.006},
+    ),
     "no dropout": (BOTH, {"dropout": 0.0}),
     "wider, a third of the rate": (E, WIDER | {"lr": 0.001}),
     "recurrent mask": (BOTH, {"recurrent": 0.2}),  # Gal and Ghahramani 2016
