@@ -69,8 +69,11 @@ ROWS: dict[str, tuple[tuple[str, ...], dict]] = {
         L,
         WIDER | {"dropout": 0.15, "lr": 0.006},
     ),
+    "wider, less dropout, half the rate": (
+        E,
+        WIDER | {"dropout": 0.15, "lr": 0.0015},
+    ),
     "no dropout": (BOTH, {"dropout": 0.0}),
-    "wider, a third of the rate": (E, WIDER | {"lr": 0.001}),
     "recurrent mask": (BOTH, {"recurrent": 0.2}),  # Gal and Ghahramani 2016
     "carried": (BOTH, {"carried": True}),
     "averaged": (BOTH, {"average": 1}),
