@@ -16,7 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from helpers.experiments import ch08_remedies_runs as remedies_runs
-from helpers.experiments.ch08_remedies_runs import BEST, load_runs, make, table_of
+from helpers.experiments.ch08_remedies_runs import (
+    BEST,
+    ROWS,
+    load_runs,
+    make,
+    table_of,
+)
 from helpers.lm.training import Run, Settings
 from helpers.results import records
 
@@ -27,7 +33,10 @@ EPOCHS, SEEDS = 10, (0, 1, 2)
 WEIGHTS = 2_000_000  # at most
 GOALS = {"elman": 80, "lstm": 75}  # test perplexities at most
 # What the ablation changed in the best recipe of each cell.
-CHANGES: dict[str, dict] = {"elman": {}, "lstm": {}}
+CHANGES: dict[str, dict] = {
+    "elman": ROWS["less dropout"][1],
+    "lstm": ROWS["wider, less dropout, twice the rate"][1],
+}
 
 
 def runs() -> dict[str, Settings]:
