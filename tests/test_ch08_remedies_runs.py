@@ -47,6 +47,12 @@ def test_the_records_are_found_by_row_and_cell():
     assert len(some) - 1 == len([run for run in some if run]) == len(recorded)
 
 
+def test_what_is_recorded_is_what_is_declared():
+    declared = experiments.runs()
+    for name, record in experiments.load().items():
+        assert record["settings"] == asdict(declared[name]), name
+
+
 def test_each_remedy_is_there_for_a_cell():
     changed = {key for _, changes in experiments.ROWS.values() for key in changes}
     remedies = {"tied", "dropout", "locked", "words", "recurrent", "connect", "norm"}
